@@ -1,1 +1,13 @@
-//! gridtally-core
+//! The vocabulary of gridtally: quantities as integers, periods and calendars, identifiers with check digits, parties,
+//! meters, readings with quality, and tariffs.
+//!
+//! An invalid value of these types cannot be built. There is no floating point, no clock and no I/O in this crate; time
+//! zones come from the bundled database, so that the same input gives the same answer on every machine.
+//!
+//! It does not settle anything: records and their encoding are the business of `gridtally-settlement`.
+
+#![deny(clippy::float_arithmetic)]
+
+pub mod decimal;
+pub mod period;
+pub mod quantity;
