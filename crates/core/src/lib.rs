@@ -11,3 +11,7 @@
 pub mod decimal;
 pub mod period;
 pub mod quantity;
+pub mod rejection;
+pub mod rounding;
+pub mod series;
+pub mod split;
