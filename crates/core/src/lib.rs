@@ -8,10 +8,19 @@
 
 #![deny(clippy::float_arithmetic)]
 
-pub mod decimal;
-pub mod period;
 pub mod quantity;
-pub mod rejection;
-pub mod rounding;
+
+pub mod period;
+
 pub mod series;
+
+pub mod calendar;
+pub mod holiday;
+
+pub mod id;
+
+pub mod decimal;
+pub mod rounding;
 pub mod split;
+
+pub mod rejection;
