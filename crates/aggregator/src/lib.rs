@@ -1,1 +1,3 @@
-//! gridtally-aggregator
+//! The running business: the simulated neighborhood.
+
+pub mod sim;
