@@ -9,6 +9,7 @@ use jiff::tz::{AmbiguousOffset, Offset, TimeZone, TimeZoneDatabase};
 use serde::{Deserialize, Serialize};
 
 use crate::period::{Period, PeriodError, Resolution};
+use crate::rejection::Reason;
 
 /// A time zone by its IANA name, from the database inside the program: every machine gives the same answer.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -58,6 +59,19 @@ pub enum LocalTimeError {
         /// The local time.
         local: DateTime,
     },
+}
+
+impl LocalTimeError {
+    /// Returns the documented reason.
+    #[must_use]
+    pub const fn reason(self) -> Reason {
+        match self {
+            Self::Nonexistent { .. } => Reason::TimeNonexistent,
+            Self::Ambiguous { .. } => Reason::TimeAmbiguous,
+            Self::Offset { .. } => Reason::TimeMalformed,
+            Self::OutOfRange { .. } => Reason::TimeOutOfRange,
+        }
+    }
 }
 
 impl Zone {

@@ -1,5 +1,7 @@
 //! Decimal text to integers, exactly: `53.79` euro per megawatt-hour is 53 790 micro-euro per kilowatt-hour.
 
+use crate::rejection::Reason;
+
 /// Why a text is not a decimal number that fits. In order of precedence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum DecimalError {
@@ -21,6 +23,21 @@ pub enum DecimalError {
     /// The scaled value does not fit.
     #[error("the number is out of range")]
     OutOfRange,
+}
+
+impl DecimalError {
+    /// Returns the documented reason.
+    #[must_use]
+    pub const fn reason(self) -> Reason {
+        match self {
+            Self::Empty => Reason::NumberEmpty,
+            Self::NotFinite => Reason::NumberNotFinite,
+            Self::Exponent => Reason::NumberExponent,
+            Self::Comma => Reason::NumberComma,
+            Self::NotANumber => Reason::NumberMalformed,
+            Self::OutOfRange => Reason::NumberOutOfRange,
+        }
+    }
 }
 
 /// Returns `text` times 10^`scale` as an integer, rounded half away from zero.

@@ -18,6 +18,10 @@ pub mod calendar;
 pub mod holiday;
 
 pub mod id;
+pub mod party;
+
+pub mod meter;
+pub mod reading;
 
 pub mod decimal;
 pub mod rounding;

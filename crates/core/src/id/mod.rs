@@ -17,10 +17,12 @@ pub enum IdError {
     #[error("scientific notation, the last digits are lost")]
     Scientific,
     /// Too few or too many characters.
-    #[error("{actual} characters instead of {expected}")]
+    #[error("{actual} characters instead of {}", span(*shortest, *longest))]
     Length {
-        /// How many the identifier has.
-        expected: usize,
+        /// Fewest characters.
+        shortest: usize,
+        /// Most characters.
+        longest: usize,
         /// How many were given.
         actual: usize,
     },
@@ -55,6 +57,10 @@ impl IdError {
     }
 }
 
+fn span(shortest: usize, longest: usize) -> String {
+    if shortest == longest { shortest.to_string() } else { format!("{shortest} to {longest}") }
+}
+
 /// Returns whether a text is a number in scientific notation, such as `7.07057500012346E+17` or `7,07E17`.
 pub(crate) fn is_scientific(text: &str) -> bool {
     let Some((mantissa, exponent)) = text.split_once(['e', 'E']) else { return false };
@@ -63,19 +69,42 @@ pub(crate) fn is_scientific(text: &str) -> bool {
     digits(whole) && digits(fraction) && digits(exponent.trim_start_matches(['+', '-']))
 }
 
-/// Checks the length in characters and, on success, that all of them are single bytes of the alphabet.
+/// Checks an identifier of fixed length over an ASCII alphabet.
 fn fixed<const N: usize>(text: &str, allowed: impl Fn(u8) -> bool) -> Result<[u8; N], IdError> {
     if is_scientific(text) {
         return Err(IdError::Scientific);
     }
     let actual = text.chars().count();
     if actual != N {
-        return Err(IdError::Length { expected: N, actual });
+        return Err(IdError::Length { shortest: N, longest: N, actual });
     }
-    for (index, character) in text.chars().enumerate() {
-        if !u8::try_from(character).is_ok_and(&allowed) {
-            return Err(IdError::Character { position: index + 1, character });
+    check_characters(text, |_, byte| allowed(byte))?;
+    Ok(text.as_bytes().try_into().expect("N allowed characters are N bytes"))
+}
+
+/// Checks a short name: 1 to 40 characters, letters as given, digits, and inside it also `-`, `_` and `.`.
+pub(crate) fn short_name(text: &str, letter: impl Fn(u8) -> bool) -> Result<&str, IdError> {
+    if is_scientific(text) {
+        return Err(IdError::Scientific);
+    }
+    let actual = text.chars().count();
+    if !(1..=40).contains(&actual) {
+        return Err(IdError::Length { shortest: 1, longest: 40, actual });
+    }
+    check_characters(text, |position, byte| {
+        letter(byte) || byte.is_ascii_digit() || position > 1 && b"-_.".contains(&byte)
+    })?;
+    Ok(text)
+}
+
+/// Checks that every character is a single byte that may stand at its position, from 1.
+fn check_characters(text: &str, allowed: impl Fn(usize, u8) -> bool) -> Result<(), IdError> {
+    for (position, character) in (1..).zip(text.chars()) {
+        if !(character.is_ascii()
+            && u8::try_from(character).is_ok_and(|byte| allowed(position, byte)))
+        {
+            return Err(IdError::Character { position, character });
         }
     }
-    Ok(text.as_bytes().try_into().expect("N allowed characters are N bytes"))
+    Ok(())
 }
