@@ -23,6 +23,8 @@ pub mod party;
 pub mod meter;
 pub mod reading;
 
+pub mod tariff;
+
 pub mod decimal;
 pub mod rounding;
 pub mod split;
