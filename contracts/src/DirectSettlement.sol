@@ -8,6 +8,7 @@ import { ECDSA } from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
 import { EIP712 } from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 
 import { IDirectSettlement } from "./IDirectSettlement.sol";
+import { PackedRecord, PackedRecords } from "./PackedRecord.sol";
 import { RegistryWord, RegistryWords } from "./RegistryWord.sol";
 import { TariffTables } from "./TariffTables.sol";
 
@@ -31,7 +32,6 @@ contract DirectSettlement is IDirectSettlement, EIP712 {
 
     bytes32 private constant SETTLEMENT_TYPEHASH =
         keccak256("Settlement(uint32 from,uint32 to,uint32 period,uint16 run,uint16 slot,uint8 code,int32 energy)");
-    uint256 private constant PACKED_LENGTH = 21;
     uint256 private constant MAX_SLOTS = 1024;
     uint256 private constant MAX_PERIOD_LENGTH = 7 days;
     uint8 private constant MIN_CODE_CONSUMED = 32;
@@ -66,7 +66,7 @@ contract DirectSettlement is IDirectSettlement, EIP712 {
     /// @inheritdoc IDirectSettlement
     mapping(uint32 number => address) public proposedOwner;
     TariffTables.Store private _tariffs;
-    /// One bit for each settled slot, by `_guardKey`.
+    /// One bit for each settled slot, by `PackedRecord.guardKey`.
     mapping(uint256 => uint256) private _settledSlots;
 
     modifier onlyHolder(address office) {
@@ -201,24 +201,15 @@ contract DirectSettlement is IDirectSettlement, EIP712 {
 
     /// @inheritdoc IDirectSettlement
     function settle(Record calldata record) external onlySettler {
-        _settleOne(record);
+        _settleOne(PackedRecords.pack(record));
     }
 
     /// @inheritdoc IDirectSettlement
     function settleMany(Record[] calldata records) external onlySettler {
         if (records.length == 0) revert BatchEmpty();
         OpenWords memory open = _nothingOpen();
-        Record memory record;
         for (uint256 i = 0; i < records.length; ++i) {
-            Record calldata next = records[i];
-            record.from = next.from;
-            record.to = next.to;
-            record.period = next.period;
-            record.run = next.run;
-            record.slot = next.slot;
-            record.code = next.code;
-            record.energy = next.energy;
-            _settle(open, record);
+            _settle(open, PackedRecords.pack(records[i]));
         }
         _close(open);
     }
@@ -226,12 +217,10 @@ contract DirectSettlement is IDirectSettlement, EIP712 {
     /// @inheritdoc IDirectSettlement
     function settlePacked(bytes calldata records) external onlySettler {
         if (records.length == 0) revert BatchEmpty();
-        if (records.length % PACKED_LENGTH != 0) revert PackedLengthInvalid(records.length);
+        if (records.length % PackedRecords.LENGTH != 0) revert PackedLengthInvalid(records.length);
         OpenWords memory open = _nothingOpen();
-        Record memory record;
-        for (uint256 start = 0; start < records.length; start += PACKED_LENGTH) {
-            _unpack(record, uint168(bytes21(records[start:start + PACKED_LENGTH])));
-            _settle(open, record);
+        for (uint256 start = 0; start < records.length; start += PackedRecords.LENGTH) {
+            _settle(open, PackedRecords.unpackAt(records, start));
         }
         _close(open);
     }
@@ -242,7 +231,7 @@ contract DirectSettlement is IDirectSettlement, EIP712 {
         if (failure != ECDSA.RecoverError.NoError) revert SignatureInvalid();
         address meter = _registry[record.code < MIN_CODE_CONSUMED ? record.to : record.from].meter();
         if (signer != meter && (record.run == 0 || signer != meteringOperator)) revert SignerRefused(signer, meter);
-        _settleOne(record);
+        _settleOne(PackedRecords.pack(record));
     }
 
     // ------------------------------------------------------------------------------------------------ views
@@ -277,7 +266,8 @@ contract DirectSettlement is IDirectSettlement, EIP712 {
 
     /// @inheritdoc IDirectSettlement
     function isSettled(Record calldata record) external view returns (bool) {
-        return _settledSlots[_guardKey(record)] & _guardBit(record.slot) != 0;
+        PackedRecord packed = PackedRecords.pack(record);
+        return _settledSlots[packed.guardKey()] & packed.guardBit() != 0;
     }
 
     /// @inheritdoc IDirectSettlement
@@ -292,83 +282,95 @@ contract DirectSettlement is IDirectSettlement, EIP712 {
 
     // ------------------------------------------------------------------------------------------------ one record
 
-    function _settleOne(Record calldata record) private {
+    function _settleOne(PackedRecord record) private {
         OpenWords memory open = _nothingOpen();
         _settle(open, record);
         _close(open);
     }
 
     /// @dev Checks in the order of the errors, moves the money inside `open`, emits. Calls nobody.
-    function _settle(OpenWords memory open, Record memory record) private {
-        _openParties(open, record.from, record.to);
-        _checkSlot(record.period, record.slot);
-        if (record.run == 0 && record.energy < 0) revert EnergyNegative(record.energy);
+    function _settle(OpenWords memory open, PackedRecord record) private {
+        if (record.parties() != open.parties) _openParties(open, record);
+        _checkSlot(record);
+        if (record.energy() < 0 && record.run() == 0) revert EnergyNegative(record.energy());
         _guardOnce(open, record);
-        int64 amount = _amountTruncated(record.energy, _price(open, record));
+        int64 amount = _amountTruncated(record.energy(), _price(open, record));
         _move(open, record, amount);
-        emit Settled(record.from, record.to, record.period, record.run, record.slot, record.code, record.energy, amount);
+        emit Settled(
+            record.from(),
+            record.to(),
+            record.period(),
+            record.run(),
+            record.slot(),
+            record.code(),
+            record.energy(),
+            amount
+        );
     }
 
-    function _checkSlot(uint32 period, uint16 slot) private view {
-        if (slot >= slotsPerPeriod) revert SlotOutOfRange(slot, slotsPerPeriod);
-        uint256 slotLength = periodLength / slotsPerPeriod;
-        uint256 endsAt = _startOf(period) + (uint256(slot) + 1) * slotLength;
-        if (block.timestamp < endsAt) revert SlotNotOver(period, slot, endsAt);
+    function _checkSlot(PackedRecord record) private view {
+        uint256 slot = record.slot();
+        if (slot >= slotsPerPeriod) revert SlotOutOfRange(record.slot(), slotsPerPeriod);
+        unchecked {
+            // At most 2^64 + 2^32 * 2^20 + 2^20: no overflow. The constructor refuses zero slots.
+            uint256 endsAt = _startOf(record.period()) + (slot + 1) * uint256(periodLength / slotsPerPeriod);
+            if (block.timestamp < endsAt) revert SlotNotOver(record.period(), record.slot(), endsAt);
+        }
     }
 
     /// @dev Marks the slot as settled.
-    function _guardOnce(OpenWords memory open, Record memory record) private {
-        uint256 key = _guardKey(record);
+    function _guardOnce(OpenWords memory open, PackedRecord record) private {
+        uint256 key = record.guardKey();
         if (key != open.guardKey) {
             _closeGuard(open);
             open.guardKey = key;
             open.guard = _settledSlots[key];
         }
-        uint256 bit = _guardBit(record.slot);
-        if (open.guard & bit != 0) {
-            revert AlreadySettled(record.from, record.to, record.period, record.run, record.slot, record.code);
+        uint256 bit = record.guardBit();
+        uint256 guard = open.guard;
+        if (guard & bit != 0) {
+            revert AlreadySettled(
+                record.from(), record.to(), record.period(), record.run(), record.slot(), record.code()
+            );
         }
-        open.guard |= bit;
+        open.guard = guard | bit;
     }
 
-    function _price(OpenWords memory open, Record memory record) private view returns (int32) {
-        uint256 key = TariffTables.key(record.period, record.code, record.slot);
+    function _price(OpenWords memory open, PackedRecord record) private view returns (int32) {
+        uint256 key = TariffTables.key(record.period(), record.code(), record.slot());
         if (key != open.pricesKey) {
             uint256 word = _tariffs.prices[key];
-            if (!_tariffs.isKnown(record.period, record.code, word)) revert TariffUnknown(record.period, record.code);
+            if (!_tariffs.isKnown(record.period(), record.code(), word)) {
+                revert TariffUnknown(record.period(), record.code());
+            }
             open.pricesKey = key;
             open.prices = word;
         }
-        return TariffTables.price(open.prices, record.slot);
+        return TariffTables.price(open.prices, record.slot());
     }
 
     /// @dev At most 2^62 / 1000 in size, so neither the product nor the result can overflow.
     function _amountTruncated(int32 energyWh, int32 priceMicroPerKwh) private pure returns (int64) {
-        return int64(int256(energyWh) * int256(priceMicroPerKwh) / WH_PER_KWH);
-    }
-
-    function _move(OpenWords memory open, Record memory record, int64 amount) private pure {
-        if (amount < 0) {
-            uint64 back = uint64(-amount);
-            if (back > open.to.balance()) revert FundsInsufficient(record.to, open.to.balance(), back);
-            open.to = open.to.minus(back);
-            open.from = open.from.plus(back);
-        } else {
-            uint64 forth = uint64(amount);
-            if (forth > open.from.balance()) revert FundsInsufficient(record.from, open.from.balance(), forth);
-            open.from = open.from.minus(forth);
-            open.to = open.to.plus(forth);
+        unchecked {
+            return int64(int256(energyWh) * int256(priceMicroPerKwh) / WH_PER_KWH);
         }
     }
 
-    function _unpack(Record memory record, uint168 packed) private pure {
-        record.from = uint32(packed >> 136);
-        record.to = uint32(packed >> 104);
-        record.period = uint32(packed >> 72);
-        record.run = uint16(packed >> 56);
-        record.slot = uint16(packed >> 40);
-        record.code = uint8(packed >> 32);
-        record.energy = int32(uint32(packed));
+    function _move(OpenWords memory open, PackedRecord record, int64 amount) private pure {
+        RegistryWord from = open.from;
+        RegistryWord to = open.to;
+        if (amount < 0) {
+            // No overflow: an amount is never the lowest int64.
+            uint64 back = uint64(-amount);
+            if (back > to.balance()) revert FundsInsufficient(record.to(), to.balance(), back);
+            open.to = to.minus(back);
+            open.from = from.plus(back);
+        } else {
+            uint64 forth = uint64(amount);
+            if (forth > from.balance()) revert FundsInsufficient(record.from(), from.balance(), forth);
+            open.from = from.minus(forth);
+            open.to = to.plus(forth);
+        }
     }
 
     // ------------------------------------------------------------------------------------------------ open words
@@ -379,17 +381,21 @@ contract DirectSettlement is IDirectSettlement, EIP712 {
         open.pricesKey = NOTHING_OPEN;
     }
 
-    /// @dev States cannot change within a call, so parties are checked when their words are read.
-    function _openParties(OpenWords memory open, uint32 from, uint32 to) private {
-        uint256 parties = uint256(from) << 32 | to;
-        if (parties == open.parties) return;
-        _closeParties(open);
-        RegistryWord fromWord = _active(from);
-        RegistryWord toWord = _active(to);
+    /// @dev Only the side that changes is written and read; a party that changes sides is written before it is read.
+    /// States cannot change within a call, so parties are checked when their words are read.
+    function _openParties(OpenWords memory open, PackedRecord record) private {
+        uint256 before = open.parties;
+        (uint32 from, uint32 to) = (record.from(), record.to());
+        bool isFromNew = before == NOTHING_OPEN || from != uint32(before >> 32);
+        bool isToNew = before == NOTHING_OPEN || to != uint32(before);
+        if (before != NOTHING_OPEN) {
+            if (isFromNew) _registry[uint32(before >> 32)] = open.from;
+            if (isToNew) _registry[uint32(before)] = open.to;
+        }
+        if (isFromNew) open.from = _active(from);
+        if (isToNew) open.to = _active(to);
         if (from == to) revert PartiesEqual(from);
-        open.parties = parties;
-        open.from = fromWord;
-        open.to = toWord;
+        open.parties = record.parties();
     }
 
     function _closeParties(OpenWords memory open) private {
@@ -410,16 +416,6 @@ contract DirectSettlement is IDirectSettlement, EIP712 {
 
     // ------------------------------------------------------------------------------------------------ helpers
 
-    /// @dev `from 32 | to 32 | period 32 | run 16 | code 8 | slot / 256`
-    function _guardKey(Record memory record) private pure returns (uint256) {
-        return uint256(record.from) << 96 | uint256(record.to) << 64 | uint256(record.period) << 32
-            | uint256(record.run) << 16 | uint256(record.code) << 8 | record.slot >> 8;
-    }
-
-    function _guardBit(uint16 slot) private pure returns (uint256) {
-        return 1 << uint256(slot & 0xff);
-    }
-
     function _startOf(uint32 period) private view returns (uint256) {
         return uint256(genesisTime) + uint256(period) * periodLength;
     }
@@ -430,8 +426,11 @@ contract DirectSettlement is IDirectSettlement, EIP712 {
     }
 
     function _active(uint32 number) private view returns (RegistryWord word) {
-        word = _known(number);
-        if (word.state() != State.Active) revert ParticipantInactive(number, word.state());
+        word = _registry[number];
+        if (!word.isActive()) {
+            if (!word.isKnown()) revert ParticipantUnknown(number);
+            revert ParticipantInactive(number, word.state());
+        }
     }
 
     function _checkOwner(uint32 number) private view {

@@ -28,6 +28,10 @@ library RegistryWords {
         return RegistryWord.unwrap(word) != 0;
     }
 
+    function isActive(RegistryWord word) internal pure returns (bool) {
+        return uint16(RegistryWord.unwrap(word)) == uint16(IDirectSettlement.State.Active);
+    }
+
     function meter(RegistryWord word) internal pure returns (address) {
         return address(uint160(RegistryWord.unwrap(word) >> METER_SHIFT));
     }
