@@ -81,7 +81,8 @@ fn pure_crates_know_no_io_and_no_async() {
         assert!(!sources.is_empty());
         for source in sources {
             let text = fs::read_to_string(&source).unwrap();
-            for word in ["std::fs", "std::net", "std::process", "tokio::", "async fn", "SystemTime"] {
+            for word in ["std::fs", "std::net", "std::process", "tokio::", "async fn", "SystemTime"]
+            {
                 assert!(!text.contains(word), "{} says {word}", source.display());
             }
         }
@@ -99,7 +100,8 @@ fn every_integration_test_file_is_registered() {
         for entry in fs::read_dir(&folder).unwrap() {
             let path = entry.unwrap().path();
             let stem = path.file_stem().unwrap().to_string_lossy().into_owned();
-            let is_module = path.extension().is_some_and(|e| e == "rs") || path.join("mod.rs").exists();
+            let is_module =
+                path.extension().is_some_and(|e| e == "rs") || path.join("mod.rs").exists();
             if is_module && stem != "main" {
                 assert!(main.contains(&format!("mod {stem};")), "{} is not run", path.display());
             }
@@ -117,7 +119,8 @@ fn links_in_documents_lead_somewhere() {
         for part in text.split("](").skip(1) {
             let target = part.split([')', ' ']).next().unwrap_or_default();
             let path = target.split('#').next().unwrap_or_default();
-            let is_local = !path.is_empty() && !path.contains("://") && !path.starts_with("mailto:");
+            let is_local =
+                !path.is_empty() && !path.contains("://") && !path.starts_with("mailto:");
             if is_local && !document.parent().unwrap().join(path).exists() {
                 broken.insert(format!("{} -> {target}", document.display()));
             }

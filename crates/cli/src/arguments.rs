@@ -1,0 +1,49 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+
+use crate::commands;
+use crate::config::FILE_VARIABLE;
+use crate::output::Format;
+
+/// Settle metered energy on an Ethereum chain, so that nobody has to believe the party that pays
+///
+/// Results go to standard output, everything else to standard error. Exit codes: 0 done, 1 refused or a difference found,
+/// 2 wrong command line or configuration, 3 a file, port or endpoint is not as needed, 101 a bug.
+#[derive(Debug, Parser)]
+#[command(name = "gridtally", version, arg_required_else_help = true, max_term_width = 100)]
+pub(crate) struct Arguments {
+    /// Form of the result
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        default_value_t,
+        value_name = "FORM",
+        help_heading = "Every command"
+    )]
+    pub(crate) output: Format,
+    /// Configuration file [default: gridtally.toml in the working folder, where there is one]
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        env = FILE_VARIABLE,
+        hide_env_values = true,
+        help_heading = "Every command"
+    )]
+    pub(crate) config: Option<PathBuf>,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// One variant for each file of `commands/`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Cost(commands::cost::Arguments),
+    Completions(commands::completions::Arguments),
+    #[command(hide = true)]
+    Reference(commands::reference::Arguments),
+}

@@ -1,0 +1,242 @@
+//! `gridtally cost`: what a day of records costs, from measured gas.
+
+use std::io::{self, Write};
+
+use anyhow::anyhow;
+use clap::ValueEnum;
+use gridtally_core::decimal::parse_scaled;
+use serde::Serialize;
+
+use crate::context::Context;
+use crate::error::CommandError;
+use crate::output::Report;
+use crate::output::number::{counted, decimal_rounded, grouped};
+use crate::output::table::{Align, Table};
+
+use self::gas::{Gas, Way};
+
+mod gas;
+
+/// Say what a day of settlement records costs, one by one and packed, from measured gas
+///
+/// Without gas and ETH prices it shows every preset.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    /// Households that settle
+    #[arg(long, default_value_t = 30, value_name = "COUNT", value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+    households: u64,
+    /// Records of each household in a day: 96 are quarter-hours
+    #[arg(long, default_value_t = 96, value_name = "COUNT", value_parser = clap::value_parser!(u64).range(1..=10_000))]
+    records: u64,
+    /// Known gas and ETH prices
+    #[arg(long, value_enum, value_name = "NAME", conflicts_with_all = ["gas_price_gwei", "eth_usd"])]
+    preset: Option<Preset>,
+    /// Price of a unit of gas in gwei, a decimal number
+    #[arg(long, value_name = "GWEI", requires = "eth_usd", value_parser = gwei, allow_negative_numbers = true)]
+    gas_price_gwei: Option<u64>,
+    /// Price of an ether in US dollars, a decimal number
+    #[arg(long, value_name = "USD", requires = "gas_price_gwei", value_parser = usd, allow_negative_numbers = true)]
+    eth_usd: Option<u64>,
+}
+
+/// Gas and ETH prices that people argue about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Preset {
+    /// 20 gwei, USD 2,500: the mean transaction fee of June 2021, USD 4, buys 80,000 gas
+    #[value(name = "june-2021-mean")]
+    June2021Mean,
+    /// 76.2 gwei, USD 2,500: USD 4 buys a bare transfer of ether, 21,000 gas
+    #[value(name = "june-2021-strict")]
+    June2021Strict,
+    /// 1 gwei, USD 2,500: Ethereum in 2025 and 2026, conservative
+    #[value(name = "2026")]
+    Year2026,
+    /// 0.005 gwei, USD 2,500: execution on a rollup; its data fee is not in it
+    #[value(name = "rollup")]
+    Rollup,
+}
+
+/// What gas costs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+struct Market {
+    name: String,
+    /// Wei for a unit of gas.
+    gas_price_wei: u64,
+    /// Micro-dollars for an ether.
+    eth_micro_usd: u64,
+}
+
+impl Market {
+    fn preset(preset: Preset) -> Self {
+        let gas_price_wei = match preset {
+            Preset::June2021Mean => 20_000_000_000,
+            Preset::June2021Strict => 76_200_000_000,
+            Preset::Year2026 => 1_000_000_000,
+            Preset::Rollup => 5_000_000,
+        };
+        let name = preset.to_possible_value().expect("no preset is skipped").get_name().to_owned();
+        Self { name, gas_price_wei, eth_micro_usd: 2_500_000_000 }
+    }
+
+    /// Returns what gas costs, in micro-dollars, half away from zero.
+    fn micro_usd_rounded(&self, gas: u64) -> i128 {
+        let wei = i128::from(gas) * i128::from(self.gas_price_wei);
+        let micro_wei = wei.saturating_mul(i128::from(self.eth_micro_usd));
+        gridtally_core::rounding::divide_half_away(micro_wei, 1_000_000_000_000_000_000)
+    }
+}
+
+/// What a day costs at one market.
+#[derive(Debug, Serialize)]
+struct MarketCost {
+    #[serde(flatten)]
+    market: Market,
+    lines: Vec<Line>,
+    tariff: Price,
+}
+
+/// What a day costs one way.
+#[derive(Debug, Serialize)]
+struct Line {
+    #[serde(flatten)]
+    way: Way,
+    price_of_record: Price,
+    price_of_day: Price,
+}
+
+/// Gas and what it costs.
+#[derive(Debug, Serialize)]
+struct Price {
+    gas: u64,
+    micro_usd: i128,
+}
+
+/// The result.
+#[derive(Debug, Serialize)]
+struct CostReport {
+    households: u64,
+    records_of_household: u64,
+    records: u64,
+    gas_source: &'static str,
+    tariff_slots: u64,
+    markets: Vec<MarketCost>,
+    assumptions: Vec<String>,
+}
+
+pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<(), CommandError> {
+    let markets = match (arguments.preset, arguments.gas_price_gwei, arguments.eth_usd) {
+        (Some(preset), _, _) => vec![Market::preset(preset)],
+        (None, Some(gas_price_wei), Some(eth_micro_usd)) => {
+            vec![Market { name: "given".to_owned(), gas_price_wei, eth_micro_usd }]
+        }
+        _ => Preset::value_variants().iter().copied().map(Market::preset).collect(),
+    };
+    let gas = Gas::committed().map_err(|error| CommandError::environment(anyhow!(error)))?;
+    context.output.report(&report(arguments, &gas, markets))
+}
+
+fn report(arguments: &Arguments, gas: &Gas, markets: Vec<Market>) -> CostReport {
+    let Arguments { households, records, .. } = *arguments;
+    let ways = gas.ways(households, records);
+    let cost = |market: Market| {
+        let price = |gas| Price { gas, micro_usd: market.micro_usd_rounded(gas) };
+        let line = |way: &Way| Line {
+            way: way.clone(),
+            price_of_record: price(way.gas_of_record_rounded_up(households * records)),
+            price_of_day: price(way.gas),
+        };
+        let (lines, tariff) = (ways.iter().map(line).collect(), price(gas.tariff));
+        MarketCost { market, lines, tariff }
+    };
+    CostReport {
+        households,
+        records_of_household: records,
+        records: households * records,
+        gas_source: gas.source,
+        tariff_slots: Gas::TARIFF_SLOTS,
+        markets: markets.into_iter().map(cost).collect(),
+        assumptions: vec![
+            format!("Gas is {}.", gas.source),
+            "One by one: the first record of a household and day writes a new word of the duplicate guard, later ones \
+             change it."
+                .to_owned(),
+            format!(
+                "Packed: up to {} records in a transaction, household after household; between measured sizes gas is \
+                 interpolated.",
+                Gas::PACKED_MAX
+            ),
+            "Gas price times gas: no priority fee on top, no data fee of a rollup, no blobs.".to_owned(),
+            "Registration of households, deposits and withdrawals are extra.".to_owned(),
+        ],
+    }
+}
+
+impl Report for CostReport {
+    fn write_text(&self, out: &mut dyn Write) -> io::Result<()> {
+        writeln!(
+            out,
+            "A day of {} ({}, {} each)",
+            counted(self.records, "record"),
+            counted(self.households, "household"),
+            counted(self.records_of_household, "record")
+        )?;
+        for MarketCost { market, lines, tariff } in &self.markets {
+            writeln!(
+                out,
+                "\n{}: {} gwei, ETH at USD {}",
+                market.name,
+                trimmed(&decimal_rounded(i128::from(market.gas_price_wei), 9, 9)),
+                trimmed(&decimal_rounded(i128::from(market.eth_micro_usd), 6, 6)),
+            )?;
+            let mut table = Table::new([
+                (Align::Left, "way"),
+                (Align::Right, "transactions"),
+                (Align::Right, "gas / record"),
+                (Align::Right, "USD / record"),
+                (Align::Right, "USD / day"),
+            ]);
+            for line in lines {
+                table.row([
+                    line.way.name.to_owned(),
+                    grouped(line.way.transactions),
+                    grouped(line.price_of_record.gas),
+                    decimal_rounded(line.price_of_record.micro_usd, 6, 6),
+                    decimal_rounded(line.price_of_day.micro_usd, 6, 2),
+                ]);
+            }
+            table.row([
+                "publishing the tariff".to_owned(),
+                "1".to_owned(),
+                String::new(),
+                String::new(),
+                decimal_rounded(tariff.micro_usd, 6, 2),
+            ]);
+            table.write(out)?;
+        }
+        writeln!(out)?;
+        self.assumptions.iter().try_for_each(|assumption| writeln!(out, "- {assumption}"))
+    }
+}
+
+/// Returns a decimal number without zeros at its end.
+fn trimmed(number: &str) -> &str {
+    number.trim_end_matches('0').trim_end_matches('.')
+}
+
+fn gwei(text: &str) -> Result<u64, String> {
+    positive(text, 9, "gwei")
+}
+
+fn usd(text: &str) -> Result<u64, String> {
+    positive(text, 6, "US dollars")
+}
+
+/// Reads a positive decimal number times `10^scale`, below a million units.
+fn positive(text: &str, scale: u32, unit: &str) -> Result<u64, String> {
+    let value = parse_scaled(text, scale).map_err(|error| error.to_string())?;
+    let max = 1_000_000 * 10_i64.pow(scale);
+    match u64::try_from(value) {
+        Ok(value) if value > 0 && i64::try_from(value).is_ok_and(|value| value <= max) => Ok(value),
+        _ => Err(format!("give a number of {unit} above 0, at most 1000000")),
+    }
+}

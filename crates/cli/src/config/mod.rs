@@ -1,0 +1,158 @@
+//! The configuration: what every layer said, checked and typed.
+
+mod setting;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use gridtally_core::calendar::Zone;
+use gridtally_core::quantity::Currency;
+
+pub(crate) use setting::{DEFAULTS, FILE_VARIABLE, SettingError, Settings, variable_name};
+
+/// The name of the file that is read from the working folder where no other is named.
+pub(crate) const FILE_NAME: &str = "gridtally.toml";
+
+/// Everything that can be configured. `default.toml` says what each key means.
+#[derive(Debug, Clone)]
+pub(crate) struct Config {
+    pub(crate) store_folder: PathBuf,
+    pub(crate) currency: Currency,
+    pub(crate) zone: Zone,
+    pub(crate) period_length_s: u32,
+    pub(crate) slots_per_period: u16,
+    pub(crate) chain: ChainConfig,
+    pub(crate) import: ImportConfig,
+}
+
+/// Which chain, and how it is asked.
+#[derive(Debug, Clone)]
+pub(crate) struct ChainConfig {
+    /// Nothing: the embedded chain.
+    pub(crate) endpoint: Option<String>,
+    pub(crate) folder: PathBuf,
+    pub(crate) listen: SocketAddr,
+    pub(crate) chain_id: u64,
+    /// Nothing: a block as soon as a transaction arrives.
+    pub(crate) seal_interval: Option<Duration>,
+    pub(crate) request_timeout: Duration,
+    pub(crate) attempts: u32,
+}
+
+/// Bounds of what is imported.
+#[derive(Debug, Clone)]
+pub(crate) struct ImportConfig {
+    pub(crate) file_bytes_max: u64,
+    /// Nothing: any age.
+    pub(crate) age_days_max: Option<u64>,
+}
+
+impl Config {
+    /// Checks the settings, in the order of `default.toml`.
+    ///
+    /// # Errors
+    ///
+    /// [`SettingError::ValueRefused`] for the first value that is not valid.
+    pub(crate) fn new(settings: &Settings) -> Result<Self, SettingError> {
+        let store_folder = settings.path("store.folder");
+        let currency = settings.parsed("store.currency", "a currency of three capital letters")?;
+        let zone = settings.parsed("market.zone", "a time zone such as Europe/Oslo")?;
+        let period_length_s = small(settings.number("settlement.period_length_s", 1..604_801)?);
+        let slots = settings.number("settlement.slots_per_period", 1..1_025)?;
+        if !u64::from(period_length_s).is_multiple_of(slots) {
+            let expected = format!("a divisor of the {period_length_s} s of a settlement period");
+            return Err(settings.refused("settlement.slots_per_period", &expected));
+        }
+        Ok(Self {
+            store_folder,
+            currency,
+            zone,
+            period_length_s,
+            slots_per_period: u16::try_from(slots).expect("at most 1024"),
+            chain: ChainConfig::new(settings)?,
+            import: ImportConfig::new(settings)?,
+        })
+    }
+}
+
+impl ChainConfig {
+    fn new(settings: &Settings) -> Result<Self, SettingError> {
+        let endpoint = Some(settings.text("chain.endpoint")).filter(|text| !text.is_empty());
+        if endpoint
+            .is_some_and(|text| !text.starts_with("http://") && !text.starts_with("https://"))
+        {
+            return Err(settings.refused("chain.endpoint", "an http or https address, or empty"));
+        }
+        let listen =
+            settings.parsed("chain.listen", "an address with a port such as 127.0.0.1:8545")?;
+        let seal_interval_ms = settings.number("chain.seal_interval_ms", 0..86_400_001)?;
+        Ok(Self {
+            endpoint: endpoint.map(str::to_owned),
+            folder: settings.path("chain.folder"),
+            listen,
+            chain_id: settings.number("chain.chain_id", 1..1 << 53)?,
+            seal_interval: (seal_interval_ms > 0).then(|| Duration::from_millis(seal_interval_ms)),
+            request_timeout: Duration::from_millis(
+                settings.number("chain.request_timeout_ms", 1..3_600_001)?,
+            ),
+            attempts: small(settings.number("chain.attempts", 1..101)?),
+        })
+    }
+}
+
+impl ImportConfig {
+    fn new(settings: &Settings) -> Result<Self, SettingError> {
+        let age_days = settings.number("import.age_days_max", 0..36_526)?;
+        Ok(Self {
+            file_bytes_max: settings.number("import.file_bytes_max", 1..1 << 50)?,
+            age_days_max: (age_days > 0).then_some(age_days),
+        })
+    }
+}
+
+/// Narrows a number whose range was checked.
+fn small(number: u64) -> u32 {
+    u32::try_from(number).expect("the range was checked")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_committed_defaults_are_valid() {
+        let config = Config::new(&Settings::defaults()).unwrap();
+        assert_eq!(config.chain.endpoint, None);
+        assert_eq!(config.chain.seal_interval, None);
+        assert_eq!(config.import.age_days_max, None);
+    }
+
+    #[test]
+    fn the_first_bad_value_is_named() {
+        let refused = |key: &str, value: toml::Value| {
+            let mut settings = Settings::defaults();
+            settings.set_flag(key, "--x", value);
+            Config::new(&settings).unwrap_err().to_string()
+        };
+        let cases = [
+            ("store.currency", "euro".into(), "a currency of three capital letters"),
+            ("market.zone", "Oslo".into(), "a time zone such as Europe/Oslo"),
+            ("settlement.period_length_s", 604_801.into(), "a whole number from 1 to 604800"),
+            (
+                "settlement.slots_per_period",
+                97.into(),
+                "a divisor of the 86400 s of a settlement period",
+            ),
+            ("chain.endpoint", "ws://x".into(), "an http or https address, or empty"),
+            ("chain.listen", "8545".into(), "an address with a port such as 127.0.0.1:8545"),
+            ("chain.chain_id", 0.into(), "a whole number from 1 to 9007199254740991"),
+            ("import.age_days_max", (-1).into(), "a whole number from 0 to 36525"),
+        ];
+        for (key, value, expected) in cases {
+            let value: toml::Value = value;
+            let message = format!("{key} = {value} in the flag --x is not {expected}");
+            assert_eq!(refused(key, value), message);
+        }
+    }
+}

@@ -1,0 +1,160 @@
+//! How a command fails: what went wrong, whose fault it is, and what to do about it.
+
+use std::fmt;
+use std::io;
+use std::process::ExitCode;
+
+use serde::Serialize;
+
+/// Whose fault it is; the number is the exit code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum ErrorKind {
+    /// What was given was understood and is refused; a verification found a difference.
+    Refused = 1,
+    /// The command line or the configuration is wrong.
+    Usage = 2,
+    /// A file, a folder, a port or an endpoint is not as needed.
+    Environment = 3,
+    /// Whoever read our output has left. Nothing is wrong.
+    ReaderLeft = 0,
+}
+
+/// Why a command ended early.
+///
+/// The message is lower case without a full stop and names the values; the hint is a sentence on what to do.
+#[derive(Debug)]
+pub(crate) struct CommandError {
+    pub(crate) kind: ErrorKind,
+    pub(crate) source: anyhow::Error,
+    pub(crate) hint: Option<String>,
+}
+
+impl CommandError {
+    /// Returns a refusal of what was given.
+    pub(crate) fn refused(source: impl Into<anyhow::Error>) -> Self {
+        Self { kind: ErrorKind::Refused, source: source.into(), hint: None }
+    }
+
+    /// Returns a mistake on the command line or in the configuration.
+    pub(crate) fn usage(source: impl Into<anyhow::Error>) -> Self {
+        Self { kind: ErrorKind::Usage, source: source.into(), hint: None }
+    }
+
+    /// Returns a failure of the machine or the network.
+    pub(crate) fn environment(source: impl Into<anyhow::Error>) -> Self {
+        Self { kind: ErrorKind::Environment, source: source.into(), hint: None }
+    }
+
+    /// Adds what to do, as a sentence.
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// Returns the code that the process ends with.
+    pub(crate) fn exit_code(&self) -> ExitCode {
+        ExitCode::from(self.kind as u8)
+    }
+
+    /// Returns the message with all its causes on one line, each control character escaped.
+    ///
+    /// A cause that its parent already quotes is left out.
+    pub(crate) fn message(&self) -> String {
+        let mut message = String::new();
+        for cause in self.source.chain() {
+            let cause = escaped(&cause.to_string());
+            if message.ends_with(&cause) {
+                continue;
+            }
+            if !message.is_empty() {
+                message.push_str(": ");
+            }
+            message.push_str(&cause);
+        }
+        message
+    }
+}
+
+/// A text from outside must not steer the terminal.
+fn escaped(text: &str) -> String {
+    let escape = |character: char| -> String {
+        if character.is_control() { character.escape_default().collect() } else { character.into() }
+    };
+    text.chars().map(escape).collect()
+}
+
+impl fmt::Display for CommandError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "error: {}", self.message())?;
+        if let Some(hint) = &self.hint {
+            write!(formatter, "\nhint: {hint}")?;
+        }
+        Ok(())
+    }
+}
+
+/// Writing a result failed: the reader left, or the disk behind standard output is full.
+impl From<io::Error> for CommandError {
+    fn from(error: io::Error) -> Self {
+        let kind = match error.kind() {
+            io::ErrorKind::BrokenPipe => ErrorKind::ReaderLeft,
+            _ => ErrorKind::Environment,
+        };
+        let source = anyhow::Error::new(error).context("cannot write the result");
+        Self { kind, source, hint: None }
+    }
+}
+
+/// Says whose fault an error is, where it is passed on.
+pub(crate) trait Blame<T> {
+    /// What was given is refused.
+    fn or_refused(self) -> Result<T, CommandError>;
+    /// The command line or the configuration is wrong.
+    fn or_usage(self) -> Result<T, CommandError>;
+    /// The machine or the network failed.
+    fn or_environment(self) -> Result<T, CommandError>;
+}
+
+impl<T, E: Into<anyhow::Error>> Blame<T> for Result<T, E> {
+    fn or_refused(self) -> Result<T, CommandError> {
+        self.map_err(CommandError::refused)
+    }
+
+    fn or_usage(self) -> Result<T, CommandError> {
+        self.map_err(CommandError::usage)
+    }
+
+    fn or_environment(self) -> Result<T, CommandError> {
+        self.map_err(CommandError::environment)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use anyhow::anyhow;
+
+    #[test]
+    fn causes_stand_on_one_line_and_are_not_repeated() {
+        let inner = anyhow!("no such file").context("store: no such file").context("cannot open");
+        let error = CommandError::environment(inner).hint("Create it.");
+        assert_eq!(error.to_string(), "error: cannot open: store: no such file\nhint: Create it.");
+    }
+
+    #[test]
+    fn control_characters_are_escaped() {
+        let error = CommandError::refused(anyhow!("bad \u{1b}[2Jname\nsecond"));
+        assert_eq!(error.message(), "bad \\u{1b}[2Jname\\nsecond");
+    }
+
+    #[test]
+    fn a_reader_that_left_is_no_error() {
+        let error = CommandError::from(io::Error::from(io::ErrorKind::BrokenPipe));
+        assert_eq!(error.kind, ErrorKind::ReaderLeft);
+        assert_eq!(
+            CommandError::from(io::Error::from(io::ErrorKind::StorageFull)).kind,
+            ErrorKind::Environment
+        );
+    }
+}

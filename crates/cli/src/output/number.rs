@@ -1,0 +1,92 @@
+//! Numbers as people read them.
+
+use std::time::Duration;
+
+use gridtally_core::quantity::{Amount, Energy};
+use gridtally_core::rounding::divide_half_away;
+
+/// Returns an integer with a comma between thousands: 12,288.
+pub(crate) fn grouped(number: impl Into<i128>) -> String {
+    let number = number.into();
+    let digits = number.unsigned_abs().to_string();
+    let mut text = String::from(if number < 0 { "-" } else { "" });
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// Returns `value / 10^scale` with `decimals` decimals, half away from zero; `decimals` is at most `scale`.
+pub(crate) fn decimal_rounded(value: i128, scale: u32, decimals: u32) -> String {
+    let rounded = divide_half_away(value, 10_i128.pow(scale.saturating_sub(decimals)));
+    let unit = 10_i128.pow(decimals);
+    let sign = if rounded < 0 { "-" } else { "" };
+    let whole = grouped(rounded.abs() / unit);
+    if decimals == 0 {
+        return format!("{sign}{whole}");
+    }
+    let width = decimals as usize;
+    format!("{sign}{whole}.{:0width$}", rounded.abs() % unit)
+}
+
+/// Returns money with two decimals, half away from zero: 1,234.50.
+pub(crate) fn money_rounded(amount: Amount) -> String {
+    decimal_rounded(i128::from(amount.micro()), 6, 2)
+}
+
+/// Returns energy in kWh with one decimal, half away from zero.
+pub(crate) fn kwh_rounded(energy: Energy) -> String {
+    decimal_rounded(i128::from(energy.wh()), 3, 1)
+}
+
+/// Returns a duration with a unit that fits: 870 ms, 4.21 s.
+pub(crate) fn duration(duration: Duration) -> String {
+    let ms = i128::try_from(duration.as_millis()).unwrap_or(i128::MAX);
+    if ms < 1_000 { format!("{ms} ms") } else { format!("{} s", decimal_rounded(ms, 3, 2)) }
+}
+
+/// Returns how many a second, rounded down; 0 where no time has passed.
+pub(crate) fn rate_per_s(count: u64, duration: Duration) -> u64 {
+    let per_s = u128::from(count) * 1_000_000_000;
+    per_s.checked_div(duration.as_nanos()).and_then(|rate| u64::try_from(rate).ok()).unwrap_or(0)
+}
+
+/// Returns a count with its noun, in the plural where it is not one.
+pub(crate) fn counted(count: u64, noun: &str) -> String {
+    let ending = if count == 1 { "" } else { "s" };
+    format!("{} {noun}{ending}", grouped(count))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn thousands_are_grouped() {
+        assert_eq!(
+            [0_i64, 7, 999, 1_000, -12_288, 1_234_567].map(grouped),
+            ["0", "7", "999", "1,000", "-12,288", "1,234,567"]
+        );
+    }
+
+    #[test]
+    fn decimals_are_rounded_half_away_from_zero() {
+        assert_eq!(decimal_rounded(2_345, 3, 2), "2.35");
+        assert_eq!(decimal_rounded(-2_345, 3, 2), "-2.35");
+        assert_eq!(decimal_rounded(-4, 3, 2), "0.00");
+        assert_eq!(decimal_rounded(1_234_567_890, 6, 0), "1,235");
+        assert_eq!(money_rounded(Amount::from_micro(-1_005_000)), "-1.01");
+        assert_eq!(kwh_rounded(Energy::from_wh(1_868_196)), "1,868.2");
+    }
+
+    #[test]
+    fn durations_and_rates_have_fitting_units() {
+        assert_eq!(duration(Duration::from_millis(870)), "870 ms");
+        assert_eq!(duration(Duration::from_millis(4_213)), "4.21 s");
+        assert_eq!(rate_per_s(5_000, Duration::from_millis(250)), 20_000);
+        assert_eq!(rate_per_s(5_000, Duration::ZERO), 0);
+    }
+}
