@@ -1,0 +1,109 @@
+//! A settlement run: what it used, what it is called, what it came to.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use alloy_primitives::{B256, keccak256};
+use gridtally_core::period::{SettlementCalendar, SettlementPeriod};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::period::{MissingPolicy, PeriodRecords};
+use crate::total::Totals;
+
+/// Everything that a run depends on. Two runs with the same manifest have the same records, byte for byte.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RunManifest {
+    /// Version of the program that computed it.
+    pub code_version: String,
+    /// How time is divided.
+    pub calendar: SettlementCalendar,
+    /// First instant that is settled.
+    pub from: Timestamp,
+    /// First instant after it.
+    pub until: Timestamp,
+    /// 0 for a regular run, from 1 on for corrections.
+    pub run: u16,
+    /// What was done where energy was missing.
+    pub missing: MissingPolicy,
+    /// Whole weeks by which prices were moved: prices of `t + shift` were used at `t`. 0 but for history at later prices.
+    pub price_shift_weeks: i32,
+    /// Hashes of readings, prices, tariffs and parties, by what and which.
+    pub inputs: BTreeMap<String, String>,
+    /// The hash of each settlement period's tariff table.
+    pub tariff_hashes: BTreeMap<SettlementPeriod, B256>,
+}
+
+/// Names a run: the hash of its manifest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct RunId(pub B256);
+
+impl fmt::Display for RunId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl RunManifest {
+    /// Returns the manifest as lines of `key value`, always in the same order.
+    #[must_use]
+    pub fn canonical(&self) -> String {
+        let calendar = &self.calendar;
+        let missing = match self.missing {
+            MissingPolicy::Refuse => "refuse",
+            MissingPolicy::LeaveOut => "leave_out",
+        };
+        let mut lines = vec![
+            "gridtally-run 1".to_owned(),
+            format!("code_version {:?}", self.code_version),
+            format!("genesis_time {}", calendar.genesis_time()),
+            format!("period_length_s {}", calendar.period_length_s()),
+            format!("slots_per_period {}", calendar.slots_per_period()),
+            format!("from {}", self.from),
+            format!("until {}", self.until),
+            format!("run {}", self.run),
+            format!("missing {missing}"),
+            format!("price_shift_weeks {}", self.price_shift_weeks),
+        ];
+        lines.extend(self.inputs.iter().map(|(name, hash)| format!("input {name:?} {hash:?}")));
+        lines.extend(
+            self.tariff_hashes.iter().map(|(period, hash)| format!("tariff {period} {hash}")),
+        );
+        lines.join("\n") + "\n"
+    }
+
+    /// Returns the name of the run.
+    #[must_use]
+    pub fn id(&self) -> RunId {
+        RunId(keccak256(self.canonical()))
+    }
+}
+
+/// What a run came to, without its records.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RunSummary {
+    /// The hash of each settlement period's packed records.
+    pub record_hashes: BTreeMap<SettlementPeriod, B256>,
+    /// The sums of all periods.
+    pub totals: Totals,
+}
+
+impl RunSummary {
+    /// Adds the next period.
+    ///
+    /// # Panics
+    ///
+    /// When the periods do not ascend: funds are needed in the order in which records are settled.
+    pub fn append(&mut self, settled: &PeriodRecords) {
+        let last = self.record_hashes.last_key_value().map(|(&period, _)| period);
+        assert!(
+            last < Some(settled.period),
+            "period {} does not come after {last:?}",
+            settled.period
+        );
+        self.record_hashes.insert(settled.period, settled.hash());
+        self.totals.append(&settled.totals);
+    }
+}

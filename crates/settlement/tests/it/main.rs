@@ -1,0 +1,6 @@
+//! The settlement crate through its public interface.
+
+mod direct;
+mod period;
+mod run;
+mod vectors;
