@@ -1,1 +1,37 @@
-//! gridtally-chain
+//! An Ethereum chain to run: in the process, kept on disk, spoken to by JSON-RPC.
+//!
+//! [`Chain::open`] opens or creates a chain in a folder (or in memory), [`Chain::serve`] answers clients, and
+//! [`Chain::dispatch`] answers them without a port. What is in the [block log](block_log) has happened; everything
+//! else is rebuilt from it. Code is executed by an [`engine`] behind our own trait.
+//!
+//! The crate knows nothing of settlement or energy, and depends on no other crate of the project. It is one chain
+//! client by itself: it has no peers.
+
+mod clock;
+mod config;
+
+pub mod accounts;
+pub mod archive;
+pub mod blob;
+pub mod block;
+pub mod block_log;
+mod chain;
+pub mod engine;
+pub mod genesis;
+mod index;
+pub mod pool;
+pub mod rpc;
+mod sealer;
+mod server;
+pub mod state;
+mod submit;
+mod time;
+
+pub use self::{
+    chain::{Chain, ChainEvent, ChainState, OpenError},
+    clock::{Clock, ManualClock, SystemClock},
+    config::{CHAIN_ID_DEFAULT, ChainConfig, GAS_LIMIT_DEFAULT, Sealing},
+    sealer::SealError,
+    server::{ChainServer, Exposure, MESSAGE_BYTES_MAX, REQUEST_BYTES_MAX, ServeError},
+    submit::SubmitError,
+};

@@ -1,0 +1,562 @@
+//! The chain: opened from its folder, fed with transactions, read by everybody.
+
+use std::{
+    collections::BTreeMap,
+    path::PathBuf,
+    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
+};
+
+use alloy_consensus::Header;
+use alloy_primitives::{Address, B256, Bytes};
+use alloy_rpc_types_eth::{Filter, Log};
+use tokio::sync::broadcast;
+
+use crate::{
+    accounts::funded_addresses,
+    archive::{Archive, ArchiveError},
+    block::{BlockReceipt, SealedBlock},
+    block_log::{BlockLog, LogError, LogIdentity},
+    config::{ChainConfig, Sealing},
+    engine::{EthrexEngine, LargeStack},
+    genesis::{BLOB_PARAMS, Genesis},
+    pool::Pool,
+    sealer::{SealError, SealerHandle},
+    state::{
+        Account, State, StateDiff, StateError, StateRead, StateView, overlay::OverlayState,
+        proof::AccountProof,
+    },
+    submit::{self, SubmitError, Terms},
+    time::ChainTime,
+};
+
+/// Events that a slow subscriber can fall behind before it misses some.
+const EVENTS_KEPT: usize = 4_096;
+/// Snapshots that are kept; the oldest is forgotten first.
+const SNAPSHOTS_KEPT: usize = 10_000;
+/// Threads for messages that are executed without a block.
+const CALL_THREADS: usize = 4;
+
+/// Why a chain cannot be opened, in order of precedence.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The log of blocks cannot be used.
+    #[error(transparent)]
+    Log(#[from] LogError),
+    /// The folder holds a chain with another id.
+    #[error("{} holds chain {found}, not chain {expected}", folder.display())]
+    OtherChainId {
+        /// The folder.
+        folder: PathBuf,
+        /// The chain id of the folder.
+        found: u64,
+        /// The chain id that was asked for.
+        expected: u64,
+    },
+    /// The folder holds a chain that starts at another time.
+    #[error("{} holds a chain that starts at {found}, not at {expected} (seconds since 1970)", folder.display())]
+    OtherGenesisTime {
+        /// The folder.
+        folder: PathBuf,
+        /// The start of the chain in the folder.
+        found: u64,
+        /// The start that was asked for.
+        expected: u64,
+    },
+    /// The folder holds a chain with another first block.
+    #[error("{} holds a chain with first block {found}, not {expected}", folder.display())]
+    OtherGenesis {
+        /// The folder.
+        folder: PathBuf,
+        /// Hash of the first block of the chain in the folder.
+        found: B256,
+        /// Hash of the first block that this program would make.
+        expected: B256,
+    },
+    /// A block in the log cannot be read.
+    #[error(transparent)]
+    Archive(#[from] ArchiveError),
+    /// The changes in the log do not lead to the state that a header names.
+    #[error("state root {found} after block {number} differs from its header {expected}")]
+    StateRoot {
+        /// The block.
+        number: u64,
+        /// The root that the changes lead to.
+        found: B256,
+        /// The root in the header.
+        expected: B256,
+    },
+    /// A thread could not be started.
+    #[error("a thread of the chain cannot be started")]
+    Thread(#[source] std::io::Error),
+}
+
+/// What happens on a chain, in order.
+#[derive(Debug, Clone)]
+pub enum ChainEvent {
+    /// A transaction waits for a block.
+    Pending(B256),
+    /// A block is sealed and on disk.
+    Sealed(Arc<SealedBlock>),
+    /// The blocks after this number were taken back.
+    Reverted(u64),
+}
+
+/// An open chain. Clones share it; it is closed when the last one is dropped.
+#[derive(Debug, Clone)]
+pub struct Chain {
+    pub(crate) core: Arc<Core>,
+    pub(crate) sealer: Arc<SealerHandle>,
+}
+
+/// What all parts of a chain share.
+#[derive(Debug)]
+pub(crate) struct Core {
+    pub(crate) config: ChainConfig,
+    pub(crate) genesis: Genesis,
+    pub(crate) time: ChainTime,
+    pub(crate) engine: EthrexEngine,
+    pub(crate) stack: LargeStack,
+    pub(crate) archive: Archive,
+    pub(crate) pool: Mutex<Pool>,
+    state: RwLock<Arc<State>>,
+    head: RwLock<Arc<SealedBlock>>,
+    events: broadcast::Sender<ChainEvent>,
+    snapshots: Mutex<Snapshots>,
+}
+
+/// Moments of a chain that can be brought back, by ascending id.
+#[derive(Debug, Default)]
+pub(crate) struct Snapshots {
+    taken: u64,
+    kept: BTreeMap<u64, Snapshot>,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Snapshot {
+    number: u64,
+    offset_s: i64,
+}
+
+impl Snapshots {
+    fn take(&mut self, number: u64, offset_s: i64) -> u64 {
+        self.taken += 1;
+        self.kept.insert(self.taken, Snapshot { number, offset_s });
+        while self.kept.len() > SNAPSHOTS_KEPT {
+            self.kept.pop_first();
+        }
+        self.taken
+    }
+
+    fn find(&self, id: u64) -> Option<Snapshot> {
+        self.kept.get(&id).copied()
+    }
+
+    fn forget_from(&mut self, id: u64) {
+        self.kept.split_off(&id);
+    }
+}
+
+impl Chain {
+    /// Opens a chain, creating it when its folder is empty or none is given.
+    ///
+    /// # Errors
+    ///
+    /// Returns an [`OpenError`].
+    pub fn open(config: ChainConfig) -> Result<Self, OpenError> {
+        let core = Arc::new(Core::open(config)?);
+        let sealer = SealerHandle::start(Arc::clone(&core)).map_err(OpenError::Thread)?;
+        Ok(Self { core, sealer: Arc::new(sealer) })
+    }
+
+    /// Returns the chain id (EIP-155).
+    #[must_use]
+    pub fn chain_id(&self) -> u64 {
+        self.core.config.chain_id
+    }
+
+    /// Returns the last block.
+    #[must_use]
+    pub fn head(&self) -> Arc<SealedBlock> {
+        self.core.head()
+    }
+
+    /// Takes a signed transaction in its network encoding and returns its hash. It waits for a block then.
+    ///
+    /// # Errors
+    ///
+    /// Returns a [`SubmitError`].
+    pub fn submit(&self, encoded: &[u8]) -> Result<B256, SubmitError> {
+        let hash = self.core.submit(encoded)?;
+        self.sealer.wake();
+        Ok(hash)
+    }
+
+    /// Seals a block now and returns it. When this returns, it is on disk.
+    ///
+    /// # Errors
+    ///
+    /// Returns a [`SealError`].
+    pub fn mine(&self) -> Result<Arc<SealedBlock>, SealError> {
+        self.sealer.mine()
+    }
+
+    /// Seals a block that sets parts of the state, without a transaction. Clients that check every block will not
+    /// accept such a chain; it is for tests of contracts.
+    ///
+    /// # Errors
+    ///
+    /// Returns a [`SealError`].
+    pub fn patch(&self, patch: StateDiff) -> Result<Arc<SealedBlock>, SealError> {
+        self.sealer.patch(patch)
+    }
+
+    /// Takes back every block after `number`, and every waiting transaction. When this returns, they are gone from
+    /// disk.
+    ///
+    /// # Errors
+    ///
+    /// Returns a [`SealError`].
+    pub fn revert_to(&self, number: u64) -> Result<(), SealError> {
+        self.sealer.revert_to(number)
+    }
+
+    /// Returns when blocks are sealed.
+    #[must_use]
+    pub fn sealing(&self) -> Sealing {
+        self.sealer.sealing()
+    }
+
+    /// Remembers the chain as it is now and returns the number under which it does.
+    #[must_use]
+    pub fn snapshot(&self) -> u64 {
+        self.core.snapshots().take(self.core.head().number(), self.core.time.offset())
+    }
+
+    /// Brings a remembered chain back; it and those remembered later are forgotten then. Returns whether there was
+    /// one with this number.
+    ///
+    /// # Errors
+    ///
+    /// Returns a [`SealError`].
+    pub fn revert_to_snapshot(&self, id: u64) -> Result<bool, SealError> {
+        let Some(snapshot) = self.core.snapshots().find(id) else { return Ok(false) };
+        self.revert_to(snapshot.number)?;
+        self.core.time.restore(snapshot.offset_s);
+        self.core.snapshots().forget_from(id);
+        Ok(true)
+    }
+
+    /// Sets when blocks are sealed.
+    pub fn set_sealing(&self, sealing: Sealing) {
+        self.sealer.set_sealing(sealing);
+    }
+
+    /// Returns a block by its number.
+    ///
+    /// # Errors
+    ///
+    /// Returns an [`ArchiveError`] when the log cannot be read.
+    pub fn block(&self, number: u64) -> Result<Option<Arc<SealedBlock>>, ArchiveError> {
+        self.core.archive.block(number)
+    }
+
+    /// Returns the block with a transaction, and the position of the transaction in it.
+    ///
+    /// # Errors
+    ///
+    /// Returns an [`ArchiveError`] when the log cannot be read.
+    pub fn transaction(
+        &self,
+        hash: B256,
+    ) -> Result<Option<(Arc<SealedBlock>, usize)>, ArchiveError> {
+        self.core.archive.transaction(hash)
+    }
+
+    /// Returns the log events that a filter asks for, at most `max` and one more.
+    ///
+    /// # Errors
+    ///
+    /// Returns an [`ArchiveError`] when the log cannot be read.
+    pub fn logs(
+        &self,
+        filter: &Filter,
+        from: u64,
+        to: u64,
+        max: usize,
+    ) -> Result<Vec<Log>, ArchiveError> {
+        let mut found = Vec::new();
+        for number in self.core.archive.log_candidates(filter, from, to)? {
+            if let Some(block) = self.core.archive.block(number)? {
+                found.extend(crate::rpc::convert::matching_logs(&block, filter));
+            }
+            if found.len() > max {
+                break;
+            }
+        }
+        Ok(found)
+    }
+
+    /// Returns the state after the block with this number.
+    ///
+    /// # Errors
+    ///
+    /// Returns a [`StateError`] when there is no such block or its state is no longer kept.
+    pub fn state_at(&self, number: u64) -> Result<ChainState, StateError> {
+        self.core.state_at(number)
+    }
+
+    /// Returns an account and slots with their proofs after the block with this number.
+    ///
+    /// # Errors
+    ///
+    /// Returns a [`StateError`] when there is no such block or its state is no longer kept.
+    pub fn proof(
+        &self,
+        block: &SealedBlock,
+        address: Address,
+        slots: &[B256],
+    ) -> Result<AccountProof, StateError> {
+        self.state_at(block.number())?.view.proof(address, slots, block.header.state_root)
+    }
+
+    /// Returns what happens from now on.
+    #[must_use]
+    pub fn subscribe(&self) -> broadcast::Receiver<ChainEvent> {
+        self.core.events.subscribe()
+    }
+}
+
+impl Core {
+    fn open(config: ChainConfig) -> Result<Self, OpenError> {
+        let now = config.clock.now_unix_s();
+        let mut genesis = Genesis {
+            chain_id: config.chain_id,
+            timestamp: config.genesis_time_unix_s.unwrap_or(now),
+            gas_limit: config.gas_limit,
+            funded: funded_addresses(),
+        };
+        let log = match &config.folder {
+            None => BlockLog::in_memory(),
+            Some(folder) => BlockLog::open(folder, |found| {
+                if let Some(found) = found {
+                    check_identity(&config, folder, &found)?;
+                    genesis.timestamp = found.genesis_time_unix_s;
+                    genesis.gas_limit = found.gas_limit;
+                }
+                let identity = identity_of(&genesis);
+                match found {
+                    Some(found) if found.genesis_hash != identity.genesis_hash => {
+                        Err(OpenError::OtherGenesis {
+                            folder: folder.clone(),
+                            found: found.genesis_hash,
+                            expected: identity.genesis_hash,
+                        })
+                    }
+                    _ => Ok(identity),
+                }
+            })?,
+        };
+        let (state, first) = first_block(&genesis);
+        let archive = Archive::new(log, first);
+        replay(&archive, &state)?;
+        let head = archive.block(archive.head())?.expect("the head is in the log");
+        let start = config.genesis_time_unix_s.map(|_| head.header.timestamp);
+        let stack = LargeStack::start(CALL_THREADS).map_err(OpenError::Thread)?;
+        Ok(Self {
+            time: ChainTime::new(Arc::clone(&config.clock), start),
+            engine: EthrexEngine::new(config.chain_id),
+            stack,
+            archive,
+            pool: Mutex::default(),
+            state: RwLock::new(Arc::new(state)),
+            head: RwLock::new(head),
+            events: broadcast::channel(EVENTS_KEPT).0,
+            snapshots: Mutex::default(),
+            genesis,
+            config,
+        })
+    }
+
+    pub(crate) fn head(&self) -> Arc<SealedBlock> {
+        Arc::clone(&self.head.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(crate) fn set_head(&self, block: Arc<SealedBlock>) {
+        *self.head.write().unwrap_or_else(PoisonError::into_inner) = block;
+    }
+
+    pub(crate) fn state(&self) -> Arc<State> {
+        Arc::clone(&self.state.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(crate) fn pool(&self) -> MutexGuard<'_, Pool> {
+        self.pool.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn snapshots(&self) -> MutexGuard<'_, Snapshots> {
+        self.snapshots.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn send_event(&self, event: ChainEvent) {
+        // Nobody may be listening.
+        let _ = self.events.send(event);
+    }
+
+    pub(crate) fn state_at(self: &Arc<Self>, number: u64) -> Result<ChainState, StateError> {
+        let view = self.state().at(number)?;
+        Ok(ChainState { view, core: Arc::clone(self) })
+    }
+
+    /// Builds the state anew from the log, when the kept history does not reach back far enough.
+    pub(crate) fn rebuild_state(&self) -> Result<(), OpenError> {
+        let (state, _) = first_block(&self.genesis);
+        for number in 1..=self.archive.head() {
+            apply_checked(
+                &state,
+                &*self.archive.block(number)?.expect("the block is in the log"),
+                &self.archive.diff(number)?,
+            )?;
+        }
+        *self.state.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(state);
+        Ok(())
+    }
+
+    /// Returns what the block after the head asks of transactions.
+    pub(crate) fn terms(&self, head: &Header) -> Terms {
+        let excess = head.next_block_excess_blob_gas(BLOB_PARAMS).unwrap_or_default();
+        Terms {
+            chain_id: self.config.chain_id,
+            gas_limit: self.gas_limit_after(head),
+            base_fee: base_fee_after(head),
+            blob_fee: BLOB_PARAMS.calc_blob_fee(excess),
+        }
+    }
+
+    /// Returns the gas limit of the block after `parent`: at most 1/1024 closer to the configured one.
+    pub(crate) fn gas_limit_after(&self, parent: &Header) -> u64 {
+        let step = (parent.gas_limit / 1024).saturating_sub(1);
+        self.config.gas_limit.clamp(parent.gas_limit - step, parent.gas_limit + step)
+    }
+
+    pub(crate) fn submit(&self, encoded: &[u8]) -> Result<B256, SubmitError> {
+        let head = self.head();
+        let terms = self.terms(&head.header);
+        let incoming = submit::read(encoded, &terms)?;
+        let transaction = incoming.transaction;
+        let hash = *transaction.inner().hash();
+        let view = self.state().at(head.number())?;
+        let account = view.account(transaction.signer())?.unwrap_or_default();
+        let is_contract = match view.code(account.code_hash)? {
+            Some(code) => !code.is_empty() && !code.starts_with(&DELEGATION_PREFIX),
+            None => false,
+        };
+        submit::check(&transaction, &account, is_contract, &terms)?;
+        self.pool().add(transaction, incoming.sidecar, account.nonce)?;
+        self.send_event(ChainEvent::Pending(hash));
+        Ok(hash)
+    }
+}
+
+/// How the code of an account begins that runs another's code (EIP-7702).
+const DELEGATION_PREFIX: [u8; 3] = [0xef, 0x01, 0x00];
+
+/// Returns the base fee of the block after `parent` in wei per gas.
+pub(crate) fn base_fee_after(parent: &Header) -> u64 {
+    parent
+        .next_block_base_fee(alloy_eips::eip1559::BaseFeeParams::ethereum())
+        .unwrap_or(crate::genesis::BASE_FEE_INITIAL)
+}
+
+fn check_identity(
+    config: &ChainConfig,
+    folder: &std::path::Path,
+    found: &LogIdentity,
+) -> Result<(), OpenError> {
+    let folder = folder.to_owned();
+    if found.chain_id != config.chain_id {
+        let (found, expected) = (found.chain_id, config.chain_id);
+        return Err(OpenError::OtherChainId { folder, found, expected });
+    }
+    match config.genesis_time_unix_s {
+        Some(expected) if expected != found.genesis_time_unix_s => {
+            let found = found.genesis_time_unix_s;
+            Err(OpenError::OtherGenesisTime { folder, found, expected })
+        }
+        _ => Ok(()),
+    }
+}
+
+fn identity_of(genesis: &Genesis) -> LogIdentity {
+    LogIdentity {
+        chain_id: genesis.chain_id,
+        genesis_time_unix_s: genesis.timestamp,
+        gas_limit: genesis.gas_limit,
+        genesis_hash: first_block(genesis).1.hash,
+    }
+}
+
+fn first_block(genesis: &Genesis) -> (State, SealedBlock) {
+    let state = State::starting_at(0);
+    let header = genesis.header(state.apply(0, &genesis.state()));
+    let (transactions, receipts): (_, Vec<BlockReceipt>) = (Vec::new(), Vec::new());
+    let block = SealedBlock { hash: header.hash_slow(), header, transactions, receipts };
+    (state, block)
+}
+
+fn replay(archive: &Archive, state: &State) -> Result<(), OpenError> {
+    let cut = archive.replay::<OpenError>(|block, diff| apply_checked(state, block, &diff))?;
+    if cut > 0 {
+        tracing::warn!(bytes = cut, "unfinished block at the end of the log cut off");
+    }
+    Ok(())
+}
+
+fn apply_checked(state: &State, block: &SealedBlock, diff: &StateDiff) -> Result<(), OpenError> {
+    let (number, expected) = (block.number(), block.header.state_root);
+    let found = state.apply(number, diff);
+    if found == expected { Ok(()) } else { Err(OpenError::StateRoot { number, found, expected }) }
+}
+
+/// The state of a chain after one block, with the hashes of the blocks up to it.
+#[derive(Debug, Clone)]
+pub struct ChainState {
+    view: StateView,
+    core: Arc<Core>,
+}
+
+impl ChainState {
+    /// Returns the values of the state.
+    #[must_use]
+    pub fn view(&self) -> &StateView {
+        &self.view
+    }
+
+    /// Returns this state with changes on top.
+    #[must_use]
+    pub fn with(self, diff: &StateDiff) -> OverlayState {
+        OverlayState::new(Arc::new(self), diff)
+    }
+}
+
+impl StateRead for ChainState {
+    fn account(&self, address: Address) -> Result<Option<Account>, StateError> {
+        self.view.account(address)
+    }
+
+    fn storage(&self, address: Address, slot: B256) -> Result<alloy_primitives::U256, StateError> {
+        self.view.storage(address, slot)
+    }
+
+    fn has_storage(&self, address: Address) -> Result<bool, StateError> {
+        self.view.has_storage(address)
+    }
+
+    fn code(&self, code_hash: B256) -> Result<Option<Bytes>, StateError> {
+        self.view.code(code_hash)
+    }
+
+    fn block_hash(&self, number: u64) -> Result<B256, StateError> {
+        let known = (number <= self.view.number()).then(|| self.core.archive.hash(number));
+        known.flatten().ok_or(StateError::UnknownBlock { number })
+    }
+}

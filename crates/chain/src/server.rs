@@ -1,0 +1,246 @@
+//! The chain over HTTP (`POST /`) and WebSocket (`GET /`), on one port.
+
+use std::{
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
+
+use axum::{
+    Router,
+    body::{Body, Bytes, to_bytes},
+    extract::{
+        FromRequestParts, Request, State,
+        ws::{Message, WebSocket, WebSocketUpgrade},
+    },
+    http::{HeaderMap, HeaderValue, Method, StatusCode, header},
+    response::{IntoResponse, Response},
+    routing::any,
+};
+use serde_json::Value;
+use tokio::{net::TcpListener, runtime::Runtime, sync::watch};
+
+use crate::{
+    chain::Chain,
+    rpc::{RpcError, failure},
+};
+
+/// Bytes of one request at most: nine blobs in hexadecimal and room to spare.
+pub const REQUEST_BYTES_MAX: usize = 16 << 20;
+/// Bytes of one WebSocket message at most.
+pub const MESSAGE_BYTES_MAX: usize = REQUEST_BYTES_MAX;
+/// How long a closing server waits for answers on their way.
+const CLOSING_WAIT: Duration = Duration::from_secs(2);
+
+/// Why a chain is not served, in order of precedence.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The address can be reached from other computers, and the keys of the funded accounts are public.
+    #[error("{0} can be reached from other computers, but everybody knows the keys of this chain")]
+    Exposed(SocketAddr),
+    /// The address cannot be listened on.
+    #[error("cannot listen on {address}")]
+    Bind {
+        /// The address.
+        address: SocketAddr,
+        /// What the operating system says.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The threads of the server could not be started.
+    #[error("the server cannot be started")]
+    Start(#[source] std::io::Error),
+}
+
+/// Who may reach a server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Exposure {
+    /// This computer only; other addresses are refused.
+    #[default]
+    Loopback,
+    /// Whoever reaches the address, although the keys of the funded accounts are public.
+    Anyone,
+}
+
+/// A chain that is being served. Dropping it ends that.
+#[derive(Debug)]
+pub struct ChainServer {
+    address: SocketAddr,
+    stop: watch::Sender<bool>,
+    runtime: Option<Runtime>,
+}
+
+impl Chain {
+    /// Serves the chain on an address; port 0 takes a free one. The server has its own threads and needs no runtime.
+    ///
+    /// # Errors
+    ///
+    /// Returns a [`ServeError`].
+    pub fn serve(
+        &self,
+        address: SocketAddr,
+        exposure: Exposure,
+    ) -> Result<ChainServer, ServeError> {
+        if exposure == Exposure::Loopback && !is_loopback(address.ip()) {
+            return Err(ServeError::Exposed(address));
+        }
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(std::thread::available_parallelism().map_or(4, |n| n.get().max(4)))
+            .thread_name("chain-server")
+            .thread_stack_size(crate::engine::STACK_BYTES)
+            .enable_all()
+            .build()
+            .map_err(ServeError::Start)?;
+        let bind = |source| ServeError::Bind { address, source };
+        let listener = std::net::TcpListener::bind(address).map_err(bind)?;
+        listener.set_nonblocking(true).map_err(bind)?;
+        let address = listener.local_addr().map_err(bind)?;
+        let (stop, stopped) = watch::channel(false);
+        let shared = Shared { chain: self.clone(), stopped: stopped.clone() };
+        let router = Router::new().route("/", any(answer)).with_state(Arc::new(shared));
+        let listener = {
+            let _entered = runtime.enter();
+            TcpListener::from_std(listener).map_err(bind)?
+        };
+        runtime.spawn(async move {
+            let served = axum::serve(listener, router).with_graceful_shutdown(until(stopped)).await;
+            if let Err(error) = served {
+                tracing::error!(%error, "the server ended");
+            }
+        });
+        Ok(ChainServer { address, stop, runtime: Some(runtime) })
+    }
+}
+
+impl ChainServer {
+    /// Returns the address that is listened on.
+    #[must_use]
+    pub fn local_addr(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Returns the URL for HTTP clients.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Returns the URL for WebSocket clients.
+    #[must_use]
+    pub fn ws_url(&self) -> String {
+        format!("ws://{}", self.address)
+    }
+
+    /// Ends the server after the answers on their way.
+    pub fn shutdown(mut self) {
+        self.close();
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_timeout(CLOSING_WAIT);
+        }
+    }
+
+    fn close(&self) {
+        // The server may have ended by itself.
+        let _ = self.stop.send(true);
+    }
+}
+
+impl Drop for ChainServer {
+    fn drop(&mut self) {
+        self.close();
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+fn is_loopback(ip: IpAddr) -> bool {
+    ip.to_canonical().is_loopback()
+}
+
+async fn until(mut stopped: watch::Receiver<bool>) {
+    // An error means that the server handle is gone, which ends the server as well.
+    let _ = stopped.wait_for(|is_stopped| *is_stopped).await;
+}
+
+#[derive(Debug)]
+struct Shared {
+    chain: Chain,
+    stopped: watch::Receiver<bool>,
+}
+
+async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response {
+    let mut response = match *request.method() {
+        Method::POST => post(&shared, request).await,
+        Method::OPTIONS => StatusCode::NO_CONTENT.into_response(),
+        Method::GET => upgrade(shared, request).await,
+        _ => StatusCode::METHOD_NOT_ALLOWED.into_response(),
+    };
+    allow_every_origin(response.headers_mut());
+    response
+}
+
+async fn post(shared: &Shared, request: Request) -> Response {
+    let Ok(body) = to_bytes(request.into_body(), REQUEST_BYTES_MAX).await else {
+        let reason = format!("request is larger than {REQUEST_BYTES_MAX} bytes or was cut off");
+        let error = failure(&Value::Null, &RpcError::invalid_request(&reason));
+        return json(StatusCode::PAYLOAD_TOO_LARGE, error.to_string().into_bytes());
+    };
+    let response = tokio::task::block_in_place(|| shared.chain.dispatch_text(&body));
+    match response {
+        Some(response) => json(StatusCode::OK, response),
+        None => StatusCode::NO_CONTENT.into_response(),
+    }
+}
+
+fn json(status: StatusCode, body: Vec<u8>) -> Response {
+    let content_type = [(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))];
+    (status, content_type, Body::from(Bytes::from(body))).into_response()
+}
+
+async fn upgrade(shared: Arc<Shared>, request: Request) -> Response {
+    let (mut parts, _) = request.into_parts();
+    match WebSocketUpgrade::from_request_parts(&mut parts, &()).await {
+        Ok(upgrade) => upgrade
+            .max_message_size(MESSAGE_BYTES_MAX)
+            .max_frame_size(MESSAGE_BYTES_MAX)
+            .on_upgrade(move |socket| converse(shared, socket)),
+        Err(_) => {
+            let hint = "JSON-RPC: send requests by POST, or open a WebSocket\n";
+            (StatusCode::OK, hint).into_response()
+        }
+    }
+}
+
+/// Answers the requests of one WebSocket client until it leaves or the server ends.
+async fn converse(shared: Arc<Shared>, mut socket: WebSocket) {
+    let mut stopped = shared.stopped.clone();
+    loop {
+        let message = tokio::select! {
+            message = socket.recv() => message,
+            _ = stopped.wait_for(|is_stopped| *is_stopped) => None,
+        };
+        let text = match message {
+            Some(Ok(Message::Text(text))) => Bytes::from(text),
+            Some(Ok(Message::Binary(bytes))) => bytes,
+            Some(Ok(Message::Ping(_) | Message::Pong(_))) => continue,
+            Some(Ok(Message::Close(_)) | Err(_)) | None => return,
+        };
+        let response = tokio::task::block_in_place(|| shared.chain.dispatch_text(&text));
+        let Some(Ok(response)) = response.map(String::from_utf8) else { continue };
+        if socket.send(Message::Text(response.into())).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// Lets pages of any origin talk to the chain, as every development chain does.
+fn allow_every_origin(headers: &mut HeaderMap) {
+    let any = HeaderValue::from_static("*");
+    headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, any.clone());
+    headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, any);
+    let methods = HeaderValue::from_static("GET, POST, OPTIONS");
+    headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, methods);
+    let day = HeaderValue::from_static("86400");
+    headers.insert(header::ACCESS_CONTROL_MAX_AGE, day);
+}

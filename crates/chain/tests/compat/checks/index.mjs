@@ -1,0 +1,18 @@
+// The order in which the checks run: each family after those it builds on.
+
+import './deploy.mjs'
+import './blocks.mjs'
+import './logs.mjs'
+import './fees.mjs'
+import './proofs.mjs'
+import './transactions.mjs'
+import './tags.mjs'
+import './subscriptions.mjs'
+import './accounts.mjs'
+import './information.mjs'
+import './overrides.mjs'
+import './txpool.mjs'
+import './traces.mjs'
+import './requests.mjs'
+import './cast.mjs'
+import './time.mjs'

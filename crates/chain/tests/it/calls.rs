@@ -1,0 +1,47 @@
+//! Contracts: deployed, called, reverting.
+
+use serde_json::json;
+
+use crate::support::{account, ask, chain, refusal, send_and_mine};
+
+/// Creation code of a contract whose code is `runtime`: copy it to memory and return it.
+fn creation_code(runtime: &str) -> String {
+    let length = runtime.len() / 2;
+    format!("0x60{length:02x}600c60003960{length:02x}6000f3{runtime}")
+}
+
+#[test]
+fn a_contract_is_deployed_and_answers() {
+    let chain = chain();
+    // Returns 42.
+    let data = creation_code("602a60005260206000f3");
+    let receipt = send_and_mine(&chain, json!({ "from": account(0), "data": data }));
+    assert_eq!(receipt["status"], "0x1");
+    let call = json!([{ "to": receipt["contractAddress"], "data": "0x" }]);
+    let word = format!("0x{:064x}", 42);
+    assert_eq!(ask(&chain, "eth_call", call), word.as_str());
+}
+
+#[test]
+fn a_revert_carries_its_data() {
+    let chain = chain();
+    // Reverts with the four bytes of a custom error.
+    let data = creation_code("63deadbeef6000526004601cfd");
+    let receipt = send_and_mine(&chain, json!({ "from": account(0), "data": data }));
+    let call = json!([{ "to": receipt["contractAddress"] }]);
+    for method in ["eth_call", "eth_estimateGas"] {
+        let error = refusal(&chain, method, call.clone());
+        assert_eq!((&error["code"], &error["data"]), (&json!(3), &json!("0xdeadbeef")), "{method}");
+    }
+}
+
+#[test]
+fn a_transfer_moves_ether_and_costs_21000_gas() {
+    let chain = chain();
+    let transfer = json!({ "from": account(0), "to": account(1), "value": "0xde0b6b3a7640000" });
+    assert_eq!(ask(&chain, "eth_estimateGas", json!([transfer])), "0x5208");
+    let receipt = send_and_mine(&chain, transfer);
+    assert_eq!(receipt["gasUsed"], "0x5208");
+    let balance = ask(&chain, "eth_getBalance", json!([account(1)]));
+    assert_eq!(balance, "0x21e27c1806e59a40000");
+}

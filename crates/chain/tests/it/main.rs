@@ -1,0 +1,5 @@
+//! The chain through its public API.
+
+mod support;
+
+mod calls;
