@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity 0.8.37;
 
-import { DirectSettlement } from "../src/DirectSettlement.sol";
 import { IDirectSettlement } from "../src/IDirectSettlement.sol";
 import { vm } from "./base/Vm.sol";
 import { World } from "./base/World.sol";
@@ -82,7 +81,7 @@ contract SettleSignedTest is World {
     function test_settleSigned_revertsOnAnotherContractOrChain() public {
         IDirectSettlement.Record memory r = consumed();
         bytes memory signature = signed(meterKeyOf(ANNA), r);
-        DirectSettlement first = direct;
+        IDirectSettlement first = direct;
         setUp();
         vm.expectRevert();
         direct.settleSigned(r, signature);

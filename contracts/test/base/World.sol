@@ -2,7 +2,6 @@
 pragma solidity 0.8.37;
 
 import { DemoToken } from "../../src/DemoToken.sol";
-import { DirectSettlement } from "../../src/DirectSettlement.sol";
 import { IDirectSettlement } from "../../src/IDirectSettlement.sol";
 import { Vm, vm } from "./Vm.sol";
 
@@ -42,12 +41,12 @@ abstract contract World {
     address internal immutable OPERATOR = vm.addr(OPERATOR_KEY);
 
     DemoToken internal token;
-    DirectSettlement internal direct;
+    IDirectSettlement internal direct;
 
     function setUp() public virtual {
         vm.warp(GENESIS);
-        token = new DemoToken(address(this));
-        direct = new DirectSettlement(config());
+        token = DemoToken(vm.deployCode("artifacts/DemoToken.json", abi.encode(address(this))));
+        direct = deploy(config());
         register(ANNA);
         register(BERT);
         vm.prank(TARIFF_AUTHORITY);
@@ -61,6 +60,11 @@ abstract contract World {
     }
 
     // ---------------------------------------------------------------------------------------- building
+
+    /// The committed bytecode: what is tested is what is shipped.
+    function deploy(IDirectSettlement.Config memory config_) internal returns (IDirectSettlement) {
+        return IDirectSettlement(vm.deployCode("artifacts/DirectSettlement.json", abi.encode(config_)));
+    }
 
     function config() internal view returns (IDirectSettlement.Config memory) {
         return IDirectSettlement.Config({
