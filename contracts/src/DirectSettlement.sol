@@ -189,6 +189,7 @@ contract DirectSettlement is IDirectSettlement, EIP712 {
     function publishTariff(uint32 period, bytes calldata table) external onlyHolder(tariffAuthority) {
         if (period == 0) revert PeriodZero();
         uint256 startsAt = _startOf(period);
+        // slither-disable-next-line timestamp
         if (block.timestamp >= startsAt) revert PeriodStarted(period, startsAt);
         bytes32 published = _tariffs.hashes[period];
         if (published != 0) revert TariffAlreadyPublished(period, published);
@@ -227,6 +228,7 @@ contract DirectSettlement is IDirectSettlement, EIP712 {
 
     /// @inheritdoc IDirectSettlement
     function settleSigned(Record calldata record, bytes calldata signature) external {
+        // slither-disable-next-line unused-return
         (address signer, ECDSA.RecoverError failure,) = ECDSA.tryRecover(settlementDigest(record), signature);
         if (failure != ECDSA.RecoverError.NoError) revert SignatureInvalid();
         address meter = _registry[record.code < MIN_CODE_CONSUMED ? record.to : record.from].meter();
@@ -314,6 +316,7 @@ contract DirectSettlement is IDirectSettlement, EIP712 {
         unchecked {
             // At most 2^64 + 2^32 * 2^20 + 2^20: no overflow. The constructor refuses zero slots.
             uint256 endsAt = _startOf(record.period()) + (slot + 1) * uint256(periodLength / slotsPerPeriod);
+            // slither-disable-next-line timestamp
             if (block.timestamp < endsAt) revert SlotNotOver(record.period(), record.slot(), endsAt);
         }
     }
