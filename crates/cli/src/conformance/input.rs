@@ -24,18 +24,21 @@ impl<'a> Input<'a> {
 
     pub(super) fn items(&self) -> Result<Vec<Self>, Refused> {
         let items = self.value.and_then(Value::as_array).ok_or_else(|| self.refused("a list"))?;
-        let place = |(index, value)| Self { at: format!("{}/{index}", self.at), value: Some(value) };
+        let place =
+            |(index, value)| Self { at: format!("{}/{index}", self.at), value: Some(value) };
         Ok(items.iter().enumerate().map(place).collect())
     }
 
     pub(super) fn members(&self) -> Result<Vec<(&'a str, Self)>, Refused> {
-        let members = self.value.and_then(Value::as_object).ok_or_else(|| self.refused("an object"))?;
+        let members =
+            self.value.and_then(Value::as_object).ok_or_else(|| self.refused("an object"))?;
         Ok(members.keys().map(|key| (key.as_str(), self.get(key))).collect())
     }
 
     /// Returns an integer that fits the type, written as a number.
     pub(super) fn integer<T: TryFrom<i64>>(&self, range: &str) -> Result<T, Refused> {
-        let integer = self.value.and_then(Value::as_i64).and_then(|integer| T::try_from(integer).ok());
+        let integer =
+            self.value.and_then(Value::as_i64).and_then(|integer| T::try_from(integer).ok());
         integer.ok_or_else(|| self.refused(&format!("an integer {range}")))
     }
 

@@ -70,7 +70,8 @@ pub(crate) fn check(document: &Value) -> Result<Report, Refused> {
         return Err(Refused::UnknownKind(keys.into_iter().take(10).collect()));
     }
     let answers = vectors::answers(document)?;
-    let not_checked = keys.into_iter().filter(|key| !vectors::COVERED.contains(&key.as_str())).collect();
+    let not_checked =
+        keys.into_iter().filter(|key| !vectors::COVERED.contains(&key.as_str())).collect();
     Ok(compare(vectors::KIND, document, answers, not_checked))
 }
 
@@ -107,7 +108,8 @@ mod tests {
     use serde_json::json;
 
     fn vectors() -> Value {
-        serde_json::from_str(include_str!("../../../../fixtures/vectors/settlement-a.json")).unwrap()
+        serde_json::from_str(include_str!("../../../../fixtures/vectors/settlement-a.json"))
+            .unwrap()
     }
 
     #[test]

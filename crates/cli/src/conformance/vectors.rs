@@ -109,14 +109,16 @@ fn tariff(case: &Input<'_>, slots: u16, answers: &mut Vec<Answer>) -> Result<(),
         rows.insert(number, prices.collect::<Result<Vec<_>, _>>()?);
     }
     let table = TariffTable::new(slots, rows);
-    let table = table.map_err(|error| case.get("codes").refused(&format!("a tariff table: {error}")))?;
+    let table =
+        table.map_err(|error| case.get("codes").refused(&format!("a tariff table: {error}")))?;
     answer(answers, &case.get("table"), text(table.pack()));
     answer(answers, &case.get("hash"), text(table.hash()));
     let place = case.get("table");
     let unpacked = TariffTable::unpack(slots, &place.bytes()?);
     let unpacked = unpacked.map_err(|error| place.refused(&format!("a tariff table: {error}")))?;
     for code in unpacked.codes() {
-        let prices = unpacked.row(code).unwrap_or_default().iter().map(|price| price.micro_per_kwh());
+        let prices =
+            unpacked.row(code).unwrap_or_default().iter().map(|price| price.micro_per_kwh());
         let prices: Vec<i32> = prices.collect();
         answer(answers, &case.get("codes").get(&code.number().to_string()), json!(prices));
     }
