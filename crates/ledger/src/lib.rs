@@ -1,1 +1,47 @@
-//! gridtally-ledger
+//! The settlement contract seen from Rust, over any Ethereum JSON-RPC endpoint.
+//!
+//! ```text
+//! Endpoint --> Client --> Sender --> register, publish_tariff, fund, settle   (changes the chain)
+//!                    \--> read, Follower                                      (asks the chain)
+//! ```
+//!
+//! What this crate does not do: it computes no amount and decides no price (`settlement` does), it
+//! keeps no store, and it does not know who runs the chain. The chain is the only memory: after a
+//! crash it is asked what is done, and only the rest is sent.
+
+mod abi;
+mod client;
+mod deploy;
+mod endpoint;
+mod event;
+mod follow;
+mod fund;
+mod gas;
+mod key;
+mod pipeline;
+mod read;
+mod record;
+mod refusal;
+mod register;
+mod sender;
+mod settle;
+mod tariff;
+mod wire;
+
+pub use client::{BlockId, CallRequest, Client, ConnectError, GasPrice, LogFilter};
+pub use deploy::{Calendar, DeployError, Deployment, Ledger, Offices, ReadError, TokenChoice};
+pub use endpoint::{Endpoint, EndpointError, EndpointOptions, RpcFailure};
+pub use event::{EventError, LedgerEntry, LedgerEvent, ParticipantState, Role};
+pub use follow::{Cursor, FollowError, FollowOptions, Follower, Notice, Notices};
+pub use fund::{FundError, Funding};
+pub use gas::{CallKind, GasMeasurements, GasTotal, TRANSACTION_GAS_MAX};
+pub use key::{Key, KeyError, KeySource, PasswordSource, TEST_MNEMONIC};
+pub use pipeline::{Progress, ProgressListener};
+pub use read::{History, HistoryError, PublishedTariff, SettledRecord};
+pub use record::DirectRecord;
+pub use refusal::Refusal;
+pub use register::{Participant, RegisterError, Registration};
+pub use sender::{Call, SendError, SendOptions, Sender, Sent};
+pub use settle::{GasLimit, SettleError, SettleForm, SettleOptions, SettleSummary};
+pub use tariff::{PublishError, TariffTable};
+pub use wire::{Block, BlockRef, Log, Receipt, Transaction};

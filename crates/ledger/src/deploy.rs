@@ -1,0 +1,357 @@
+//! Deployment of the contracts, and connection to contracts that are there already.
+
+use alloy_primitives::{Address, Bytes, U64};
+use alloy_sol_types::{SolCall, SolConstructor};
+use serde::{Deserialize, Serialize};
+use tracing::info;
+
+use crate::abi::{DemoToken, DirectSettlement, IDirectSettlement};
+use crate::client::{BlockId, CallRequest, Client};
+use crate::endpoint::EndpointError;
+use crate::gas::{CallKind, GasMeasurements};
+use crate::refusal::Refusal;
+use crate::sender::{Call, SendError, Sender};
+use crate::wire::Receipt;
+
+/// Who holds which office of a deployment. Fixed for ever.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Offices {
+    /// Owns participant 0 and settles.
+    pub hub: Address,
+    /// Registers participants.
+    pub registrar: Address,
+    /// Publishes prices.
+    pub tariff_authority: Address,
+    /// Settles, and signs corrections.
+    pub metering_operator: Address,
+}
+
+impl Offices {
+    /// Returns all offices in one hand, as on a development chain.
+    #[must_use]
+    pub fn all_held_by(address: Address) -> Self {
+        Self {
+            hub: address,
+            registrar: address,
+            tariff_authority: address,
+            metering_operator: address,
+        }
+    }
+}
+
+/// The settlement calendar of a deployment. Fixed for ever.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Calendar {
+    /// Start of period 0, Unix time, s.
+    pub genesis_time_s: u64,
+    /// Length of a period, s: at most 7 days.
+    pub period_length_s: u32,
+    /// Slots of a period, 1 to 1024.
+    pub slots_per_period: u16,
+}
+
+impl Calendar {
+    /// Returns the start of a period, Unix time, s.
+    #[must_use]
+    pub fn period_start_s(&self, period: u32) -> u64 {
+        let offset = u64::from(period).saturating_mul(u64::from(self.period_length_s));
+        self.genesis_time_s.saturating_add(offset)
+    }
+}
+
+/// Where a deployment stands: what another process needs to connect to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Deployment {
+    /// The chain.
+    pub chain_id: u64,
+    /// The settlement contract.
+    pub contract: Address,
+    /// The ERC-20 that it holds and pays.
+    pub token: Address,
+    /// The block of the deployment: there is nothing to read before it.
+    pub block: u64,
+    /// Its calendar.
+    pub calendar: Calendar,
+    /// Its offices.
+    pub offices: Offices,
+}
+
+/// Which token a new deployment pays with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TokenChoice {
+    /// An ERC-20 with 6 decimals that is there already.
+    Existing(Address),
+    /// Play money, deployed as well; its owner issues as much as it likes.
+    Demonstration {
+        /// Who issues it.
+        owner: Address,
+    },
+}
+
+/// Why there is no deployment to work with, in order of precedence.
+#[derive(Debug, thiserror::Error)]
+pub enum DeployError {
+    /// The endpoint failed, or the contract refuses, or the transaction was not carried out.
+    #[error(transparent)]
+    Send(#[from] SendError),
+    /// The chain cannot be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// The endpoint serves another chain than the deployment's.
+    #[error("the deployment is on chain {expected}, the endpoint serves chain {found}")]
+    WrongChain {
+        /// Chain of the deployment.
+        expected: u64,
+        /// Chain of the endpoint.
+        found: u64,
+    },
+    /// There is no contract at the address.
+    #[error("chain {chain_id} has no contract at {address}")]
+    NoCode {
+        /// The chain.
+        chain_id: u64,
+        /// The address.
+        address: Address,
+    },
+    /// The contract at the address is another one than the deployment says.
+    #[error("the {field} of the contract at {address} is {found}, expected {expected}")]
+    Differs {
+        /// The address.
+        address: Address,
+        /// Which property.
+        field: &'static str,
+        /// The deployment's.
+        expected: String,
+        /// The contract's.
+        found: String,
+    },
+    /// The receipt of a deployment does not say where the contract is.
+    #[error("the receipt of the deployment names no contract")]
+    NoAddress,
+}
+
+/// Why a question to a contract has no answer, in order of precedence.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// The endpoint failed.
+    #[error(transparent)]
+    Endpoint(#[from] EndpointError),
+    /// The contract refuses.
+    #[error("{question} is refused: {refusal}")]
+    Refused {
+        /// Signature of the function.
+        question: &'static str,
+        /// The contract's reason.
+        refusal: Refusal,
+    },
+    /// The answer is not of the function's form: another contract, or none.
+    #[error("the answer to {question} is not of its form: {reason}")]
+    Undecodable {
+        /// Signature of the function.
+        question: &'static str,
+        /// What is wrong with it.
+        reason: String,
+    },
+}
+
+/// One deployment, seen through one connection.
+#[derive(Debug, Clone)]
+pub struct Ledger {
+    client: Client,
+    deployment: Deployment,
+}
+
+impl Ledger {
+    /// Deploys the settlement contract, and the token where asked for. Measured gas is added to
+    /// `measured`.
+    ///
+    /// If this fails half-way there may be a token or a contract that nobody uses; deploying again
+    /// makes new ones.
+    ///
+    /// # Errors
+    ///
+    /// Returns the first [`DeployError`] in the order of its variants.
+    pub async fn deploy(
+        sender: &Sender,
+        offices: Offices,
+        calendar: Calendar,
+        token: TokenChoice,
+        measured: &mut GasMeasurements,
+    ) -> Result<Self, DeployError> {
+        let token = match token {
+            TokenChoice::Existing(address) => address,
+            TokenChoice::Demonstration { owner } => {
+                let constructor = DemoToken::constructorCall { owner };
+                let code = with_arguments(&DemoToken::BYTECODE, constructor.abi_encode());
+                deployed(sender, code, measured).await?.0
+            }
+        };
+        let config = IDirectSettlement::Config {
+            token,
+            hub: offices.hub,
+            registrar: offices.registrar,
+            tariffAuthority: offices.tariff_authority,
+            meteringOperator: offices.metering_operator,
+            genesisTime: calendar.genesis_time_s,
+            periodLength: calendar.period_length_s,
+            slotsPerPeriod: calendar.slots_per_period,
+        };
+        let constructor = DirectSettlement::constructorCall { config };
+        let code = with_arguments(&DirectSettlement::BYTECODE, constructor.abi_encode());
+        let (contract, receipt) = deployed(sender, code, measured).await?;
+        let chain_id = sender.client().chain_id();
+        let block = receipt.block_number;
+        info!(chain_id, %contract, %token, block, "contracts deployed");
+        let deployment = Deployment { chain_id, contract, token, block, calendar, offices };
+        Self::connect(sender.client().clone(), deployment).await
+    }
+
+    /// Connects to a deployment and checks that it is the one described.
+    ///
+    /// # Errors
+    ///
+    /// Returns the first [`DeployError`] in the order of its variants.
+    pub async fn connect(client: Client, deployment: Deployment) -> Result<Self, DeployError> {
+        let (expected, found) = (deployment.chain_id, client.chain_id());
+        if expected != found {
+            return Err(DeployError::WrongChain { expected, found });
+        }
+        let ledger = Self::at(client, deployment.contract, deployment.block).await?;
+        let found = ledger.deployment;
+        let differs = |field, expected: &dyn ToString, found: &dyn ToString| {
+            Err(DeployError::Differs {
+                address: deployment.contract,
+                field,
+                expected: expected.to_string(),
+                found: found.to_string(),
+            })
+        };
+        if found.token != deployment.token {
+            return differs("token", &deployment.token, &found.token);
+        }
+        let calendars = (deployment.calendar, found.calendar);
+        if calendars.0 != calendars.1 {
+            let shown = |calendar: Calendar| format!("{calendar:?}");
+            return differs("calendar", &shown(calendars.0), &shown(calendars.1));
+        }
+        if found.offices != deployment.offices {
+            let shown = |offices: Offices| format!("{offices:?}");
+            return differs("offices", &shown(deployment.offices), &shown(found.offices));
+        }
+        Ok(ledger)
+    }
+
+    /// Connects to a contract of which only the address is known, and asks it for the rest.
+    /// `block` is where reading begins: that of the deployment, or any before it.
+    ///
+    /// # Errors
+    ///
+    /// Returns the first [`DeployError`] in the order of its variants.
+    pub async fn at(client: Client, contract: Address, block: u64) -> Result<Self, DeployError> {
+        let chain_id = client.chain_id();
+        if client.code(contract).await.map_err(ReadError::from)?.is_empty() {
+            return Err(DeployError::NoCode { chain_id, address: contract });
+        }
+        let ask = Question { client: &client, contract, at: BlockId::Latest };
+        let deployment = Deployment {
+            chain_id,
+            contract,
+            token: ask.call(DirectSettlement::tokenCall {}).await?,
+            block,
+            calendar: Calendar {
+                genesis_time_s: ask.call(DirectSettlement::genesisTimeCall {}).await?,
+                period_length_s: ask.call(DirectSettlement::periodLengthCall {}).await?,
+                slots_per_period: ask.call(DirectSettlement::slotsPerPeriodCall {}).await?,
+            },
+            offices: Offices {
+                hub: ask.call(DirectSettlement::hubCall {}).await?,
+                registrar: ask.call(DirectSettlement::registrarCall {}).await?,
+                tariff_authority: ask.call(DirectSettlement::tariffAuthorityCall {}).await?,
+                metering_operator: ask.call(DirectSettlement::meteringOperatorCall {}).await?,
+            },
+        };
+        Ok(Self { client, deployment })
+    }
+
+    /// Returns where the deployment stands.
+    #[must_use]
+    pub fn deployment(&self) -> &Deployment {
+        &self.deployment
+    }
+
+    /// Returns the connection.
+    #[must_use]
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// Asks the settlement contract at the newest block.
+    pub(crate) async fn ask<C: SolCall>(&self, call: C) -> Result<C::Return, ReadError> {
+        let contract = self.deployment.contract;
+        Question { client: &self.client, contract, at: BlockId::Latest }.call(call).await
+    }
+
+    /// Asks the token at the newest block.
+    pub(crate) async fn ask_token<C: SolCall>(&self, call: C) -> Result<C::Return, ReadError> {
+        let contract = self.deployment.token;
+        Question { client: &self.client, contract, at: BlockId::Latest }.call(call).await
+    }
+
+    /// Returns a call of the settlement contract, to be sent.
+    pub(crate) fn call<C: SolCall>(&self, kind: CallKind, items: u64, call: &C) -> Call {
+        let to = Some(self.deployment.contract);
+        Call { kind, items, to, data: call.abi_encode().into(), gas_limit: None }
+    }
+
+    /// Returns a call of the token, to be sent.
+    pub(crate) fn call_token<C: SolCall>(&self, kind: CallKind, call: &C) -> Call {
+        let to = Some(self.deployment.token);
+        Call { kind, items: 1, to, data: call.abi_encode().into(), gas_limit: None }
+    }
+}
+
+struct Question<'a> {
+    client: &'a Client,
+    contract: Address,
+    at: BlockId,
+}
+
+impl Question<'_> {
+    async fn call<C: SolCall>(&self, call: C) -> Result<C::Return, ReadError> {
+        let request = CallRequest {
+            from: None,
+            to: Some(self.contract),
+            data: call.abi_encode().into(),
+            gas: None::<U64>,
+        };
+        let question = C::SIGNATURE;
+        let answer = match self.client.call(&request, self.at).await {
+            Ok(answer) => answer,
+            Err(EndpointError::Refused { failure, .. }) => {
+                return Err(ReadError::Refused { question, refusal: Refusal::of(&failure) });
+            }
+            Err(error) => return Err(error.into()),
+        };
+        C::abi_decode_returns(&answer)
+            .map_err(|error| ReadError::Undecodable { question, reason: error.to_string() })
+    }
+}
+
+fn with_arguments(code: &Bytes, arguments: Vec<u8>) -> Bytes {
+    let mut code = code.to_vec();
+    code.extend(arguments);
+    code.into()
+}
+
+async fn deployed(
+    sender: &Sender,
+    code: Bytes,
+    measured: &mut GasMeasurements,
+) -> Result<(Address, Receipt), DeployError> {
+    let kind = CallKind::Deploy;
+    let call = Call { kind, items: 1, to: None, data: code, gas_limit: None };
+    let receipt = sender.send(call).await?;
+    measured.add_receipt(kind, 1, &receipt);
+    let address = receipt.contract_address.ok_or(DeployError::NoAddress)?;
+    Ok((address, receipt))
+}

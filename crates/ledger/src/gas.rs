@@ -1,0 +1,143 @@
+//! What calls cost: measured from receipts, and limits that hold whatever they cost.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::wire::Receipt;
+
+/// Most gas that one transaction may use (EIP-7825).
+pub const TRANSACTION_GAS_MAX: u64 = 16_777_216;
+
+/// The calls whose gas is measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CallKind {
+    /// Deployment of a contract.
+    Deploy,
+    /// One participant registered.
+    Register,
+    /// Many participants registered.
+    RegisterMany,
+    /// Another change of the registry: status, payout address.
+    RegistryChange,
+    /// A tariff table published.
+    PublishTariff,
+    /// Tokens issued (demonstration token only).
+    Mint,
+    /// The contract allowed to draw tokens.
+    Approve,
+    /// Tokens moved into a participant's balance.
+    Deposit,
+    /// Tokens moved out of a participant's balance.
+    Withdraw,
+    /// One record.
+    Settle,
+    /// Many records, as structures.
+    SettleMany,
+    /// Many records, packed.
+    SettlePacked,
+    /// One record signed by a meter.
+    SettleSigned,
+}
+
+impl CallKind {
+    /// Returns the name that output and JSON use.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Deploy => "deploy",
+            Self::Register => "register",
+            Self::RegisterMany => "register_many",
+            Self::RegistryChange => "registry_change",
+            Self::PublishTariff => "publish_tariff",
+            Self::Mint => "mint",
+            Self::Approve => "approve",
+            Self::Deposit => "deposit",
+            Self::Withdraw => "withdraw",
+            Self::Settle => "settle",
+            Self::SettleMany => "settle_many",
+            Self::SettlePacked => "settle_packed",
+            Self::SettleSigned => "settle_signed",
+        }
+    }
+}
+
+impl fmt::Display for CallKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// Gas of all calls of one kind together.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GasTotal {
+    /// Number of transactions.
+    pub transactions: u64,
+    /// Number of records, participants or tables in them.
+    pub items: u64,
+    /// Gas used.
+    pub gas: u64,
+    /// Fees paid, wei: gas times its price, added up.
+    pub fee_wei: u128,
+}
+
+impl GasTotal {
+    /// Returns the gas of one item, rounded up, or 0 where nothing was measured.
+    #[must_use]
+    pub fn gas_per_item_rounded_up(&self) -> u64 {
+        if self.items == 0 { 0 } else { self.gas.div_ceil(self.items) }
+    }
+}
+
+/// Gas measured from receipts, by kind of call.
+///
+/// ```
+/// use gridtally_ledger::{CallKind, GasMeasurements};
+///
+/// let mut measured = GasMeasurements::default();
+/// measured.add(CallKind::SettlePacked, 100, 606_700, 1_000_000_000);
+/// assert_eq!(measured.total(CallKind::SettlePacked).gas_per_item_rounded_up(), 6_067);
+/// ```
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GasMeasurements(BTreeMap<CallKind, GasTotal>);
+
+impl GasMeasurements {
+    /// Adds one transaction with `items` records, participants or tables in it.
+    pub fn add(&mut self, kind: CallKind, items: u64, gas: u64, gas_price_wei: u128) {
+        let total = self.0.entry(kind).or_default();
+        total.transactions += 1;
+        total.items += items;
+        total.gas = total.gas.saturating_add(gas);
+        let fee_wei = u128::from(gas).saturating_mul(gas_price_wei);
+        total.fee_wei = total.fee_wei.saturating_add(fee_wei);
+    }
+
+    /// Adds what a receipt tells.
+    pub fn add_receipt(&mut self, kind: CallKind, items: u64, receipt: &Receipt) {
+        self.add(kind, items, receipt.gas_used, receipt.effective_gas_price.unwrap_or(0));
+    }
+
+    /// Adds everything that others measured.
+    pub fn merge(&mut self, others: &Self) {
+        for (kind, other) in &others.0 {
+            let total = self.0.entry(*kind).or_default();
+            total.transactions += other.transactions;
+            total.items += other.items;
+            total.gas = total.gas.saturating_add(other.gas);
+            total.fee_wei = total.fee_wei.saturating_add(other.fee_wei);
+        }
+    }
+
+    /// Returns the sum for one kind of call, zeros where there was none.
+    #[must_use]
+    pub fn total(&self, kind: CallKind) -> GasTotal {
+        self.0.get(&kind).copied().unwrap_or_default()
+    }
+
+    /// Returns all kinds that were measured, in the order of [`CallKind`].
+    pub fn iter(&self) -> impl Iterator<Item = (CallKind, GasTotal)> + '_ {
+        self.0.iter().map(|(kind, total)| (*kind, *total))
+    }
+}
