@@ -1,0 +1,82 @@
+//! Tidy CSV, plain or gzip: one row for each interval, columns chosen by the caller.
+
+mod layout;
+mod number;
+mod stamp;
+mod table;
+
+use std::collections::BTreeMap;
+use std::io::Read;
+
+use gridtally_core::meter::{Channel, MeteringPointId};
+use gridtally_core::tariff::PriceArea;
+
+use super::column::Column;
+use super::report::{Refused, Report};
+pub use layout::{
+    Context, DecimalSign, EnergyUnit, Label, Layout, PriceColumn, PriceUnit, ReadingColumn, Repeated,
+    Stamp, StampZone,
+};
+use number::{energy_wh, price_micro_per_kwh};
+use table::{read, series};
+
+/// Energy of metering points by channel, in watt-hours.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Readings {
+    /// Values by metering point and channel.
+    pub columns: BTreeMap<(MeteringPointId, Channel), Column>,
+    /// How the file was understood.
+    pub report: Report,
+}
+
+/// Prices of areas, in micro-units per kilowatt-hour.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Prices {
+    /// Values by area.
+    pub columns: BTreeMap<PriceArea, Column>,
+    /// How the file was understood.
+    pub report: Report,
+}
+
+/// Reads a table of readings.
+///
+/// Rows may come in any order. A row that repeats an earlier one is counted; two values for one interval are refused. Values
+/// of energy are never negative; export is a channel of its own.
+///
+/// # Errors
+///
+/// [`Refused`] with every faulty row, up to the limit; each for the first of `docs/reference/rejections.md` that applies.
+/// With `skip_refused` rows that are faulty by themselves are passed over and stand in the report.
+pub fn readings(
+    source: impl Read,
+    layout: &Layout<MeteringPointId>,
+    columns: &[ReadingColumn],
+    context: &Context,
+) -> Result<Readings, Refused> {
+    let names: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
+    let parse = |index: usize, text: &str, sign| energy_wh(text, columns[index].unit, sign);
+    let table = read(source, layout, &names, parse, context)?;
+    let key = |label: &MeteringPointId, index: usize| (label.clone(), columns[index].channel);
+    let name = |(point, channel): &(MeteringPointId, Channel)| format!("{point} {channel}");
+    let (columns, report) = series(table, layout, key, name, context)?;
+    Ok(Readings { columns, report })
+}
+
+/// Reads a table of prices. Negative prices are normal.
+///
+/// # Errors
+///
+/// As [`readings`].
+pub fn prices(
+    source: impl Read,
+    layout: &Layout<PriceArea>,
+    columns: &[PriceColumn],
+    context: &Context,
+) -> Result<Prices, Refused> {
+    let names: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
+    let parse = |index: usize, text: &str, sign| price_micro_per_kwh(text, columns[index].unit, sign);
+    let table = read(source, layout, &names, parse, context)?;
+    let key = |label: &PriceArea, index: usize| columns[index].area.clone().unwrap_or_else(|| label.clone());
+    let (columns, report) = series(table, layout, key, PriceArea::to_string, context)?;
+    Ok(Prices { columns, report })
+}

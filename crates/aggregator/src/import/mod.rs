@@ -1,0 +1,15 @@
+//! Reading the files that meters, gateways and markets hand out, strictly.
+//!
+//! Parsing is pure: bytes in, values and a report out. Nothing is stored here, and the time of day is an argument. A file is
+//! either understood as a whole or refused with every faulty row named; faulty rows are passed over only where the caller
+//! asks for it.
+
+mod column;
+pub mod csv;
+pub mod entsoe;
+mod input;
+mod report;
+
+pub use column::{Column, Gap, Values};
+pub use input::{Encoding, Limits};
+pub use report::{ChangeDay, ColumnReport, Refused, Report};
