@@ -42,7 +42,9 @@ pub(crate) struct Arguments {
 /// One variant for each file of `commands/`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    Chain(commands::chain::Arguments),
     Cost(commands::cost::Arguments),
+    Conformance(commands::conformance::Arguments),
     Completions(commands::completions::Arguments),
     #[command(hide = true)]
     Reference(commands::reference::Arguments),

@@ -3,10 +3,13 @@
 mod arguments;
 mod commands;
 mod config;
+mod conformance;
 mod context;
 mod error;
+mod input;
 mod output;
 mod progress;
+mod stopwatch;
 
 use std::process::ExitCode;
 use std::thread;

@@ -1,6 +1,8 @@
 //! One file for each command.
 
+pub(crate) mod chain;
 pub(crate) mod completions;
+pub(crate) mod conformance;
 pub(crate) mod cost;
 pub(crate) mod reference;
 
@@ -15,6 +17,8 @@ use crate::error::CommandError;
 /// Why it ended early; the kind of the error is the exit code.
 pub(crate) fn run(command: Command, context: &Context) -> Result<(), CommandError> {
     match command {
+        Command::Chain(arguments) => chain::run(&arguments, context),
+        Command::Conformance(arguments) => conformance::run(&arguments, context),
         Command::Cost(arguments) => cost::run(&arguments, context),
         Command::Completions(arguments) => completions::run(&arguments),
         Command::Reference(arguments) => reference::run(&arguments, context),
