@@ -23,7 +23,9 @@ pub const LOG_FILE: &str = "blocks.log";
 pub const LOCK_FILE: &str = "lock";
 
 const MAGIC: [u8; 8] = *b"gtchain1";
+const HEADER_LEN: usize = 68;
 const HEADER_BYTES: u64 = 68;
+const FRAME_HEADER_LEN: usize = 12;
 const FRAME_HEADER_BYTES: u64 = 12;
 /// A payload is a block of at most 10 MiB (EIP-7934) with receipts and changes.
 const PAYLOAD_BYTES_MAX: u32 = 1 << 29;
@@ -123,7 +125,7 @@ impl BlockLog {
     /// Returns a log that is lost with the process.
     #[must_use]
     pub fn in_memory() -> Self {
-        let medium = Medium::Memory(vec![0; HEADER_BYTES as usize]);
+        let medium = Medium::Memory(vec![0; HEADER_LEN]);
         Self { medium, len: HEADER_BYTES, is_closed: false }
     }
 
@@ -356,7 +358,7 @@ pub(crate) fn sync_folder(folder: &Path) -> io::Result<()> {
 }
 
 fn encode_header(identity: &LogIdentity) -> Vec<u8> {
-    let mut out = Vec::with_capacity(HEADER_BYTES as usize);
+    let mut out = Vec::with_capacity(HEADER_LEN);
     out.extend_from_slice(&MAGIC);
     out.extend_from_slice(&identity.chain_id.to_le_bytes());
     out.extend_from_slice(&identity.genesis_time_unix_s.to_le_bytes());
@@ -383,8 +385,8 @@ fn decode_header(bytes: &[u8]) -> Option<LogIdentity> {
     })
 }
 
-fn frame_header(len: u32, payload: &[u8]) -> [u8; FRAME_HEADER_BYTES as usize] {
-    let mut header = [0; FRAME_HEADER_BYTES as usize];
+fn frame_header(len: u32, payload: &[u8]) -> [u8; FRAME_HEADER_LEN] {
+    let mut header = [0; FRAME_HEADER_LEN];
     header[..4].copy_from_slice(&len.to_le_bytes());
     header[4..8].copy_from_slice(&crc32fast::hash(&len.to_le_bytes()).to_le_bytes());
     header[8..].copy_from_slice(&crc32fast::hash(payload).to_le_bytes());
@@ -412,7 +414,7 @@ fn read_frame(reader: &mut impl Read, left: u64, payload: &mut Vec<u8>) -> io::R
     if left < FRAME_HEADER_BYTES {
         return Ok(Frame::Unfinished);
     }
-    let mut header = [0; FRAME_HEADER_BYTES as usize];
+    let mut header = [0; FRAME_HEADER_LEN];
     reader.read_exact(&mut header)?;
     let word = |at: usize| [header[at], header[at + 1], header[at + 2], header[at + 3]];
     let len = u32::from_le_bytes(word(0));

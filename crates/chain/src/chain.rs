@@ -399,7 +399,7 @@ impl Core {
 
     pub(crate) fn send_event(&self, event: ChainEvent) {
         // Nobody may be listening.
-        let _ = self.events.send(event);
+        drop(self.events.send(event));
     }
 
     pub(crate) fn state_at(self: &Arc<Self>, number: u64) -> Result<ChainState, StateError> {
@@ -413,7 +413,7 @@ impl Core {
         for number in 1..=self.archive.head() {
             apply_checked(
                 &state,
-                &*self.archive.block(number)?.expect("the block is in the log"),
+                &self.archive.block(number)?.expect("the block is in the log"),
                 &self.archive.diff(number)?,
             )?;
         }

@@ -1,6 +1,6 @@
 //! Where in the log each block, transaction and log event is. Kept in memory, small, rebuilt from the log.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, hash_map::Entry};
 
 use alloy_primitives::{Address, B256};
 
@@ -58,10 +58,9 @@ impl Index {
         for (position, transaction) in (0..).zip(&block.transactions) {
             let hash = *transaction.inner().hash();
             let place = (number, position);
-            if self.transactions.contains_key(&short(&hash)) {
-                self.collisions.insert(hash, place);
-            } else {
-                self.transactions.insert(short(&hash), place);
+            match self.transactions.entry(short(&hash)) {
+                Entry::Vacant(entry) => drop(entry.insert(place)),
+                Entry::Occupied(_) => drop(self.collisions.insert(hash, place)),
             }
         }
         self.transaction_count += block.transactions.len() as u64;

@@ -206,15 +206,10 @@ impl Pool {
     pub fn ready(&self, base_fee: u64, account_nonce: impl Fn(Address) -> u64) -> ReadyQueue {
         let mut queue = ReadyQueue { base_fee, heads: BinaryHeap::new(), rest: BTreeMap::new() };
         for (sender, waiting) in &self.by_sender {
-            let mut next = account_nonce(*sender);
-            let mut run = VecDeque::new();
-            for (nonce, pooled) in waiting.range(next..) {
-                if *nonce != next {
-                    break;
-                }
-                next += 1;
-                run.push_back(Arc::clone(pooled));
-            }
+            let first = account_nonce(*sender);
+            let run = waiting.range(first..).zip(first..);
+            let run = run.take_while(|((nonce, _), next)| *nonce == next);
+            let run = run.map(|((_, pooled), _)| Arc::clone(pooled)).collect();
             queue.rest.insert(*sender, run);
             queue.advance(*sender);
         }

@@ -11,7 +11,7 @@ use std::{
 };
 
 use alloy_consensus::{
-    EMPTY_OMMER_ROOT_HASH, Header, Transaction, TxEnvelope, TxReceipt as _,
+    EMPTY_OMMER_ROOT_HASH, Header, Transaction, TxEnvelope,
     constants::EMPTY_WITHDRAWALS,
     proofs::{calculate_receipt_root, calculate_transaction_root},
     transaction::Recovered,
@@ -105,7 +105,7 @@ impl SealerHandle {
     pub(crate) fn wake(&self) {
         if !self.is_woken.swap(true, Ordering::AcqRel) {
             // A closed chain seals no more.
-            let _ = self.commands.send(Command::Wake);
+            drop(self.commands.send(Command::Wake));
         }
     }
 
@@ -128,7 +128,7 @@ impl SealerHandle {
     pub(crate) fn set_sealing(&self, sealing: Sealing) {
         *self.sealing.lock().unwrap_or_else(PoisonError::into_inner) = sealing;
         // A closed chain seals no more.
-        let _ = self.commands.send(Command::SetSealing(sealing));
+        drop(self.commands.send(Command::SetSealing(sealing)));
     }
 
     fn ask<T>(&self, command: impl FnOnce(Reply<T>) -> Command) -> Result<T, SealError> {
@@ -141,7 +141,7 @@ impl SealerHandle {
 impl Drop for SealerHandle {
     fn drop(&mut self) {
         // The thread may have ended by itself.
-        let _ = self.commands.send(Command::Stop);
+        drop(self.commands.send(Command::Stop));
         if let Some(thread) = self.thread.take()
             && thread.join().is_err()
         {
@@ -169,13 +169,13 @@ impl Sealer {
                     }
                 }
                 Command::Mine(reply) => {
-                    let _ = reply.send(self.core.seal(Selection::Waiting));
+                    drop(reply.send(self.core.seal(Selection::Waiting)));
                 }
                 Command::Patch(patch, reply) => {
-                    let _ = reply.send(self.core.seal(Selection::Patch(patch)));
+                    drop(reply.send(self.core.seal(Selection::Patch(patch))));
                 }
                 Command::Revert(number, reply) => {
-                    let _ = reply.send(self.core.revert_to(number));
+                    drop(reply.send(self.core.revert_to(number)));
                 }
                 Command::SetSealing(sealing) => {
                     self.sealing = sealing;
@@ -192,7 +192,10 @@ impl Sealer {
     fn seal_waiting(&self) {
         // Cleared before the pool is looked at, so that whatever arrives from now on wakes again.
         self.is_woken.store(false, Ordering::Release);
-        while self.sealing == Sealing::Instant {
+        if self.sealing != Sealing::Instant {
+            return;
+        }
+        loop {
             let head = self.core.head();
             if self.core.ready(&head.header).is_empty() {
                 return;

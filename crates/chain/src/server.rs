@@ -160,7 +160,7 @@ fn is_loopback(ip: IpAddr) -> bool {
 
 async fn until(mut stopped: watch::Receiver<bool>) {
     // An error means that the server handle is gone, which ends the server as well.
-    let _ = stopped.wait_for(|is_stopped| *is_stopped).await;
+    drop(stopped.wait_for(|is_stopped| *is_stopped).await);
 }
 
 #[derive(Debug)]

@@ -437,6 +437,7 @@ impl Inner {
         }
         if let Some(storage) = &mut entry.storage {
             if diff.clears_storage || !diff.exists {
+                #[expect(clippy::iter_over_hash_type, reason = "every slot is treated alike")]
                 for (slot, versions) in &mut storage.slots {
                     if versions.latest().is_some_and(|value| !value.is_zero()) {
                         self.superseded += versions.set(number, U256::ZERO);

@@ -18,11 +18,11 @@ use crate::{
 };
 
 /// Bytes of one encoded transaction at most, blobs not counted. Calldata of that size is far above the gas limit.
-pub const TRANSACTION_BYTES_MAX: usize = 1 << 20;
+pub(crate) const TRANSACTION_BYTES_MAX: usize = 1 << 20;
 /// Gas limit of one transaction at most (EIP-7825).
-pub const TRANSACTION_GAS_MAX: u64 = 1 << 24;
+pub(crate) const TRANSACTION_GAS_MAX: u64 = 1 << 24;
 /// Code that creates a contract, in bytes at most (EIP-3860).
-pub const INIT_CODE_BYTES_MAX: usize = 49_152;
+pub(crate) const INIT_CODE_BYTES_MAX: usize = 49_152;
 
 /// Why a transaction is refused, in order of precedence.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

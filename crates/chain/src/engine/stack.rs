@@ -47,7 +47,7 @@ impl LargeStack {
         let (reply, answer) = sync_channel(1);
         let job = Box::new(move || {
             // The caller waits below; when it is gone there is nobody to tell.
-            let _ = reply.send(job());
+            drop(reply.send(job()));
         });
         self.jobs.send(job).expect("the threads live as long as this sender");
         answer.recv().expect("the job did not panic")

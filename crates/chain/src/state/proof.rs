@@ -69,10 +69,6 @@ impl StateView {
         for (each, entry) in &inner.accounts {
             let Some(stored) = entry.account.at(self.number).copied().flatten() else { continue };
             let mut storage = Trie::default();
-            #[expect(
-                clippy::iter_over_hash_type,
-                reason = "a trie does not depend on insertion order"
-            )]
             for (slot, versions) in entry.storage.iter().flat_map(|storage| &storage.slots) {
                 set_slot(&mut storage, slot, versions.at(self.number).copied().unwrap_or_default());
             }

@@ -9,6 +9,7 @@ pub(super) enum Versions<T> {
     /// Set once, or everything before is forgotten: the usual case, kept without another allocation.
     One(u64, T),
     /// Set several times.
+    #[expect(clippy::box_collection, reason = "a value set once, the usual case, stays small")]
     Many(Box<Vec<(u64, T)>>),
 }
 
