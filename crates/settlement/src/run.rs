@@ -50,13 +50,14 @@ impl fmt::Display for RunId {
 }
 
 impl RunManifest {
-    /// Returns the manifest as lines of `key value`, always in the same order.
+    /// Returns the manifest as lines of `key value`, always in the same order. Texts are quoted, and everything in them
+    /// beyond printable ASCII is escaped, so that no input can look like another line.
     #[must_use]
     pub fn canonical(&self) -> String {
         let calendar = &self.calendar;
         let mut lines = vec![
             "gridtally-run 1".to_owned(),
-            format!("code_version {:?}", self.code_version),
+            format!("code_version {}", quoted(&self.code_version)),
             format!("genesis_time {}", calendar.genesis_time()),
             format!("period_length_s {}", calendar.period_length_s()),
             format!("slots_per_period {}", calendar.slots_per_period()),
@@ -67,7 +68,11 @@ impl RunManifest {
             format!("estimated {}", self.estimated),
             format!("price_shift_weeks {}", self.price_shift_weeks),
         ];
-        lines.extend(self.inputs.iter().map(|(name, hash)| format!("input {name:?} {hash:?}")));
+        lines.extend(
+            self.inputs
+                .iter()
+                .map(|(name, hash)| format!("input {} {}", quoted(name), quoted(hash))),
+        );
         lines.extend(
             self.tariff_hashes.iter().map(|(period, hash)| format!("tariff {period} {hash}")),
         );
@@ -79,6 +84,11 @@ impl RunManifest {
     pub fn id(&self) -> RunId {
         RunId(keccak256(self.canonical()))
     }
+}
+
+/// Not `{:?}`: what that escapes follows the Unicode tables of the compiler.
+fn quoted(text: &str) -> String {
+    format!("\"{}\"", text.escape_default())
 }
 
 /// What a run came to, without its records.

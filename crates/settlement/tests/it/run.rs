@@ -65,6 +65,19 @@ fn a_run_is_named_by_everything_it_used() {
     .assert_eq(&manifest().canonical());
 }
 
+#[test]
+fn no_input_looks_like_another() {
+    let with = |inputs: &[(&str, &str)]| RunManifest {
+        inputs: inputs.iter().map(|&(name, hash)| (name.to_owned(), hash.to_owned())).collect(),
+        ..manifest()
+    };
+    let one = with(&[("a", "1\"\ninput \"b\" \"2")]);
+    let two = with(&[("a", "1"), ("b", "2")]);
+    assert_ne!(one.id(), two.id());
+    assert_eq!(one.canonical().lines().count() + 1, two.canonical().lines().count());
+    assert!(with(&[("målepunkt 1", "aa")]).canonical().is_ascii());
+}
+
 fn settle(period: u32, values: &[i64]) -> PeriodRecords {
     let prices = vec![Price::from_micro_per_kwh(1_000); 8];
     let table = TariffTable::new(
