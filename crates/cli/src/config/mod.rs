@@ -7,7 +7,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use gridtally_core::calendar::Zone;
+use gridtally_core::period::SettlementCalendar;
 use gridtally_core::quantity::Currency;
+use jiff::Timestamp;
 
 pub(crate) use setting::{DEFAULTS, FILE_VARIABLE, SettingError, Settings, variable_name};
 
@@ -20,8 +22,7 @@ pub(crate) struct Config {
     pub(crate) store_folder: PathBuf,
     pub(crate) currency: Currency,
     pub(crate) zone: Zone,
-    pub(crate) period_length_s: u32,
-    pub(crate) slots_per_period: u16,
+    pub(crate) calendar: SettlementCalendar,
     pub(crate) chain: ChainConfig,
     pub(crate) import: ImportConfig,
 }
@@ -58,18 +59,12 @@ impl Config {
         let store_folder = settings.path("store.folder");
         let currency = settings.parsed("store.currency", "a currency of three capital letters")?;
         let zone = settings.parsed("market.zone", "a time zone such as Europe/Oslo")?;
-        let period_length_s = small(settings.number("settlement.period_length_s", 1..604_801)?);
-        let slots = settings.number("settlement.slots_per_period", 1..1_025)?;
-        if !u64::from(period_length_s).is_multiple_of(slots) {
-            let expected = format!("a divisor of the {period_length_s} s of a settlement period");
-            return Err(settings.refused("settlement.slots_per_period", &expected));
-        }
+        let calendar = calendar(settings)?;
         Ok(Self {
             store_folder,
             currency,
             zone,
-            period_length_s,
-            slots_per_period: u16::try_from(slots).expect("at most 1024"),
+            calendar,
             chain: ChainConfig::new(settings)?,
             import: ImportConfig::new(settings)?,
         })
@@ -109,6 +104,21 @@ impl ImportConfig {
             age_days_max: (age_days > 0).then_some(age_days),
         })
     }
+}
+
+/// Returns how a new store divides time.
+fn calendar(settings: &Settings) -> Result<SettlementCalendar, SettingError> {
+    let genesis_key = "settlement.genesis_time";
+    let genesis: Timestamp = settings.parsed(genesis_key, "a time such as 2000-01-01T00:00:00Z")?;
+    let period_length_s = small(settings.number("settlement.period_length_s", 1..604_801)?);
+    let slots = settings.number("settlement.slots_per_period", 1..1_025)?;
+    if !u64::from(period_length_s).is_multiple_of(slots) {
+        let expected = format!("a divisor of the {period_length_s} s of a settlement period");
+        return Err(settings.refused("settlement.slots_per_period", &expected));
+    }
+    let slots = u16::try_from(slots).expect("at most 1024");
+    SettlementCalendar::new(genesis, period_length_s, slots)
+        .map_err(|error| settings.refused(genesis_key, &error.to_string()))
 }
 
 /// Narrows a number whose range was checked.
