@@ -109,6 +109,13 @@ impl Fingerprint {
     }
 }
 
+/// Returns the fingerprint of bytes.
+pub(super) fn fingerprint_of(bytes: &[u8]) -> Fingerprint {
+    let mut fingerprinter = Fingerprinter::new();
+    fingerprinter.update(bytes);
+    fingerprinter.finish()
+}
+
 /// Computes a [`Fingerprint`] while bytes pass by.
 ///
 /// Blocks start with one line each. When there are too many, neighbors are joined: a joined block is the digest of two.
