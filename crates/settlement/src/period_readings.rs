@@ -163,6 +163,7 @@ impl PeriodReadings {
 mod tests {
     use super::*;
     use crate::slot_energy::Gap;
+    use proptest::prelude::*;
 
     const HOME: ParticipantNumber = ParticipantNumber(1);
     const CODE: Code = Code::CONSUMPTION;
@@ -203,5 +204,38 @@ mod tests {
             readings.add(HOME, CODE, Slot(0), energy).unwrap();
         }
         assert_eq!(readings.sections().next().unwrap().energy, [wh(5)]);
+    }
+
+    proptest! {
+        /// Whoever comes first, participant, code or slot: the sections are the same, and ascend.
+        #[test]
+        fn the_order_of_values_never_matters(
+            values in proptest::collection::btree_map((1_u32..5, 1_u8..4, 0_u16..6), 0_i64..900, 0..40),
+            shuffle in any::<u64>(),
+        ) {
+            let collect = |values: &[((u32, u8, u16), i64)]| {
+                let mut readings = PeriodReadings::new();
+                for number in 1..5 {
+                    for code in 1..4 {
+                        readings.expect(ParticipantNumber(number), Code::new(code).unwrap(), 0..6).unwrap();
+                    }
+                }
+                for &((number, code, slot), energy_wh) in values {
+                    let code = Code::new(code).unwrap();
+                    readings.add(ParticipantNumber(number), code, Slot(slot), wh(energy_wh)).unwrap();
+                }
+                readings
+            };
+            let mut values: Vec<_> = values.into_iter().collect();
+            let readings = collect(&values);
+            values.sort_by_key(|&((number, code, slot), _)| {
+                (u64::from(number) << 32 | u64::from(code) << 16 | u64::from(slot)).wrapping_mul(shuffle | 1)
+            });
+            prop_assert_eq!(&collect(&values), &readings);
+            let keys: Vec<_> = readings.sections().map(|section| (section.participant, section.code)).collect();
+            prop_assert!(keys.is_sorted());
+            let missing: u64 = readings.gaps().map(|gap| u64::from(gap.slot_count)).sum();
+            prop_assert_eq!(missing, 72 - values.len() as u64);
+        }
     }
 }

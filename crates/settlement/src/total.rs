@@ -7,6 +7,7 @@ use gridtally_core::quantity::Amount;
 use serde::Serialize;
 
 use crate::code::Code;
+use crate::slot_energy::Gap;
 
 /// How a balance moves over a run: where it ends, and how low it got on the way.
 ///
@@ -57,10 +58,10 @@ pub struct CodeTotal {
 pub struct Totals {
     /// Records.
     pub record_count: u64,
-    /// Slots without a value, which were left out.
-    pub missing_count: u64,
-    /// Missing slots by participant and code, where there are any.
-    pub missing: BTreeMap<(ParticipantNumber, Code), u64>,
+    /// Slots that could not be settled and were left out.
+    pub gap_count: u64,
+    /// Those slots by participant, code and why, where there are any.
+    pub gaps: BTreeMap<(ParticipantNumber, Code, Gap), u64>,
     /// Sums by code.
     pub codes: BTreeMap<Code, CodeTotal>,
     /// Each participant's balance.
@@ -77,9 +78,9 @@ impl Totals {
     /// When the joined totals do not balance to zero, which would be a bug.
     pub fn append(&mut self, later: &Self) {
         self.record_count += later.record_count;
-        self.missing_count += later.missing_count;
-        for (&key, &count) in &later.missing {
-            *self.missing.entry(key).or_default() += count;
+        self.gap_count += later.gap_count;
+        for (&key, &count) in &later.gaps {
+            *self.gaps.entry(key).or_default() += count;
         }
         for (&code, total) in &later.codes {
             let sum = self.codes.entry(code).or_default();
@@ -105,7 +106,7 @@ impl Totals {
             position,
             hub,
             total: CodeTotal::default(),
-            missing: 0,
+            gaps: [0; Gap::ALL.len()],
         }
     }
 
@@ -123,7 +124,7 @@ pub(crate) struct SectionSum<'a> {
     position: Position,
     hub: Position,
     total: CodeTotal,
-    missing: u64,
+    gaps: [u64; Gap::ALL.len()], // by place in `Gap::ALL`
 }
 
 impl SectionSum<'_> {
@@ -135,17 +136,17 @@ impl SectionSum<'_> {
         self.total.amount_micro += i128::from(amount.micro());
     }
 
-    pub(crate) fn missing(&mut self) {
-        self.missing += 1;
+    pub(crate) fn add_gap(&mut self, gap: Gap) {
+        self.gaps[gap as usize] += 1;
     }
 }
 
 impl Drop for SectionSum<'_> {
     fn drop(&mut self) {
         let totals = &mut *self.totals;
-        if self.missing > 0 {
-            *totals.missing.entry((self.participant, self.code)).or_default() += self.missing;
-            totals.missing_count += self.missing;
+        for (gap, count) in Gap::ALL.into_iter().zip(self.gaps).filter(|&(_, count)| count > 0) {
+            *totals.gaps.entry((self.participant, self.code, gap)).or_default() += count;
+            totals.gap_count += count;
         }
         if self.total.record_count == 0 {
             return;
