@@ -14,3 +14,5 @@ pub mod import;
 pub mod sim;
 
 pub mod store;
+
+pub mod cycle;

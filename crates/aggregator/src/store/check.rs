@@ -45,10 +45,7 @@ impl StoreView {
     /// # Errors
     ///
     /// [`StoreError::Io`] where the disk fails; what is wrong with the content stands in the result.
-    pub fn check(
-        &self,
-        progress: &mut dyn FnMut(CheckProgress),
-    ) -> Result<Check, StoreError> {
+    pub fn check(&self, progress: &mut dyn FnMut(CheckProgress)) -> Result<Check, StoreError> {
         let mut check = Check { line_count: self.last(), ..Check::default() };
         // A file can be named twice, when a value came back to what it was.
         let named: BTreeMap<&str, &StoredFile> = self

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use super::digest::{Digest, Fingerprint};
 use super::error::{Fault, FaultKind};
+use crate::cycle::RunOptions;
 
 /// Name of the file in the store's folder.
 pub(super) const JOURNAL_FILE: &str = "journal";
@@ -84,10 +85,8 @@ pub enum Content {
     Run {
         /// Its name.
         id: B256,
-        /// First instant that is settled.
-        from: Timestamp,
-        /// First instant after it.
-        until: Timestamp,
+        /// What was asked for, with tariff and line fixed.
+        options: RunOptions,
         /// What it used.
         manifest: StoredFile,
         /// What it came to.

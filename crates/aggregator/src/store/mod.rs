@@ -31,14 +31,14 @@ mod row;
 
 mod participants;
 
-mod table;
 mod merge;
+mod table;
 mod view;
 
 mod recovery;
-mod writer;
-mod series;
 mod run;
+mod series;
+mod writer;
 
 mod check;
 
@@ -47,9 +47,7 @@ pub use digest::{Digest, DigestError, Fingerprint};
 pub use disk::{Disk, DiskFile, SystemDisk};
 pub use error::{Fault, FaultKind, StoreError};
 pub use journal::{Content, Entry, Line, StoredFile, TableFile};
-pub use participants::{
-    Metering, ParticipantBook, ParticipantError, PartyEntry, PointEntry,
-};
+pub use participants::{Metering, ParticipantBook, ParticipantError, PartyEntry, PointEntry};
 pub use row::{PriceRow, ReadingRow};
 pub use run::RunWriter;
 pub use series::{Added, PriceSeries, ReadingSeries};

@@ -24,9 +24,8 @@ impl Names {
 
     /// Returns the place of a name. In a sorted table it is mostly `near` or the next one.
     pub(super) fn place(&self, name: &[u8], near: u32) -> Option<u32> {
-        let is_at = |place: u32| {
-            self.0.get(place as usize).is_some_and(|known| known.as_bytes() == name)
-        };
+        let is_at =
+            |place: u32| self.0.get(place as usize).is_some_and(|known| known.as_bytes() == name);
         if is_at(near) {
             return Some(near);
         }

@@ -245,10 +245,16 @@ impl ParticipantBook {
         self.parties.get(usize::try_from(participant.0.checked_sub(1)?).ok()?)
     }
 
-    /// Returns the participant number of a party.
+    /// Returns the participant whose exchange each metering point measures, in the order of the metering points.
+    ///
+    /// # Panics
+    ///
+    /// Never: the constructor checks that each point belongs to a party.
     #[must_use]
-    pub fn participant(&self, party: &PartyId) -> Option<ParticipantNumber> {
-        self.parties.iter().find(|entry| entry.id == *party).map(|entry| entry.participant)
+    pub fn owners(&self) -> Vec<ParticipantNumber> {
+        let parties: BTreeMap<&PartyId, ParticipantNumber> =
+            self.parties.iter().map(|party| (&party.id, party.participant)).collect();
+        self.points.iter().map(|point| parties[&point.party]).collect()
     }
 }
 
@@ -290,7 +296,10 @@ mod tests {
             refused(&[("a", 1), ("a", 3)], &[]),
             "party a has participant number 3, the next one is 2"
         );
-        assert_eq!(refused(&[("a", 1), ("a", 2)], &[("p", "x"), ("p", "x")]), "party a is named twice");
+        assert_eq!(
+            refused(&[("a", 1), ("a", 2)], &[("p", "x"), ("p", "x")]),
+            "party a is named twice"
+        );
         assert_eq!(
             refused(&[("a", 1)], &[("p", "x"), ("p", "x")]),
             "metering point p is named twice"
@@ -305,10 +314,7 @@ mod tests {
     fn a_later_book_only_adds() {
         let book = |parties, points| ParticipantBook::new(parties, points).unwrap();
         let before = book(vec![party("a", 1)], vec![point("p", "a")]);
-        let more = book(
-            vec![party("a", 1), party("b", 2)],
-            vec![point("q", "b"), point("p", "a")],
-        );
+        let more = book(vec![party("a", 1), party("b", 2)], vec![point("q", "b"), point("p", "a")]);
         assert_eq!(more.check_follows(&before), Ok(()));
         let party_changed = book(vec![party("b", 1), party("a", 2)], vec![point("p", "a")]);
         let error = ParticipantError::PartyChanged { party: "a".parse().unwrap() };

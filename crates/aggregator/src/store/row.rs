@@ -15,7 +15,7 @@ use super::utc::{parse_utc, push_utc};
 pub(super) const LINE_BYTES_MAX: u64 = 160;
 
 /// What all rows have in common.
-pub trait Row: Copy + PartialEq + fmt::Debug {
+pub(super) trait Row: Copy + PartialEq + fmt::Debug {
     /// The first line of a table.
     const HEADER: &'static str;
     /// The folder of the tables.

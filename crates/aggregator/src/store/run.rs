@@ -12,6 +12,7 @@ use jiff::Timestamp;
 use super::error::StoreError;
 use super::journal::Content;
 use super::writer::{IncomingFile, Store};
+use crate::cycle::PreparedRun;
 
 /// First line of `records.csv`.
 pub(crate) const RECORDS_HEADER: &str =
@@ -48,11 +49,11 @@ impl Store {
     /// [`StoreError::RunDiffers`], [`StoreError::Interrupted`] or [`StoreError::Io`].
     pub fn finish_run(
         &mut self,
-        manifest: &RunManifest,
+        run: &PreparedRun,
         writer: RunWriter,
         now: Timestamp,
     ) -> Result<u64, StoreError> {
-        let id = manifest.id().0;
+        let (manifest, id) = (run.manifest(), run.id());
         let mut file = self.incoming()?;
         file.write(manifest.canonical().as_bytes())?;
         let place = |name: &str| format!("{}/{name}", run_folder(id));
@@ -72,8 +73,7 @@ impl Store {
         }
         let content = Content::Run {
             id,
-            from: manifest.from,
-            until: manifest.until,
+            options: run.options().clone(),
             manifest: manifest_file.stored.clone(),
             records: records.stored.clone(),
             gaps: gaps.stored.clone(),
@@ -124,10 +124,8 @@ pub(crate) fn record_lines(settled: &PeriodRecords, run: u16, table: &TariffTabl
         let DirectRecord { period, run, from, to, code, slot, energy_wh } = record;
         let price = table.price(code, slot).expect("it was priced with this table");
         let (price, amount) = (price.micro_per_kwh(), amount.micro());
-        let line = writeln!(
-            text,
-            "{period},{run},{from},{to},{code},{slot},{energy_wh},{price},{amount}"
-        );
+        let line =
+            writeln!(text, "{period},{run},{from},{to},{code},{slot},{energy_wh},{price},{amount}");
         line.expect("memory can be written to");
     }
     text

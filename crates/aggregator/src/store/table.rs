@@ -113,8 +113,7 @@ pub(super) fn read_whole(folder: &Path, stored: &StoredFile) -> Result<Vec<u8>, 
 
 /// Returns where a file differs from what was recorded of it.
 pub(super) fn located(path: &Path, stored: &StoredFile) -> Result<Fault, StoreError> {
-    Ok(difference(path, stored)?
-        .unwrap_or_else(|| Fault::new(&stored.path, FaultKind::Differs)))
+    Ok(difference(path, stored)?.unwrap_or_else(|| Fault::new(&stored.path, FaultKind::Differs)))
 }
 
 /// Compares a file with what was recorded of it. Returns where they differ, or nothing when they do not.

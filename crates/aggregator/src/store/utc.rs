@@ -44,7 +44,13 @@ pub(super) fn push_utc(second: i64, text: &mut Vec<u8>) {
     assert!((0..=SECOND_MAX).contains(&second), "{second} has no text");
     let ((year, month, day), second) = (civil(second), second % 86_400);
     let two = |number: i64| [digit(number / 10), digit(number % 10)];
-    text.extend([digit(year / 1000), digit(year / 100 % 10), digit(year / 10 % 10), digit(year % 10), b'-']);
+    text.extend([
+        digit(year / 1000),
+        digit(year / 100 % 10),
+        digit(year / 10 % 10),
+        digit(year % 10),
+        b'-',
+    ]);
     text.extend(two(month));
     text.push(b'-');
     text.extend(two(day));
@@ -72,11 +78,13 @@ fn civil(second: i64) -> (i64, i64, i64) {
     let days = second / 86_400 + 719_468;
     let era = days / 146_097;
     let day_of_era = days % 146_097;
-    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let year_of_era =
+        (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let month = (5 * day_of_year + 2) / 153;
     let day = day_of_year - (153 * month + 2) / 5 + 1;
-    let (year, month) = (era * 400 + year_of_era + month / 10, if month < 10 { month + 3 } else { month - 9 });
+    let (year, month) =
+        (era * 400 + year_of_era + month / 10, if month < 10 { month + 3 } else { month - 9 });
     (year, month, day)
 }
 

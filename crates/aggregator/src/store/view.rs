@@ -16,9 +16,9 @@ use super::journal::{self, Content, JOURNAL_FILE, Journal, Line, StoredFile, Tab
 use super::merge::Merge;
 use super::names::Names;
 use super::participants::ParticipantBook;
-use super::row::{PriceRow, ReadingRow, Row};
+use super::row::{PriceRow, ReadingRow, RowText};
 use super::settings::{SETTINGS_FILE, Settings};
-use super::table::{TableReader, read_whole};
+use super::table::read_whole;
 
 /// Longest journal that is read.
 const JOURNAL_BYTES_MAX: u64 = 2 << 30;
@@ -118,10 +118,6 @@ impl StoreView {
         &self.points
     }
 
-    pub(super) fn area_names(&self) -> &Names {
-        &self.areas
-    }
-
     /// Returns the lines up to a line, the newest first.
     pub(super) fn newest_first(&self, as_of: u64) -> impl Iterator<Item = &Line> {
         self.lines.iter().rev().skip_while(move |line| line.entry.sequence > as_of)
@@ -189,9 +185,9 @@ impl StoreView {
     /// Returns the line of a run.
     #[must_use]
     pub fn run_line(&self, run: B256) -> Option<&Line> {
-        self.lines.iter().find(
-            |line| matches!(&line.entry.content, Content::Run { id, .. } if *id == run),
-        )
+        self.lines
+            .iter()
+            .find(|line| matches!(&line.entry.content, Content::Run { id, .. } if *id == run))
     }
 
     /// Returns the tables of readings with periods in `[from, until)`, up to a line, in the order of the journal.
@@ -276,8 +272,11 @@ impl StoreView {
         // Beyond the calendar there are no prices.
         let Ok(from) = moved(from, shift_s - RESOLUTION_MAX_S) else { return Ok(prices) };
         let Ok(until) = moved(until, shift_s) else { return Ok(prices) };
-        let areas: Vec<PriceArea> =
-            self.areas.iter().map(|area| area.parse().expect("areas of entries are areas")).collect();
+        let areas: Vec<PriceArea> = self
+            .areas
+            .iter()
+            .map(|area| area.parse().expect("areas of entries are areas"))
+            .collect();
         for row in self.prices(from, until, as_of) {
             let row = row?;
             let start = Timestamp::from_second(row.start_s - shift_s);
@@ -297,17 +296,9 @@ impl StoreView {
     pub fn text(&self, file: &StoredFile) -> Result<String, StoreError> {
         whole_text(&self.folder, file)
     }
-
-    pub(super) fn table<R: super::row::RowText>(
-        &self,
-        table: &TableFile,
-    ) -> Result<TableReader<R>, StoreError> {
-        TableReader::open(&self.folder, &table.file)
-    }
 }
 
-#[expect(private_bounds, reason = "rows have a text only inside the store")]
-impl<R: super::row::RowText> Iterator for Newest<'_, R> {
+impl<R: RowText> Iterator for Newest<'_, R> {
     type Item = Result<R, StoreError>;
 
     /// Returns the next row. At the end the rest of the tables is read too, so that all their bytes were checked.

@@ -72,11 +72,7 @@ impl Store {
     /// # Errors
     ///
     /// [`StoreError::NotEmpty`], then as [`Self::open`].
-    pub fn create(
-        folder: &Path,
-        settings: &Settings,
-        now: Timestamp,
-    ) -> Result<Self, StoreError> {
+    pub fn create(folder: &Path, settings: &Settings, now: Timestamp) -> Result<Self, StoreError> {
         Self::create_on(Arc::new(SystemDisk), folder, settings, now)
     }
 
@@ -207,7 +203,9 @@ impl Store {
         let (actual, expected) = (tariff.currency(), self.view.settings().currency);
         if actual != expected {
             let rejection = Rejection::new(Reason::CurrencyMismatch, actual.code());
-            return Err(rejection.because(format_args!("the store has {}", expected.code())).into());
+            return Err(rejection
+                .because(format_args!("the store has {}", expected.code()))
+                .into());
         }
         let text = toml::to_string(tariff).expect("a tariff is a table of plain values");
         let name = tariff.name().to_owned();
