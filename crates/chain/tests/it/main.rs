@@ -1,6 +1,7 @@
 //! The chain through its public API.
+#![expect(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
-#[cfg(test)]
+mod code;
 mod support;
 
 mod blobs;
