@@ -1,7 +1,7 @@
 //! Input that is refused: one shape for every refusal, with a reason from a documented list.
 
 use std::borrow::Cow;
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use serde::{Serialize, Serializer};
 
@@ -104,7 +104,14 @@ impl fmt::Display for Rejection {
         }
         write!(formatter, "\"{}\": {}", self.value, self.reason.meaning())?;
         if let Some(detail) = &self.detail {
-            write!(formatter, ": {}", detail.escape_debug())?;
+            formatter.write_str(": ")?;
+            for character in detail.chars() {
+                // Quotes may stand as they are, control characters may not.
+                match character {
+                    '"' | '\'' => formatter.write_char(character)?,
+                    _ => write!(formatter, "{}", character.escape_debug())?,
+                }
+            }
         }
         write!(formatter, " [{}]; {}", self.reason, self.remedy)
     }
