@@ -1,5 +1,6 @@
 //! The rows of a table, to values by label and column.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 use std::str::FromStr;
 
@@ -215,8 +216,8 @@ where
             rejections.push(|| {
                 let mut rejection =
                     Rejection::new(faulty.reason, faulty.value).at_line(line_number);
-                rejection.column = faulty.column.map(str::to_owned);
-                rejection.detail = faulty.detail;
+                rejection.column = faulty.column.map(Box::from);
+                rejection.detail = faulty.detail.map(String::into_boxed_str);
                 rejection
             });
         }
@@ -343,12 +344,17 @@ pub(super) fn series<L, K: Ord>(
             for conflict in conflicts {
                 rejections.push(|| twice(conflict, &table.value_names[index]));
             }
-            let key = key(label, index);
-            if columns.contains_key(&key) {
-                let detail = format!("{} is given by two columns", name(&key));
-                rejections.push(|| Rejection::new(Reason::ColumnTwice, "").because(detail));
-            } else if !column.is_empty() {
-                columns.insert(key, column);
+            if column.is_empty() {
+                continue;
+            }
+            match columns.entry(key(label, index)) {
+                Entry::Vacant(entry) => {
+                    entry.insert(column);
+                }
+                Entry::Occupied(entry) => {
+                    let detail = format!("{} is given by two columns", name(entry.key()));
+                    rejections.push(|| Rejection::new(Reason::ColumnTwice, "").because(detail));
+                }
             }
         }
     }

@@ -210,7 +210,13 @@ fn faults_are_named_with_their_line() {
                 r#"prices.xml:3: out_Domain.mRID "10XNO-2--------T": the check digit is wrong: check digit 6 expected, T found [id-check-digit]; compare the identifier with its source, a digit was mistyped or lost"#
             ]],
         ),
-        ("10YNO-2--------T</out", "10XNO-2--------6</out", expect![[r#"prices.xml:3: out_Domain.mRID "10XNO-2--------6": the identifier has a character that is not allowed: the code of an area has Y at position 3 [id-character]; remove blanks and separators"#]]),
+        (
+            "10YNO-2--------T</out",
+            "10XNO-2--------6</out",
+            expect![[
+                r#"prices.xml:3: out_Domain.mRID "10XNO-2--------6": the identifier has a character that is not allowed: the code of an area has Y at position 3 [id-character]; remove blanks and separators"#
+            ]],
+        ),
         (
             "EUR",
             "Euro",
@@ -326,7 +332,9 @@ fn faults_are_named_with_their_line() {
         (
             ":7:3\"",
             ":8:0\"",
-            expect![[r#"prices.xml: "Publication_MarketDocument": this kind of document is not imported: the namespace "urn:iec62325.351:tc57wg16:451-3:publicationdocument:8:0" instead of urn:iec62325.351:tc57wg16:451-3:publicationdocument:7:0 to 3 [document-kind]; give a Publication_MarketDocument of type A44"#]],
+            expect![[
+                r#"prices.xml: "Publication_MarketDocument": this kind of document is not imported: the namespace "urn:iec62325.351:tc57wg16:451-3:publicationdocument:8:0" instead of urn:iec62325.351:tc57wg16:451-3:publicationdocument:7:0 to 3 [document-kind]; give a Publication_MarketDocument of type A44"#
+            ]],
         ),
         (
             "<curveType>",
@@ -421,7 +429,9 @@ fn other_documents_are_refused_by_name() {
     );
     check(
         "<Publication_MarketDocument><type>A44</type></Publication_MarketDocument>",
-        expect![[r#"prices.xml: "Publication_MarketDocument": this kind of document is not imported: the namespace "" instead of urn:iec62325.351:tc57wg16:451-3:publicationdocument:7:0 to 3 [document-kind]; give a Publication_MarketDocument of type A44"#]],
+        expect![[
+            r#"prices.xml: "Publication_MarketDocument": this kind of document is not imported: the namespace "" instead of urn:iec62325.351:tc57wg16:451-3:publicationdocument:7:0 to 3 [document-kind]; give a Publication_MarketDocument of type A44"#
+        ]],
     );
     check(
         &document(""),
@@ -431,7 +441,9 @@ fn other_documents_are_refused_by_name() {
     );
     check(
         "prices",
-        expect![[r#"prices.xml:1: "": the document does not follow its format: there is no element [document-malformed]; ask its sender for a valid document"#]],
+        expect![[
+            r#"prices.xml:1: "": the document does not follow its format: there is no element [document-malformed]; ask its sender for a valid document"#
+        ]],
     );
     check("", expect![[r#"prices.xml: "": the file is empty [file-empty]; export it again"#]]);
 }
