@@ -1,9 +1,9 @@
 //! Tidy CSV, plain or gzip: one row for each interval, columns chosen by the caller.
 
 mod layout;
-mod number;
+pub(super) mod number;
 mod row;
-mod stamp;
+pub(super) mod stamp;
 mod table;
 
 use std::collections::BTreeMap;
@@ -87,7 +87,7 @@ pub(super) fn readings_of(
 ) -> Result<Readings, Refused> {
     let names: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
     let parse = |index: usize, text: &str, sign| energy_wh(text, columns[index].unit, sign);
-    let table = read(text, layout, &names, parse, context)?;
+    let table = read(text, layout, &names, parse, context.reading_end_max_s(), context)?;
     let key = |label: &MeteringPointId, index: usize| (label.clone(), columns[index].channel);
     let name = |(point, channel): &(MeteringPointId, Channel)| format!("{point} {channel}");
     let (columns, report) = series(table, layout, key, name, context)?;
@@ -104,7 +104,7 @@ pub(super) fn prices_of(
     let names: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
     let parse =
         |index: usize, text: &str, sign| price_micro_per_kwh(text, columns[index].unit, sign);
-    let table = read(text, layout, &names, parse, context)?;
+    let table = read(text, layout, &names, parse, context.price_end_max_s(), context)?;
     let key = |label: &PriceArea, index: usize| {
         columns[index].area.clone().unwrap_or_else(|| label.clone())
     };

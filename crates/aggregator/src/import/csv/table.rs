@@ -1,5 +1,6 @@
 //! The rows of a table, to values by label and column.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 use std::str::FromStr;
 
@@ -8,6 +9,7 @@ use gridtally_core::rejection::{Reason, Rejection};
 use jiff::Timestamp;
 
 use super::layout::{Context, DecimalSign, Label, Layout, Repeated, Stamp};
+use super::number::Scaled;
 use super::row::{Header, Wanted, split};
 use super::stamp::Clock;
 use crate::import::column::{Column, Conflict, Sorted, Values};
@@ -25,15 +27,18 @@ pub(super) struct Table<L> {
     columns_ignored: Vec<String>,
     row_count: u64,
     unordered_count: u64,
+    rounded_count: u64,
     rejections: Rejections,
 }
 
-/// Reads all rows. `parse` reads the field of a value column, by its place in `names`.
+/// Reads all rows. `parse` reads the field of a value column, by its place in `names`; intervals that end after `end_max_s`
+/// are refused.
 pub(super) fn read<L: FromStr<Err = IdError> + Clone>(
     mut text: Text<'_>,
     layout: &Layout<L>,
     names: &[&str],
-    parse: impl Fn(usize, &str, DecimalSign) -> Result<i32, Reason>,
+    parse: impl Fn(usize, &str, DecimalSign) -> Result<Scaled, Reason>,
+    end_max_s: i64,
     context: &Context,
 ) -> Result<Table<L>, Refused> {
     let mut rejections = Rejections::new(&context.file, context.limits.rejections_max);
@@ -62,7 +67,7 @@ pub(super) fn read<L: FromStr<Err = IdError> + Clone>(
             }
             match &mut rows {
                 None => match Header::read(line, wanted(layout, names)) {
-                    Ok(header) => rows = Some(Rows::new(layout, names, header, &parse, context)),
+                    Ok(header) => rows = Some(Rows::new(layout, names, header, &parse, end_max_s)),
                     Err(rejection) => {
                         fault = Some(rejection);
                         break 'file;
@@ -103,6 +108,7 @@ pub(super) fn read<L: FromStr<Err = IdError> + Clone>(
         columns_ignored: rows.header.ignored,
         row_count: rows.row_count,
         unordered_count: rows.unordered_count,
+        rounded_count: rows.rounded_count,
         rejections,
     })
 }
@@ -138,7 +144,7 @@ struct Rows<'a, L, P> {
     header: Header,
     parse: P,
     clock: Clock<'a>,
-    now_s: i64,
+    end_max_s: i64,
     labels: Vec<L>,
     values: Vec<Vec<Values>>,
     /// Texts of labels, to their place.
@@ -147,6 +153,7 @@ struct Rows<'a, L, P> {
     last: Option<(Box<str>, usize)>,
     row_count: u64,
     unordered_count: u64,
+    rounded_count: u64,
     /// Values of the row at hand.
     row: Vec<i32>,
 }
@@ -154,14 +161,14 @@ struct Rows<'a, L, P> {
 impl<'a, L, P> Rows<'a, L, P>
 where
     L: FromStr<Err = IdError> + Clone,
-    P: Fn(usize, &str, DecimalSign) -> Result<i32, Reason>,
+    P: Fn(usize, &str, DecimalSign) -> Result<Scaled, Reason>,
 {
     fn new(
         layout: &'a Layout<L>,
         names: &'a [&'a str],
         header: Header,
         parse: P,
-        context: &Context,
+        end_max_s: i64,
     ) -> Self {
         let mut rows = Self {
             layout,
@@ -169,13 +176,14 @@ where
             header,
             parse,
             clock: Clock::new(&layout.zone, layout.repeated),
-            now_s: context.now.as_second(),
+            end_max_s,
             labels: Vec::new(),
             values: Vec::new(),
             places: HashMap::new(),
             last: None,
             row_count: 0,
             unordered_count: 0,
+            rounded_count: 0,
             row: Vec::new(),
         };
         if let Label::Fixed(label) = &layout.label {
@@ -208,8 +216,8 @@ where
             rejections.push(|| {
                 let mut rejection =
                     Rejection::new(faulty.reason, faulty.value).at_line(line_number);
-                rejection.column = faulty.column.map(str::to_owned);
-                rejection.detail = faulty.detail;
+                rejection.column = faulty.column.map(Box::from);
+                rejection.detail = faulty.detail.map(String::into_boxed_str);
                 rejection
             });
         }
@@ -251,13 +259,15 @@ where
         })?;
         self.row.clear();
         for (index, (&at, name)) in self.header.values.iter().zip(self.names).enumerate() {
-            let value = (self.parse)(index, fields[at], layout.decimal);
-            self.row.push(value.map_err(|reason| Faulty {
+            let scaled = (self.parse)(index, fields[at], layout.decimal);
+            let scaled = scaled.map_err(|reason| Faulty {
                 reason,
                 column: Some(name),
                 value: fields[at],
                 detail: None,
-            })?);
+            })?;
+            self.rounded_count += u64::from(scaled.is_rounded);
+            self.row.push(scaled.value);
         }
         self.unordered_count += u64::from(last_start_s.is_some_and(|last| start_s < last));
         for (values, &value) in self.values[place].iter_mut().zip(&self.row) {
@@ -298,7 +308,7 @@ where
         if start_s.rem_euclid(length_s) != 0 {
             return Err(Reason::TimeNotAligned);
         }
-        if start_s + length_s > self.now_s {
+        if start_s + length_s > self.end_max_s {
             return Err(Reason::TimeFuture);
         }
         if Timestamp::from_second(start_s).is_err() {
@@ -334,12 +344,17 @@ pub(super) fn series<L, K: Ord>(
             for conflict in conflicts {
                 rejections.push(|| twice(conflict, &table.value_names[index]));
             }
-            let key = key(label, index);
-            if columns.contains_key(&key) {
-                let detail = format!("{} is given by two columns", name(&key));
-                rejections.push(|| Rejection::new(Reason::ColumnTwice, "").because(detail));
-            } else if !column.is_empty() {
-                columns.insert(key, column);
+            if column.is_empty() {
+                continue;
+            }
+            match columns.entry(key(label, index)) {
+                Entry::Vacant(entry) => {
+                    entry.insert(column);
+                }
+                Entry::Occupied(entry) => {
+                    let detail = format!("{} is given by two columns", name(entry.key()));
+                    rejections.push(|| Rejection::new(Reason::ColumnTwice, "").because(detail));
+                }
             }
         }
     }
@@ -359,6 +374,7 @@ pub(super) fn series<L, K: Ord>(
         row_count: table.row_count,
         repeated_count,
         unordered_count: table.unordered_count,
+        rounded_count: table.rounded_count,
         rejection_count: rejections.count(),
         rejections: rejections.into_first(),
         columns: reports,
