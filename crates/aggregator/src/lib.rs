@@ -1,3 +1,5 @@
-//! The running business: the simulated neighborhood.
+//! The running business: import of files, the simulated neighborhood.
+
+pub mod import;
 
 pub mod sim;

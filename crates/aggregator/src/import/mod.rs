@@ -6,10 +6,9 @@
 
 mod column;
 pub mod csv;
-pub mod entsoe;
 mod input;
 mod report;
 
-pub use column::{Column, Gap, Values};
+pub use column::{Column, Gap};
 pub use input::{Encoding, Limits};
 pub use report::{ChangeDay, ColumnReport, Refused, Report};

@@ -12,7 +12,7 @@ use super::layout::{DecimalSign, EnergyUnit, PriceUnit};
 const MISSING: [&str; 5] = ["-", "--", "null", "na", "n/a"];
 
 /// Returns watt-hours: not negative, at most 32 bits.
-pub(super) fn energy_wh(text: &str, unit: EnergyUnit, sign: DecimalSign) -> Result<i64, Reason> {
+pub(super) fn energy_wh(text: &str, unit: EnergyUnit, sign: DecimalSign) -> Result<i32, Reason> {
     if unit == EnergyUnit::Wh
         && let Some(wh) = short_digits(text)
     {
@@ -27,13 +27,12 @@ pub(super) fn energy_wh(text: &str, unit: EnergyUnit, sign: DecimalSign) -> Resu
     if !has_at_most(scale, &text) {
         return Err(Reason::NumberOutOfRange);
     }
-    if wh < 0 || (wh == 0 && text.starts_with('-') && text.bytes().any(|b| (b'1'..=b'9').contains(&b))) {
+    if wh < 0
+        || (wh == 0 && text.starts_with('-') && text.bytes().any(|b| (b'1'..=b'9').contains(&b)))
+    {
         return Err(Reason::EnergyNegative);
     }
-    if wh > i64::from(i32::MAX) {
-        return Err(Reason::NumberOutOfRange);
-    }
-    Ok(wh)
+    i32::try_from(wh).map_err(|_| Reason::NumberOutOfRange)
 }
 
 /// Returns micro-units per kilowatt-hour, rounded half away from zero.
@@ -41,26 +40,26 @@ pub(super) fn price_micro_per_kwh(
     text: &str,
     unit: PriceUnit,
     sign: DecimalSign,
-) -> Result<i64, Reason> {
+) -> Result<i32, Reason> {
     let text = plain(text, sign)?;
     let price = match unit {
         PriceUnit::PerMwh => Price::from_decimal_per_mwh(&text),
         PriceUnit::PerKwh => Price::from_decimal_per_kwh(&text),
     };
-    price.map(|price| i64::from(price.micro_per_kwh())).map_err(|error| match error {
+    price.map(Price::micro_per_kwh).map_err(|error| match error {
         PriceError::NotADecimal(error) => error.reason(),
         PriceError::OutOfRange => Reason::NumberOutOfRange,
     })
 }
 
 /// One to nine digits, the usual case.
-fn short_digits(text: &str) -> Option<i64> {
+fn short_digits(text: &str) -> Option<i32> {
     let bytes = text.as_bytes();
     if bytes.is_empty() || bytes.len() > 9 {
         return None;
     }
-    bytes.iter().try_fold(0_i64, |value, byte| {
-        byte.is_ascii_digit().then(|| value * 10 + i64::from(byte - b'0'))
+    bytes.iter().try_fold(0_i32, |value, byte| {
+        byte.is_ascii_digit().then(|| value * 10 + i32::from(byte - b'0'))
     })
 }
 
@@ -107,7 +106,10 @@ mod tests {
         assert_eq!(wh("1\u{a0}000"), Err(Reason::NumberMalformed));
         let whole = |text| energy_wh(text, EnergyUnit::Wh, DecimalSign::Point);
         assert_eq!((whole("0"), whole("2147483647")), (Ok(0), Ok(2_147_483_647)));
-        assert_eq!((whole("12.5"), whole("2147483648")), (Err(Reason::NumberOutOfRange), Err(Reason::NumberOutOfRange)));
+        assert_eq!(
+            (whole("12.5"), whole("2147483648")),
+            (Err(Reason::NumberOutOfRange), Err(Reason::NumberOutOfRange))
+        );
     }
 
     #[test]
