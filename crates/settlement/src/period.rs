@@ -14,6 +14,9 @@ use crate::slot_energy::{Gap, MissingPolicy};
 use crate::tariff_table::TariffTable;
 use crate::total::Totals;
 
+/// Records that are packed before they are hashed.
+const HASHED_AT_ONCE: usize = 1_024;
+
 /// A record and what it moves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PricedRecord {
@@ -237,8 +240,12 @@ impl PeriodRecords {
     #[must_use]
     pub fn hash(&self) -> B256 {
         let mut hasher = Keccak256::new();
-        for priced in &self.records {
-            hasher.update(priced.record.pack());
+        // Several records at once: the hash takes 136 bytes a step, and each call has its cost.
+        let mut bytes = Vec::with_capacity(HASHED_AT_ONCE * Record::LENGTH);
+        for records in self.records.chunks(HASHED_AT_ONCE) {
+            bytes.clear();
+            bytes.extend(records.iter().flat_map(|priced| priced.record.pack()));
+            hasher.update(&bytes);
         }
         hasher.finalize()
     }

@@ -101,19 +101,34 @@ pub struct RunSummary {
 }
 
 impl RunSummary {
+    /// Returns what one period came to. Periods can be summed up apart, on several cores, and joined in order.
+    #[must_use]
+    pub fn of(settled: &PeriodRecords) -> Self {
+        Self {
+            record_hashes: BTreeMap::from([(settled.period, settled.hash())]),
+            totals: settled.totals.clone(),
+        }
+    }
+
     /// Adds the next period.
     ///
     /// # Panics
     ///
-    /// When the periods do not ascend: funds are needed in the order in which records are settled.
+    /// As [`Self::join`] does.
     pub fn append(&mut self, settled: &PeriodRecords) {
+        self.join(&Self::of(settled));
+    }
+
+    /// Adds the summary of what comes next in the run.
+    ///
+    /// # Panics
+    ///
+    /// When the periods do not ascend: funds are needed in the order in which records are settled.
+    pub fn join(&mut self, later: &Self) {
         let last = self.record_hashes.last_key_value().map(|(&period, _)| period);
-        assert!(
-            last < Some(settled.period),
-            "period {} does not come after {last:?}",
-            settled.period
-        );
-        self.record_hashes.insert(settled.period, settled.hash());
-        self.totals.append(&settled.totals);
+        let Some((&first, _)) = later.record_hashes.first_key_value() else { return };
+        assert!(last < Some(first), "period {first} does not come after {last:?}");
+        self.record_hashes.extend(&later.record_hashes);
+        self.totals.append(&later.totals);
     }
 }

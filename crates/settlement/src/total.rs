@@ -31,11 +31,6 @@ impl Position {
         -self.lowest_micro
     }
 
-    fn add(&mut self, amount: Amount) {
-        self.net_micro += i128::from(amount.micro());
-        self.lowest_micro = self.lowest_micro.min(self.net_micro);
-    }
-
     fn append(&mut self, later: Self) {
         self.lowest_micro = self.lowest_micro.min(self.net_micro + later.lowest_micro);
         self.net_micro += later.net_micro;
@@ -97,15 +92,15 @@ impl Totals {
 
     /// Opens the sums of one participant and code; they are booked when the value is dropped.
     pub(crate) fn section(&mut self, participant: ParticipantNumber, code: Code) -> SectionSum<'_> {
-        let position = self.participants.get(&participant).copied().unwrap_or_default();
-        let hub = self.hub;
         SectionSum {
             totals: self,
             participant,
             code,
-            position,
-            hub,
-            total: CodeTotal::default(),
+            record_count: 0,
+            energy_wh: 0,
+            net_micro: 0,
+            lowest_micro: 0,
+            highest_micro: 0,
             gaps: [0; Gap::ALL.len()],
         }
     }
@@ -116,24 +111,27 @@ impl Totals {
     }
 }
 
-/// The sums of one participant and code, kept out of the maps while they grow.
+/// The sums of one participant and code in one period. They fit 64 bits: at most 1024 records of less than 2^53
+/// micro-units each.
 pub(crate) struct SectionSum<'a> {
     totals: &'a mut Totals,
     participant: ParticipantNumber,
     code: Code,
-    position: Position,
-    hub: Position,
-    total: CodeTotal,
+    record_count: u64,
+    energy_wh: i64,
+    net_micro: i64,
+    lowest_micro: i64,
+    highest_micro: i64,
     gaps: [u64; Gap::ALL.len()], // by place in `Gap::ALL`
 }
 
 impl SectionSum<'_> {
     pub(crate) fn add(&mut self, energy_wh: i32, amount: Amount) {
-        self.position.add(amount);
-        self.hub.add(Amount::from_micro(-amount.micro()));
-        self.total.record_count += 1;
-        self.total.energy_wh += i128::from(energy_wh);
-        self.total.amount_micro += i128::from(amount.micro());
+        self.record_count += 1;
+        self.energy_wh += i64::from(energy_wh);
+        self.net_micro += amount.micro();
+        self.lowest_micro = self.lowest_micro.min(self.net_micro);
+        self.highest_micro = self.highest_micro.max(self.net_micro);
     }
 
     pub(crate) fn add_gap(&mut self, gap: Gap) {
@@ -148,15 +146,19 @@ impl Drop for SectionSum<'_> {
             *totals.gaps.entry((self.participant, self.code, gap)).or_default() += count;
             totals.gap_count += count;
         }
-        if self.total.record_count == 0 {
+        if self.record_count == 0 {
             return;
         }
-        totals.participants.insert(self.participant, self.position);
-        totals.hub = self.hub;
-        totals.record_count += self.total.record_count;
+        let [net_micro, lowest_micro, highest_micro] =
+            [self.net_micro, self.lowest_micro, self.highest_micro].map(i128::from);
+        let position = Position { net_micro, lowest_micro };
+        totals.participants.entry(self.participant).or_default().append(position);
+        // The hub gets the opposite of each amount, so it is lowest where the participant is highest.
+        totals.hub.append(Position { net_micro: -net_micro, lowest_micro: -highest_micro });
+        totals.record_count += self.record_count;
         let sum = totals.codes.entry(self.code).or_default();
-        sum.record_count += self.total.record_count;
-        sum.energy_wh += self.total.energy_wh;
-        sum.amount_micro += self.total.amount_micro;
+        sum.record_count += self.record_count;
+        sum.energy_wh += i128::from(self.energy_wh);
+        sum.amount_micro += net_micro;
     }
 }

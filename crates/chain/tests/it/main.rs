@@ -1,6 +1,8 @@
 //! The chain through its public API.
 #![expect(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
+mod code;
+mod process;
 mod support;
 
 mod blobs;
@@ -10,5 +12,6 @@ mod folder;
 mod history;
 mod http;
 mod logs;
+mod oracle;
 mod pool;
 mod time;

@@ -103,16 +103,20 @@ proptest! {
     fn positions_join_as_if_they_were_one(
         periods in proptest::collection::vec(proptest::collection::vec(0_i64..1_000, 8), 1..5),
     ) {
-        let mut summary = RunSummary::default();
+        let (mut summary, mut halves) = (RunSummary::default(), [RunSummary::default(), RunSummary::default()]);
         let (mut balance, mut lowest) = (0_i128, 0_i128);
         for (number, values) in (1..).zip(&periods) {
             let settled = settle(number, values);
             summary.append(&settled);
+            halves[usize::from(2 * number as usize > periods.len())].append(&settled);
             for priced in &settled.records {
                 balance += i128::from(priced.amount.micro());
                 lowest = lowest.min(balance);
             }
         }
+        let [mut first, second] = halves;
+        first.join(&second);
+        prop_assert_eq!(&first, &summary);
         let position = summary.totals.participants[&ParticipantNumber(1)];
         prop_assert_eq!((position.net_micro(), position.needed_micro()), (balance, -lowest));
     }

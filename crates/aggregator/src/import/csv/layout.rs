@@ -107,7 +107,7 @@ pub enum Label<L> {
 pub enum EnergyUnit {
     /// Watt-hours, whole.
     Wh,
-    /// Kilowatt-hours with at most three decimals; more must be zeros.
+    /// Kilowatt-hours; more than three decimals are rounded half away from zero.
     #[serde(rename = "kWh")]
     KiloWh,
 }
@@ -152,10 +152,25 @@ pub struct PriceColumn {
 pub struct Context {
     /// Name of the file, for messages.
     pub file: String,
-    /// Intervals that end after this instant are refused.
+    /// The time of the import. Readings of intervals that end later are refused, and prices more than two days ahead.
     pub now: Timestamp,
     /// Whose days of 23 and 25 hours the report shows.
     pub report_zone: Zone,
     /// What is accepted at most.
     pub limits: Limits,
+}
+
+impl Context {
+    /// Days that prices may lie ahead: published at noon, they reach to the end of the next day.
+    const PRICE_DAYS_AHEAD: i64 = 2;
+
+    /// Returns when an interval of readings must have ended, in Unix seconds.
+    pub(in crate::import) fn reading_end_max_s(&self) -> i64 {
+        self.now.as_second()
+    }
+
+    /// Returns when an interval with a price must have ended, in Unix seconds.
+    pub(in crate::import) fn price_end_max_s(&self) -> i64 {
+        self.now.as_second() + Self::PRICE_DAYS_AHEAD * 86_400
+    }
 }

@@ -1,8 +1,9 @@
 //! Tidy CSV, plain or gzip: one row for each interval, columns chosen by the caller.
 
 mod layout;
-mod number;
-mod stamp;
+pub(super) mod number;
+mod row;
+pub(super) mod stamp;
 mod table;
 
 use std::collections::BTreeMap;
@@ -12,10 +13,11 @@ use gridtally_core::meter::{Channel, MeteringPointId};
 use gridtally_core::tariff::PriceArea;
 
 use super::column::Column;
+use super::input::Text;
 use super::report::{Refused, Report};
 pub use layout::{
-    Context, DecimalSign, EnergyUnit, Label, Layout, PriceColumn, PriceUnit, ReadingColumn, Repeated,
-    Stamp, StampZone,
+    Context, DecimalSign, EnergyUnit, Label, Layout, PriceColumn, PriceUnit, ReadingColumn,
+    Repeated, Stamp, StampZone,
 };
 use number::{energy_wh, price_micro_per_kwh};
 use table::{read, series};
@@ -53,13 +55,8 @@ pub fn readings(
     columns: &[ReadingColumn],
     context: &Context,
 ) -> Result<Readings, Refused> {
-    let names: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
-    let parse = |index: usize, text: &str, sign| energy_wh(text, columns[index].unit, sign);
-    let table = read(source, layout, &names, parse, context)?;
-    let key = |label: &MeteringPointId, index: usize| (label.clone(), columns[index].channel);
-    let name = |(point, channel): &(MeteringPointId, Channel)| format!("{point} {channel}");
-    let (columns, report) = series(table, layout, key, name, context)?;
-    Ok(Readings { columns, report })
+    let text = open(source, context)?;
+    readings_of(text, layout, columns, context)
 }
 
 /// Reads a table of prices. Negative prices are normal.
@@ -73,10 +70,44 @@ pub fn prices(
     columns: &[PriceColumn],
     context: &Context,
 ) -> Result<Prices, Refused> {
+    let text = open(source, context)?;
+    prices_of(text, layout, columns, context)
+}
+
+fn open<'a>(source: impl Read + 'a, context: &Context) -> Result<Text<'a>, Refused> {
+    Text::open(source, context.limits).map_err(|refusal| refusal.in_file(&context.file).into())
+}
+
+/// Reads the readings of a text that is open.
+pub(super) fn readings_of(
+    text: Text<'_>,
+    layout: &Layout<MeteringPointId>,
+    columns: &[ReadingColumn],
+    context: &Context,
+) -> Result<Readings, Refused> {
     let names: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
-    let parse = |index: usize, text: &str, sign| price_micro_per_kwh(text, columns[index].unit, sign);
-    let table = read(source, layout, &names, parse, context)?;
-    let key = |label: &PriceArea, index: usize| columns[index].area.clone().unwrap_or_else(|| label.clone());
+    let parse = |index: usize, text: &str, sign| energy_wh(text, columns[index].unit, sign);
+    let table = read(text, layout, &names, parse, context.reading_end_max_s(), context)?;
+    let key = |label: &MeteringPointId, index: usize| (label.clone(), columns[index].channel);
+    let name = |(point, channel): &(MeteringPointId, Channel)| format!("{point} {channel}");
+    let (columns, report) = series(table, layout, key, name, context)?;
+    Ok(Readings { columns, report })
+}
+
+/// Reads the prices of a text that is open.
+pub(super) fn prices_of(
+    text: Text<'_>,
+    layout: &Layout<PriceArea>,
+    columns: &[PriceColumn],
+    context: &Context,
+) -> Result<Prices, Refused> {
+    let names: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
+    let parse =
+        |index: usize, text: &str, sign| price_micro_per_kwh(text, columns[index].unit, sign);
+    let table = read(text, layout, &names, parse, context.price_end_max_s(), context)?;
+    let key = |label: &PriceArea, index: usize| {
+        columns[index].area.clone().unwrap_or_else(|| label.clone())
+    };
     let (columns, report) = series(table, layout, key, PriceArea::to_string, context)?;
     Ok(Prices { columns, report })
 }

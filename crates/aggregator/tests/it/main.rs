@@ -1,0 +1,20 @@
+//! The aggregator through its public interface.
+
+#[cfg(test)]
+mod import_data;
+#[cfg(test)]
+mod import_entsoe;
+#[cfg(test)]
+mod import_table;
+
+#[cfg(test)]
+mod world;
+
+#[cfg(test)]
+mod fault;
+#[cfg(test)]
+mod kill;
+#[cfg(test)]
+mod run;
+#[cfg(test)]
+mod store;
