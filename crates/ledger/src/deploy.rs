@@ -2,6 +2,9 @@
 
 use alloy_primitives::{Address, Bytes, U64};
 use alloy_sol_types::{SolCall, SolConstructor};
+use gridtally_core::period::{SettlementCalendar, SettlementPeriod};
+use gridtally_settlement::Domain;
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use tracing::info;
 
@@ -39,26 +42,6 @@ impl Offices {
     }
 }
 
-/// The settlement calendar of a deployment. Fixed for ever.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Calendar {
-    /// Start of period 0, Unix time, s.
-    pub genesis_time_s: u64,
-    /// Length of a period, s: at most 7 days.
-    pub period_length_s: u32,
-    /// Slots of a period, 1 to 1024.
-    pub slots_per_period: u16,
-}
-
-impl Calendar {
-    /// Returns the start of a period, Unix time, s.
-    #[must_use]
-    pub fn period_start_s(&self, period: u32) -> u64 {
-        let offset = u64::from(period).saturating_mul(u64::from(self.period_length_s));
-        self.genesis_time_s.saturating_add(offset)
-    }
-}
-
 /// Where a deployment stands: what another process needs to connect to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Deployment {
@@ -71,9 +54,23 @@ pub struct Deployment {
     /// The block of the deployment: there is nothing to read before it.
     pub block: u64,
     /// Its calendar.
-    pub calendar: Calendar,
+    pub calendar: SettlementCalendar,
     /// Its offices.
     pub offices: Offices,
+}
+
+impl Deployment {
+    /// Returns the EIP-712 domain for which meters sign.
+    #[must_use]
+    pub fn domain(&self) -> Domain {
+        Domain { chain_id: self.chain_id, contract: self.contract }
+    }
+
+    /// Returns the start of a period, Unix time, s. The contract counts further than the calendar.
+    pub(crate) fn period_start_s(&self, period: SettlementPeriod) -> u64 {
+        let genesis_time_s = self.calendar.genesis_time().as_second().unsigned_abs();
+        genesis_time_s + u64::from(period.0) * u64::from(self.calendar.period_length_s())
+    }
 }
 
 /// Which token a new deployment pays with.
@@ -142,7 +139,7 @@ pub enum ReadError {
         /// Signature of the function.
         question: &'static str,
         /// The contract's reason.
-        refusal: Refusal,
+        refusal: Box<Refusal>,
     },
     /// The answer is not of the function's form: another contract, or none.
     #[error("the answer to {question} is not of its form: {reason}")]
@@ -174,7 +171,7 @@ impl Ledger {
     pub async fn deploy(
         sender: &Sender,
         offices: Offices,
-        calendar: Calendar,
+        calendar: SettlementCalendar,
         token: TokenChoice,
         measured: &mut GasMeasurements,
     ) -> Result<Self, DeployError> {
@@ -192,9 +189,9 @@ impl Ledger {
             registrar: offices.registrar,
             tariffAuthority: offices.tariff_authority,
             meteringOperator: offices.metering_operator,
-            genesisTime: calendar.genesis_time_s,
-            periodLength: calendar.period_length_s,
-            slotsPerPeriod: calendar.slots_per_period,
+            genesisTime: calendar.genesis_time().as_second().unsigned_abs(),
+            periodLength: calendar.period_length_s(),
+            slotsPerPeriod: calendar.slots_per_period(),
         };
         let constructor = DirectSettlement::constructorCall { config };
         let code = with_arguments(&DirectSettlement::BYTECODE, constructor.abi_encode());
@@ -229,10 +226,9 @@ impl Ledger {
         if found.token != deployment.token {
             return differs("token", &deployment.token, &found.token);
         }
-        let calendars = (deployment.calendar, found.calendar);
-        if calendars.0 != calendars.1 {
-            let shown = |calendar: Calendar| format!("{calendar:?}");
-            return differs("calendar", &shown(calendars.0), &shown(calendars.1));
+        if found.calendar != deployment.calendar {
+            let shown = |calendar: SettlementCalendar| format!("{calendar:?}");
+            return differs("calendar", &shown(deployment.calendar), &shown(found.calendar));
         }
         if found.offices != deployment.offices {
             let shown = |offices: Offices| format!("{offices:?}");
@@ -258,11 +254,7 @@ impl Ledger {
             contract,
             token: ask.call(DirectSettlement::tokenCall {}).await?,
             block,
-            calendar: Calendar {
-                genesis_time_s: ask.call(DirectSettlement::genesisTimeCall {}).await?,
-                period_length_s: ask.call(DirectSettlement::periodLengthCall {}).await?,
-                slots_per_period: ask.call(DirectSettlement::slotsPerPeriodCall {}).await?,
-            },
+            calendar: ask.calendar().await?,
             offices: Offices {
                 hub: ask.call(DirectSettlement::hubCall {}).await?,
                 registrar: ask.call(DirectSettlement::registrarCall {}).await?,
@@ -317,6 +309,22 @@ struct Question<'a> {
 }
 
 impl Question<'_> {
+    async fn calendar(&self) -> Result<SettlementCalendar, ReadError> {
+        let genesis_time_s = self.call(DirectSettlement::genesisTimeCall {}).await?;
+        let period_length_s = self.call(DirectSettlement::periodLengthCall {}).await?;
+        let slots_per_period = self.call(DirectSettlement::slotsPerPeriodCall {}).await?;
+        let invalid = |reason: String| {
+            let question = DirectSettlement::genesisTimeCall::SIGNATURE;
+            ReadError::Undecodable { question, reason }
+        };
+        let genesis_time_s =
+            i64::try_from(genesis_time_s).map_err(|_| invalid("too late".into()))?;
+        let genesis_time =
+            Timestamp::from_second(genesis_time_s).map_err(|error| invalid(error.to_string()))?;
+        SettlementCalendar::new(genesis_time, period_length_s, slots_per_period)
+            .map_err(|error| invalid(error.to_string()))
+    }
+
     async fn call<C: SolCall>(&self, call: C) -> Result<C::Return, ReadError> {
         let request = CallRequest {
             from: None,
@@ -328,7 +336,10 @@ impl Question<'_> {
         let answer = match self.client.call(&request, self.at).await {
             Ok(answer) => answer,
             Err(EndpointError::Refused { failure, .. }) => {
-                return Err(ReadError::Refused { question, refusal: Refusal::of(&failure) });
+                return Err(ReadError::Refused {
+                    question,
+                    refusal: Box::new(Refusal::of(&failure)),
+                });
             }
             Err(error) => return Err(error.into()),
         };

@@ -123,7 +123,7 @@ pub enum EndpointError {
         /// What was asked.
         method: &'static str,
         /// The endpoint's reason.
-        failure: RpcFailure,
+        failure: Box<RpcFailure>,
     },
 }
 
@@ -341,11 +341,11 @@ impl Endpoint {
             if answer.id.is_some_and(|found| found != id) {
                 return Err(invalid(format!("the answer to another request than {id}")));
             }
-            let failure = RpcFailure {
+            let failure = Box::new(RpcFailure {
                 code: failure.code,
                 message: shortened(&failure.message),
                 data: failure.data.as_ref().and_then(revert_data),
-            };
+            });
             return Err(EndpointError::Refused { endpoint: self.shown.clone(), method, failure });
         }
         if answer.id != Some(id) {

@@ -4,16 +4,18 @@ use std::fmt;
 
 use alloy_primitives::{Address, B256, Bytes, keccak256};
 use alloy_sol_types::SolEventInterface;
+use gridtally_core::party::{self, ParticipantNumber};
+use gridtally_core::period::{SettlementPeriod, Slot};
+use gridtally_settlement::{Code, DirectRecord};
 use serde::{Deserialize, Serialize};
 
 use crate::abi::DirectSettlement::DirectSettlementEvents;
-use crate::record::DirectRecord;
 use crate::wire::{BlockRef, Log};
 
 /// What a participant is. The contract treats all of them alike; only participant 0 is the hub.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Role {
+pub enum ParticipantRole {
     /// The aggregator as counterparty; participant 0 alone.
     Hub,
     /// A household or company that uses, stores or produces energy.
@@ -26,7 +28,7 @@ pub enum Role {
     Supplier,
 }
 
-impl Role {
+impl ParticipantRole {
     const ALL: [Self; 5] = [Self::Hub, Self::Prosumer, Self::Dso, Self::Aggregator, Self::Supplier];
 
     /// Returns the contract's number.
@@ -42,6 +44,16 @@ impl Role {
 
     pub(crate) fn of_number(number: u8) -> Option<Self> {
         Self::ALL.into_iter().find(|role| role.number() == number)
+    }
+}
+
+impl From<party::Role> for ParticipantRole {
+    fn from(role: party::Role) -> Self {
+        match role {
+            party::Role::Prosumer => Self::Prosumer,
+            party::Role::Aggregator => Self::Aggregator,
+            party::Role::Dso => Self::Dso,
+        }
     }
 }
 
@@ -91,18 +103,18 @@ pub enum LedgerEvent {
     /// A participant exists, active and without money.
     Registered {
         /// Its number.
-        participant: u32,
+        participant: ParticipantNumber,
         /// Address of its meter's key; zero for the hub.
         meter: Address,
         /// Who may withdraw.
         owner: Address,
         /// What it is.
-        role: Role,
+        role: ParticipantRole,
     },
     /// A participant's state changed.
     StateChanged {
         /// Its number.
-        participant: u32,
+        participant: ParticipantNumber,
         /// The state before.
         previous: ParticipantState,
         /// The state now.
@@ -111,7 +123,7 @@ pub enum LedgerEvent {
     /// An owner named its successor.
     OwnerProposed {
         /// The participant.
-        participant: u32,
+        participant: ParticipantNumber,
         /// The owner.
         owner: Address,
         /// The successor; zero takes the proposal back.
@@ -120,7 +132,7 @@ pub enum LedgerEvent {
     /// The successor became the owner.
     OwnerChanged {
         /// The participant.
-        participant: u32,
+        participant: ParticipantNumber,
         /// The owner before.
         previous: Address,
         /// The owner now.
@@ -129,7 +141,7 @@ pub enum LedgerEvent {
     /// The prices of a period are fixed.
     TariffPublished {
         /// The settlement period.
-        period: u32,
+        period: SettlementPeriod,
         /// keccak256 of the table, checked when read.
         hash: B256,
         /// The table of `settlement-protocol.md` §2.3.
@@ -138,7 +150,7 @@ pub enum LedgerEvent {
     /// Money came in.
     Deposited {
         /// Whose balance it is.
-        participant: u32,
+        participant: ParticipantNumber,
         /// Who paid.
         payer: Address,
         /// How much.
@@ -147,7 +159,7 @@ pub enum LedgerEvent {
     /// Money went out.
     Withdrawn {
         /// Whose balance it was.
-        participant: u32,
+        participant: ParticipantNumber,
         /// Who got it.
         owner: Address,
         /// How much.
@@ -188,14 +200,14 @@ pub enum EventError {
         /// What is wrong with it.
         reason: String,
     },
-    /// A role or state has a number that does not exist.
+    /// A role, state or code has a number that does not exist.
     #[error("log entry {log_index} of block {block} has the unknown {what} {number}")]
     NumberUnknown {
         /// Its block.
         block: u64,
         /// Its position in the block.
         log_index: u64,
-        /// Role or state.
+        /// Role, state or code.
         what: &'static str,
         /// The number.
         number: u8,
@@ -204,7 +216,7 @@ pub enum EventError {
     #[error("the tariff table of period {period} has hash {computed}, the entry says {stated}")]
     TariffHashDiffers {
         /// The settlement period.
-        period: u32,
+        period: SettlementPeriod,
         /// Hash of the table.
         computed: B256,
         /// Hash of the entry.
@@ -226,39 +238,36 @@ impl LedgerEntry {
             log_index,
             reason: error.to_string(),
         })?;
-        let role = |number| {
-            let unknown = EventError::NumberUnknown { block, log_index, what: "role", number };
-            Role::of_number(number).ok_or(unknown)
-        };
-        let state = |number| {
-            let unknown = EventError::NumberUnknown { block, log_index, what: "state", number };
-            ParticipantState::of_number(number).ok_or(unknown)
-        };
+        let unknown = |what, number| EventError::NumberUnknown { block, log_index, what, number };
+        let role =
+            |number| ParticipantRole::of_number(number).ok_or_else(|| unknown("role", number));
+        let state =
+            |number| ParticipantState::of_number(number).ok_or_else(|| unknown("state", number));
         use DirectSettlementEvents as Decoded;
         let event = match decoded {
             Decoded::Registered(event) => LedgerEvent::Registered {
-                participant: event.participant,
+                participant: ParticipantNumber(event.participant),
                 meter: event.meter,
                 owner: event.owner,
                 role: role(event.role)?,
             },
             Decoded::StateChanged(event) => LedgerEvent::StateChanged {
-                participant: event.participant,
+                participant: ParticipantNumber(event.participant),
                 previous: state(event.previous)?,
                 current: state(event.current)?,
             },
             Decoded::OwnerProposed(event) => LedgerEvent::OwnerProposed {
-                participant: event.participant,
+                participant: ParticipantNumber(event.participant),
                 owner: event.owner,
                 proposed: event.proposed,
             },
             Decoded::OwnerChanged(event) => LedgerEvent::OwnerChanged {
-                participant: event.participant,
+                participant: ParticipantNumber(event.participant),
                 previous: event.previous,
                 current: event.current,
             },
             Decoded::TariffPublished(event) => {
-                let (period, stated) = (event.period, event.hash);
+                let (period, stated) = (SettlementPeriod(event.period), event.hash);
                 let computed = keccak256(&event.table);
                 if computed != stated {
                     return Err(EventError::TariffHashDiffers { period, computed, stated });
@@ -266,23 +275,23 @@ impl LedgerEntry {
                 LedgerEvent::TariffPublished { period, hash: stated, table: event.table }
             }
             Decoded::Deposited(event) => LedgerEvent::Deposited {
-                participant: event.participant,
+                participant: ParticipantNumber(event.participant),
                 payer: event.payer,
                 amount_micro: event.amount,
             },
             Decoded::Withdrawn(event) => LedgerEvent::Withdrawn {
-                participant: event.participant,
+                participant: ParticipantNumber(event.participant),
                 owner: event.owner,
                 amount_micro: event.amount,
             },
             Decoded::Settled(event) => LedgerEvent::Settled {
                 record: DirectRecord {
-                    from: event.from,
-                    to: event.to,
-                    period: event.period,
+                    from: ParticipantNumber(event.from),
+                    to: ParticipantNumber(event.to),
+                    period: SettlementPeriod(event.period),
                     run: event.run,
-                    slot: event.slot,
-                    code: event.code,
+                    slot: Slot(event.slot),
+                    code: Code::new(event.code).map_err(|_| unknown("code", event.code))?,
                     energy_wh: event.energy,
                 },
                 amount_micro: event.amount,

@@ -290,7 +290,7 @@ pub(crate) async fn logs_bounded(
             Err(EndpointError::Refused { .. } | EndpointError::AnswerTooLarge { .. })
                 if last > from =>
             {
-                *range_blocks = ((last - from + 1) / 2).max(1);
+                *range_blocks = (last - from).div_ceil(2);
                 debug!(range_blocks = *range_blocks, "range of blocks halved");
             }
             Err(error) => return Err(error),

@@ -1,6 +1,7 @@
 //! Money into and out of the contract: demonstration money, allowances, deposits, withdrawals.
 
 use alloy_primitives::{Address, U256};
+use gridtally_core::party::ParticipantNumber;
 use tracing::info;
 
 use crate::abi::DemoToken::{allowanceCall, approveCall, balanceOfCall, mintCall};
@@ -18,7 +19,7 @@ const IN_FLIGHT_MAX: usize = 16;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Funding {
     /// The participant.
-    pub participant: u32,
+    pub participant: ParticipantNumber,
     /// The balance to reach, micro-units.
     pub balance_min_micro: u64,
 }
@@ -50,8 +51,8 @@ impl Ledger {
     /// # Errors
     ///
     /// Returns the [`ReadError`].
-    pub async fn balance(&self, participant: u32) -> Result<u64, ReadError> {
-        self.ask(DirectSettlement::balanceOfCall { number: participant }).await
+    pub async fn balance(&self, participant: ParticipantNumber) -> Result<u64, ReadError> {
+        self.ask(DirectSettlement::balanceOfCall { number: participant.0 }).await
     }
 
     /// Returns the sum of all balances in the contract, micro-units.
@@ -118,7 +119,7 @@ impl Ledger {
         }
 
         let mut pipeline = Pipeline::new(sender, IN_FLIGHT_MAX, fundings.len() as u64, listener);
-        pipeline.skip((fundings.len() - missing.len()) as u64);
+        pipeline.begin_after((fundings.len() - missing.len()) as u64);
         let spender = self.deployment().contract;
         if self.ask_token(allowanceCall { owner: payer, spender }).await? < needed {
             let call = approveCall { spender, value: needed };
@@ -126,7 +127,7 @@ impl Ledger {
             pipeline.measured.add_receipt(CallKind::Approve, 1, &receipt);
         }
         for (participant, amount) in missing {
-            let call = DirectSettlement::depositCall { participant, amount };
+            let call = DirectSettlement::depositCall { number: participant.0, amount };
             pipeline.send(self.call(CallKind::Deposit, 1, &call)).await?;
         }
         pipeline.finish().await?;
@@ -142,10 +143,10 @@ impl Ledger {
     pub async fn withdraw(
         &self,
         sender: &Sender,
-        participant: u32,
+        participant: ParticipantNumber,
         amount_micro: u64,
     ) -> Result<Receipt, SendError> {
-        let call = DirectSettlement::withdrawCall { participant, amount: amount_micro };
+        let call = DirectSettlement::withdrawCall { number: participant.0, amount: amount_micro };
         sender.send(self.call(CallKind::Withdraw, 1, &call)).await
     }
 }

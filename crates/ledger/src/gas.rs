@@ -3,12 +3,50 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use gridtally_settlement::{DirectRecord, RecordKey};
 use serde::{Deserialize, Serialize};
 
 use crate::wire::Receipt;
 
 /// Most gas that one transaction may use (EIP-7825).
 pub const TRANSACTION_GAS_MAX: u64 = 16_777_216;
+
+/// Gas of an empty transaction with the words that it opens and closes, rounded up.
+const GAS_BASE: u64 = 60_000;
+/// Gas of one more record of the same parties, period, run and code, rounded up.
+const GAS_RECORD: u64 = 9_000;
+/// Gas of the first record of a (from, to, period, run, code, slot / 256), rounded up: a new guard
+/// word (22,100), two registry words (10,000), a price word (2,100).
+const GAS_GROUP: u64 = 36_000;
+/// Slots that share a word of the duplicate guard.
+const GROUP_SLOTS: u16 = 256;
+
+/// Most gas that records settled in one transaction can use, in any form: the sum over figures that
+/// hold for every record. What is not used is not paid.
+#[derive(Debug, Default)]
+pub(crate) struct SettlementGas {
+    records: u64,
+    group: Option<RecordKey>,
+}
+
+impl SettlementGas {
+    /// Returns the gas of a transaction with these records.
+    pub(crate) fn of(records: &[DirectRecord]) -> u64 {
+        let mut gas = Self::default();
+        records.iter().map(|record| gas.add(record)).last().unwrap_or(GAS_BASE)
+    }
+
+    /// Adds a record and returns the gas of the transaction so far.
+    pub(crate) fn add(&mut self, record: &DirectRecord) -> u64 {
+        let mut group = RecordKey::from(record);
+        group.slot.0 /= GROUP_SLOTS;
+        if self.group.replace(group) != Some(group) {
+            self.records += GAS_GROUP;
+        }
+        self.records += GAS_RECORD;
+        GAS_BASE + self.records
+    }
+}
 
 /// The calls whose gas is measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

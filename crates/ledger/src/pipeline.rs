@@ -2,6 +2,8 @@
 
 use std::collections::VecDeque;
 
+use tracing::debug;
+
 use crate::gas::GasMeasurements;
 use crate::sender::{Call, SendError, Sender, Sent};
 use crate::wire::Receipt;
@@ -57,15 +59,10 @@ impl<'a> Pipeline<'a> {
         }
     }
 
-    /// Counts items that were done before.
-    pub(crate) fn skip(&mut self, items: u64) {
-        self.progress.done += items;
+    /// Counts items that were done before, as the chain says.
+    pub(crate) fn begin_after(&mut self, items: u64) {
+        self.progress.done = items;
         self.listener.progressed(self.progress);
-    }
-
-    /// True if nothing is in flight.
-    pub(crate) fn is_idle(&self) -> bool {
-        self.in_flight.is_empty()
     }
 
     /// Sends a call. Waits for the oldest one where too many are in flight, and for all of them
@@ -76,7 +73,7 @@ impl<'a> Pipeline<'a> {
             receipts.extend(self.confirm_oldest().await?);
         }
         let sent = match self.sender.submit(call.clone()).await {
-            Err(SendError::Refused { .. }) if !self.is_idle() => {
+            Err(SendError::Refused { .. }) if !self.in_flight.is_empty() => {
                 receipts.extend(self.finish().await?);
                 self.sender.submit(call).await?
             }
@@ -93,6 +90,17 @@ impl<'a> Pipeline<'a> {
             receipts.push(receipt);
         }
         Ok(receipts)
+    }
+
+    /// Waits for everything in flight, after one of them failed. What becomes of the others is for
+    /// the chain to say. An endpoint that fails ends it: asking on would only take long.
+    pub(crate) async fn drain(&mut self) {
+        while let Err(error) = self.finish().await {
+            debug!(%error, "a transaction in flight failed as well");
+            if matches!(error, SendError::Endpoint(_)) {
+                self.in_flight.clear();
+            }
+        }
     }
 
     async fn confirm_oldest(&mut self) -> Result<Option<Receipt>, SendError> {

@@ -3,8 +3,12 @@
 
 use std::collections::BTreeMap;
 
-use alloy_primitives::{Address, B256, Bytes, U256};
+use alloy_primitives::{Address, B256, U256};
 use alloy_sol_types::{SolCall, SolEvent};
+use gridtally_core::party::ParticipantNumber;
+use gridtally_core::period::SettlementPeriod;
+use gridtally_core::quantity::Amount;
+use gridtally_settlement::{DirectRecord, Settled, TariffTable};
 use serde::{Deserialize, Serialize};
 
 use crate::abi::DirectSettlement;
@@ -14,7 +18,6 @@ use crate::endpoint::EndpointError;
 use crate::event::{EventError, LedgerEntry, LedgerEvent, ParticipantState};
 use crate::follow::{FollowError, entries, logs_bounded};
 use crate::gas::{CallKind, GasMeasurements};
-use crate::record::DirectRecord;
 use crate::register::Participant;
 use crate::wire::BlockRef;
 
@@ -28,8 +31,8 @@ const PERIODS_NAMED_MAX: usize = 32;
 pub struct SettledRecord {
     /// The record.
     pub record: DirectRecord,
-    /// What `from` paid `to`, micro-units; negative where it went the other way.
-    pub amount_micro: i64,
+    /// What `from` paid `to`; negative where it went the other way.
+    pub amount: Amount,
     /// The block of the settlement.
     pub block: BlockRef,
     /// The transaction of the settlement.
@@ -38,13 +41,19 @@ pub struct SettledRecord {
     pub log_index: u64,
 }
 
+impl From<&SettledRecord> for Settled {
+    fn from(settled: &SettledRecord) -> Self {
+        Self { record: settled.record, amount: settled.amount }
+    }
+}
+
 /// A tariff as it was published.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PublishedTariff {
     /// keccak256 of the table, checked.
     pub hash: B256,
-    /// The table of `settlement-protocol.md` §2.3.
-    pub table: Bytes,
+    /// The prices.
+    pub table: TariffTable,
     /// The block of the publication.
     pub block: BlockRef,
 }
@@ -92,9 +101,9 @@ pub struct History {
     /// The last block that was read.
     pub block: u64,
     /// All participants by number, the hub included.
-    pub participants: BTreeMap<u32, Participant>,
+    pub participants: BTreeMap<ParticipantNumber, Participant>,
     /// All tariffs by period.
-    pub tariffs: BTreeMap<u32, PublishedTariff>,
+    pub tariffs: BTreeMap<SettlementPeriod, PublishedTariff>,
     /// All records in the order of settlement.
     pub records: Vec<SettledRecord>,
 }
@@ -112,13 +121,14 @@ impl Ledger {
         };
         let mut history = History { block: to, ..History::default() };
         let filter = LogFilter::all_of(self.deployment().contract);
+        let slots = self.deployment().calendar.slots_per_period();
         let mut range_blocks = RANGE_BLOCKS_MAX;
         let mut from = self.deployment().block;
         while from <= to {
             let (last, logs) =
                 logs_bounded(self.client(), &filter, from, to, &mut range_blocks).await?;
             for entry in entries(&filter, logs, from, last)? {
-                history.apply(entry)?;
+                history.apply(entry, slots)?;
             }
             from = last + 1;
         }
@@ -132,11 +142,11 @@ impl Ledger {
     /// Returns the first [`HistoryError`] in the order of its variants.
     pub async fn settled_records(
         &self,
-        periods: &[u32],
+        periods: &[SettlementPeriod],
     ) -> Result<Vec<SettledRecord>, HistoryError> {
         let Some(first) = periods.iter().min() else { return Ok(Vec::new()) };
         let named = (periods.len() <= PERIODS_NAMED_MAX).then(|| {
-            periods.iter().map(|period| B256::from(U256::from(*period))).collect::<Vec<_>>()
+            periods.iter().map(|period| B256::from(U256::from(period.0))).collect::<Vec<_>>()
         });
         let signature = Some(vec![DirectSettlement::Settled::SIGNATURE_HASH]);
         let filter = LogFilter {
@@ -145,7 +155,7 @@ impl Ledger {
         };
         let to = self.client().block_number().await?;
         // No slot of a period is settled before the period starts.
-        let starts_at_s = self.deployment().calendar.period_start_s(*first);
+        let starts_at_s = self.deployment().period_start_s(*first);
         let mut from = self.block_at(starts_at_s, to).await?;
         let mut range_blocks = RANGE_BLOCKS_MAX;
         let mut records = Vec::new();
@@ -224,7 +234,8 @@ fn settled(entry: LedgerEntry) -> Option<SettledRecord> {
     let LedgerEntry { block, transaction, log_index, event } = entry;
     match event {
         LedgerEvent::Settled { record, amount_micro } => {
-            Some(SettledRecord { record, amount_micro, block, transaction, log_index })
+            let amount = Amount::from_micro(amount_micro);
+            Some(SettledRecord { record, amount, block, transaction, log_index })
         }
         _ => None,
     }
@@ -232,7 +243,7 @@ fn settled(entry: LedgerEntry) -> Option<SettledRecord> {
 
 impl History {
     /// Applies the next entry.
-    fn apply(&mut self, entry: LedgerEntry) -> Result<(), HistoryError> {
+    fn apply(&mut self, entry: LedgerEntry, slots: u16) -> Result<(), HistoryError> {
         let (block, log_index) = (entry.block.number, entry.log_index);
         let contradiction = |reason| HistoryError::Contradiction { block, log_index, reason };
         match &entry.event {
@@ -259,8 +270,9 @@ impl History {
                 known.ok_or_else(|| contradiction(UNKNOWN))?.owner = *current;
             }
             LedgerEvent::TariffPublished { period, hash, table } => {
-                let tariff =
-                    PublishedTariff { hash: *hash, table: table.clone(), block: entry.block };
+                let table = TariffTable::unpack(slots, table)
+                    .map_err(|_| contradiction("the table does not fit the calendar"))?;
+                let tariff = PublishedTariff { hash: *hash, table, block: entry.block };
                 if self.tariffs.insert(*period, tariff).is_some() {
                     return Err(contradiction("the period has prices"));
                 }
@@ -281,7 +293,11 @@ impl History {
         Ok(())
     }
 
-    fn pay(&mut self, participant: u32, amount_micro: i128) -> Result<(), &'static str> {
+    fn pay(
+        &mut self,
+        participant: ParticipantNumber,
+        amount_micro: i128,
+    ) -> Result<(), &'static str> {
         let known = self.participants.get_mut(&participant).ok_or(UNKNOWN)?;
         let balance = i128::from(known.balance_micro) + amount_micro;
         known.balance_micro = u64::try_from(balance).map_err(|_| "the balance is out of range")?;

@@ -297,7 +297,7 @@ impl Refusal {
     /// Reads the reason from the revert data of an endpoint's answer, or keeps its message.
     #[must_use]
     pub fn of(failure: &RpcFailure) -> Self {
-        let data = failure.data.as_deref().unwrap_or_default();
+        let data = failure.data.as_deref().map_or(&[][..], |data| data);
         if let Ok(error) = DirectSettlementErrors::abi_decode(data) {
             return Self::of_settlement(error);
         }
@@ -424,7 +424,7 @@ impl Refusal {
                 needed: error.needed,
             },
             Error::OwnableUnauthorizedAccount(error) => {
-                Self::TokenOwnerOnly { caller: error.caller }
+                Self::TokenOwnerOnly { caller: error.account }
             }
             _ => return None,
         })

@@ -1,6 +1,7 @@
 //! Registration of participants, and changes of their states.
 
 use alloy_primitives::Address;
+use gridtally_core::party::ParticipantNumber;
 use serde::{Deserialize, Serialize};
 use tracing::info;
 
@@ -8,7 +9,7 @@ use crate::abi::DirectSettlement::{
     participantCall, participantCountCall, registerCall, registerManyCall, setStateCall,
 };
 use crate::deploy::{Ledger, ReadError};
-use crate::event::{ParticipantState, Role};
+use crate::event::{ParticipantRole, ParticipantState};
 use crate::gas::{CallKind, GasMeasurements};
 use crate::pipeline::{Pipeline, ProgressListener};
 use crate::refusal::Refusal;
@@ -28,20 +29,20 @@ pub struct Registration {
     /// Who may withdraw its money.
     pub owner: Address,
     /// What it is; not the hub.
-    pub role: Role,
+    pub role: ParticipantRole,
 }
 
 /// A participant as the contract knows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Participant {
     /// Its number.
-    pub number: u32,
+    pub number: ParticipantNumber,
     /// Address of its meter's key; zero for the hub.
     pub meter: Address,
     /// Who may withdraw.
     pub owner: Address,
     /// What it is.
-    pub role: Role,
+    pub role: ParticipantRole,
     /// Whether it can pay and be paid.
     pub state: ParticipantState,
     /// Its money, micro-units.
@@ -58,15 +59,15 @@ pub enum RegisterError {
     #[error("participant {first} cannot be next, the contract gives out {next}")]
     NumberUnreachable {
         /// The number that was to be the first.
-        first: u32,
+        first: ParticipantNumber,
         /// The number that the contract gives next.
-        next: u32,
+        next: ParticipantNumber,
     },
     /// The number belongs to somebody else already.
     #[error("participant {number} is registered with another {field}")]
     Differs {
         /// The number.
-        number: u32,
+        number: ParticipantNumber,
         /// Which property is another one.
         field: &'static str,
     },
@@ -81,11 +82,16 @@ impl Ledger {
     /// # Errors
     ///
     /// Returns the [`ReadError`].
-    pub async fn participant(&self, number: u32) -> Result<Option<Participant>, ReadError> {
+    pub async fn participant(
+        &self,
+        number: ParticipantNumber,
+    ) -> Result<Option<Participant>, ReadError> {
         let question = "participant(uint32)";
-        let found = match self.ask(participantCall { number }).await {
+        let found = match self.ask(participantCall { number: number.0 }).await {
             Ok(found) => found,
-            Err(ReadError::Refused { refusal: Refusal::ParticipantUnknown { .. }, .. }) => {
+            Err(ReadError::Refused { refusal, .. })
+                if matches!(*refusal, Refusal::ParticipantUnknown { .. }) =>
+            {
                 return Ok(None);
             }
             Err(error) => return Err(error),
@@ -98,7 +104,8 @@ impl Ledger {
             number,
             meter: found.meter,
             owner: found.owner,
-            role: Role::of_number(found.role).ok_or_else(|| unknown("role", found.role))?,
+            role: ParticipantRole::of_number(found.role)
+                .ok_or_else(|| unknown("role", found.role))?,
             state: ParticipantState::of_number(found.state)
                 .ok_or_else(|| unknown("state", found.state))?,
             balance_micro: found.balance,
@@ -110,8 +117,8 @@ impl Ledger {
     /// # Errors
     ///
     /// Returns the [`ReadError`].
-    pub async fn participant_count(&self) -> Result<u32, ReadError> {
-        self.ask(participantCountCall {}).await
+    pub async fn participant_count(&self) -> Result<ParticipantNumber, ReadError> {
+        Ok(ParticipantNumber(self.ask(participantCountCall {}).await?))
     }
 
     /// Registers participants with the numbers `first`, `first + 1`, ... and no others.
@@ -125,7 +132,7 @@ impl Ledger {
     pub async fn register(
         &self,
         sender: &Sender,
-        first: u32,
+        first: ParticipantNumber,
         registrations: &[Registration],
         listener: &mut dyn ProgressListener,
     ) -> Result<GasMeasurements, RegisterError> {
@@ -133,15 +140,15 @@ impl Ledger {
         sender.wait_until_idle().await?;
         let next = self.participant_count().await?;
         let there =
-            next.checked_sub(first).ok_or(RegisterError::NumberUnreachable { first, next })?;
+            next.0.checked_sub(first.0).ok_or(RegisterError::NumberUnreachable { first, next })?;
         let there = registrations.len().min(there as usize);
-        for (number, registration) in (first..).zip(&registrations[..there]) {
-            self.compare(number, registration).await?;
+        for (number, registration) in (first.0..).zip(&registrations[..there]) {
+            self.compare(ParticipantNumber(number), registration).await?;
         }
 
         let mut pipeline =
             Pipeline::new(sender, IN_FLIGHT_MAX, registrations.len() as u64, listener);
-        pipeline.skip(there as u64);
+        pipeline.begin_after(there as u64);
         for group in registrations[there..]
             .chunk_by(|left, right| left.role == right.role)
             .flat_map(|group| group.chunks(REGISTRATIONS_MAX))
@@ -162,11 +169,15 @@ impl Ledger {
             pipeline.send(call).await?;
         }
         pipeline.finish().await?;
-        info!(first, count = registrations.len(), "participants registered");
+        info!(first = first.0, count = registrations.len(), "participants registered");
         Ok(pipeline.measured)
     }
 
-    async fn compare(&self, number: u32, registration: &Registration) -> Result<(), RegisterError> {
+    async fn compare(
+        &self,
+        number: ParticipantNumber,
+        registration: &Registration,
+    ) -> Result<(), RegisterError> {
         let differs = |field| Err(RegisterError::Differs { number, field });
         let Some(found) = self.participant(number).await? else { return differs("number") };
         if found.meter != registration.meter {
@@ -189,10 +200,10 @@ impl Ledger {
     pub async fn set_state(
         &self,
         sender: &Sender,
-        participant: u32,
+        participant: ParticipantNumber,
         state: ParticipantState,
     ) -> Result<Receipt, SendError> {
-        let call = setStateCall { participant, state: state.number() };
+        let call = setStateCall { number: participant.0, state: state.number() };
         sender.send(self.call(CallKind::RegistryChange, 1, &call)).await
     }
 }

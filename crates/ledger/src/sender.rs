@@ -84,7 +84,7 @@ pub enum SendError {
         /// The call.
         kind: CallKind,
         /// The contract's reason.
-        refusal: Refusal,
+        refusal: Box<Refusal>,
     },
     /// The call needs more gas than a transaction or a block may use.
     #[error("{kind} needs {gas} gas, a transaction may use {limit}")]
@@ -120,7 +120,7 @@ pub enum SendError {
         /// The call.
         kind: CallKind,
         /// The endpoint's reason.
-        failure: RpcFailure,
+        failure: Box<RpcFailure>,
     },
     /// The endpoint computes another hash: it does not speak of the same transaction.
     #[error("the endpoint calls transaction {expected} {found}")]
@@ -176,7 +176,7 @@ pub enum SendError {
         /// Its transaction.
         transaction: B256,
         /// The contract's reason, found by calling again on the state before.
-        refusal: Refusal,
+        refusal: Box<Refusal>,
     },
 }
 
@@ -245,7 +245,7 @@ enum HandedIn {
     NonceUsed,
     NonceTaken,
     NonceAhead,
-    PriceTooLow(RpcFailure),
+    PriceTooLow(Box<RpcFailure>),
 }
 
 impl Sender {
@@ -316,10 +316,9 @@ impl Sender {
                 }
             }
         }
-        let failure = failure.unwrap_or_else(|| RpcFailure {
-            code: -32_000,
-            message: format!("no nonce fits after {SIGNATURES_MAX} attempts"),
-            data: None,
+        let failure = failure.unwrap_or_else(|| {
+            let message = format!("no nonce fits after {SIGNATURES_MAX} attempts");
+            Box::new(RpcFailure { code: -32_000, message, data: None })
         });
         Err(SendError::NotAccepted { kind: call.kind, failure })
     }
@@ -427,6 +426,7 @@ impl Sender {
             Err(error) => return Err(error.into()),
         };
         let transaction = receipt.transaction_hash;
+        let refusal = Box::new(refusal);
         Err(SendError::Reverted { kind: sent.call.kind, transaction, refusal })
     }
 
@@ -463,7 +463,7 @@ impl Sender {
                 return Err(self.fee_funds_insufficient(call).await?);
             }
             Err(EndpointError::Refused { failure, .. }) => {
-                let refusal = Refusal::of(&failure);
+                let refusal = Box::new(Refusal::of(&failure));
                 return Err(SendError::Refused { kind: call.kind, refusal });
             }
             Err(error) => return Err(error.into()),
@@ -578,7 +578,7 @@ impl Sender {
         }
         Err(match Refusal::of(&failure) {
             Refusal::Unknown { .. } => SendError::NotAccepted { kind: call.kind, failure },
-            refusal => SendError::Refused { kind: call.kind, refusal },
+            refusal => SendError::Refused { kind: call.kind, refusal: Box::new(refusal) },
         })
     }
 

@@ -1,35 +1,28 @@
 //! Records onto the chain: each once, whatever fails and whenever the process dies.
 //!
 //! Commit order: the chain is asked which records it has; the rest is sent in the given order; a
-//! record counts when its transaction's receipt does. Nothing is written down here in between. A
-//! process that died is followed by one that asks again, and the contract refuses what the question
-//! was too early for.
+//! record counts when its transaction's receipt tells of it. Nothing is written down here in
+//! between. A process that died is followed by one that waits for what the first one sent, and asks
+//! again. The contract refuses what the question was too early for.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use alloy_primitives::{Bytes, Signature};
 use alloy_sol_types::SolEvent;
+use gridtally_settlement::{DirectRecord, RecordKey};
 use tracing::{info, warn};
 
 use crate::abi::{DirectSettlement, IDirectSettlement};
 use crate::deploy::{Ledger, ReadError};
-use crate::gas::{CallKind, GasMeasurements, TRANSACTION_GAS_MAX};
+use crate::gas::{CallKind, GasMeasurements, SettlementGas, TRANSACTION_GAS_MAX};
 use crate::pipeline::{Pipeline, ProgressListener};
 use crate::read::HistoryError;
-use crate::record::DirectRecord;
 use crate::refusal::Refusal;
 use crate::sender::{Call, SendError, Sender};
 use crate::wire::Receipt;
 
-/// Gas of an empty transaction with the words that it opens and closes, rounded up.
-const GAS_BASE: u64 = 60_000;
-/// Gas of one more record of the same parties, period, run and code, rounded up.
-const GAS_RECORD: u64 = 9_000;
-/// Gas of the first record of a (from, to, period, run, code, slot / 256), rounded up: a new guard
-/// word (22,100), two registry words (10,000), a price word (2,100).
-const GAS_GROUP: u64 = 36_000;
-/// Part of the gas limit that a chunk may use by these figures, percent.
-const GAS_FILL_PERCENT: u64 = 95;
+/// How often the rest is sent again although less did not remain.
+const STALLS_MAX: u32 = 3;
 
 /// How records are sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,7 +40,7 @@ pub enum SettleForm {
 pub enum GasLimit {
     /// From the endpoint: a refusal is found before anything is paid.
     Estimated,
-    /// From known figures, rounded up: one request less, but a refusal costs its gas.
+    /// From known figures, rounded up: two requests less, but a refusal costs its gas.
     Known,
 }
 
@@ -78,9 +71,9 @@ impl Default for SettleOptions {
 /// What became of the records.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SettleSummary {
-    /// Records that were settled now.
+    /// Records that were settled meanwhile.
     pub settled: u64,
-    /// Records that the chain had already, with the same energy.
+    /// Records that the chain had before, with the same energy.
     pub already_settled: u64,
     /// Gas of the transactions.
     pub measured: GasMeasurements,
@@ -91,8 +84,8 @@ pub struct SettleSummary {
 #[derive(Debug, thiserror::Error)]
 pub enum SettleError {
     /// The same record stands in the input twice. Nothing was sent.
-    #[error("{0:?} stands in the input twice")]
-    InputDuplicate(DirectRecord),
+    #[error("the input has {0} twice")]
+    InputDuplicate(RecordKey),
     /// What is settled already cannot be read.
     #[error(transparent)]
     History(#[from] HistoryError),
@@ -100,10 +93,12 @@ pub enum SettleError {
     #[error(transparent)]
     Read(#[from] ReadError),
     /// The chain has the record with another energy. A difference is settled by a correction run.
-    #[error("{record:?} is settled already, with {settled_energy_wh} Wh")]
+    #[error("settled already with {settled_energy_wh} Wh, not {energy_wh}: {record}")]
     SettledDifferently {
         /// The record.
-        record: DirectRecord,
+        record: RecordKey,
+        /// Its energy in the input, Wh.
+        energy_wh: i32,
         /// Its energy on the chain, Wh.
         settled_energy_wh: i32,
     },
@@ -120,16 +115,13 @@ pub enum SettleError {
     },
 }
 
-/// What makes a record the same record: everything but its energy.
-type RecordKey = (u32, u32, u32, u16, u8, u16);
-
-fn key(record: &DirectRecord) -> RecordKey {
-    (record.from, record.to, record.period, record.run, record.code, record.slot)
-}
-
-/// Records that share a word of the duplicate guard.
-fn group(record: &DirectRecord) -> (u32, u32, u32, u16, u8, u16) {
-    (record.from, record.to, record.period, record.run, record.code, record.slot / 256)
+/// What is to be done, and how.
+struct Work<'a> {
+    records: &'a [DirectRecord],
+    chunk_records_max: usize,
+    in_flight_max: usize,
+    /// Makes the call for one chunk.
+    call: &'a (dyn Fn(&[DirectRecord]) -> Call + Sync),
 }
 
 impl Ledger {
@@ -149,42 +141,19 @@ impl Ledger {
         options: SettleOptions,
         listener: &mut dyn ProgressListener,
     ) -> Result<SettleSummary, SettleError> {
-        check_input(records.iter())?;
-        let mut pipeline =
-            Pipeline::new(sender, options.in_flight_max, records.len() as u64, listener);
-        let mut chunk_records_max = match options.form {
+        let chunk_records_max = match options.form {
             SettleForm::One => 1,
             SettleForm::Many | SettleForm::Packed => options.chunk_records_max.max(1),
         };
-        let gas_max = self.chunk_gas_max().await?;
-        let mut rest = self.unsettled(records).await?;
-        let already_settled = (records.len() - rest.len()) as u64;
-        pipeline.skip(already_settled);
-        loop {
-            let chunks = chunked(&rest, chunk_records_max, gas_max);
-            let calls = chunks.iter().map(|chunk| self.settle_call(chunk, options));
-            let error = match self.send_all(&mut pipeline, calls, rest.len() as u64).await {
-                Ok(()) => break,
-                Err(error) => error,
-            };
-            // The transactions of an earlier process may have come in between, and a chunk may be
-            // too large: both are no reason to stop as long as there is less to do than before.
-            let before = rest.len();
-            rest = self.unsettled(&rest).await?;
-            if is_too_large(&error) && chunk_records_max > 1 {
-                chunk_records_max = (longest(&chunks) / 2).max(1);
-            } else if !(is_already_settled(&error) && rest.len() < before) {
-                return Err(error);
-            }
-            warn!(rest = rest.len(), chunk_records_max, "settlement goes on with the rest");
-        }
-        let settled = records.len() as u64 - already_settled;
-        info!(settled, already_settled, "records settled");
-        Ok(SettleSummary { settled, already_settled, measured: pipeline.measured })
+        let call = |chunk: &[DirectRecord]| self.settle_call(chunk, options);
+        let in_flight_max = options.in_flight_max;
+        let work = Work { records, chunk_records_max, in_flight_max, call: &call };
+        self.settle_work(sender, work, listener).await
     }
 
-    /// Settles records that their meters signed, leaving out those that the chain has already.
-    /// Anybody may send them.
+    /// Settles records that their meters signed, one by one, leaving out those that the chain has
+    /// already. Anybody may send them. What is signed is
+    /// [`DirectRecord::digest`] over [`Deployment::domain`](crate::Deployment::domain).
     ///
     /// # Errors
     ///
@@ -196,25 +165,20 @@ impl Ledger {
         in_flight_max: usize,
         listener: &mut dyn ProgressListener,
     ) -> Result<SettleSummary, SettleError> {
-        check_input(records.iter().map(|(record, _)| record))?;
         let plain = records.iter().map(|(record, _)| *record).collect::<Vec<_>>();
-        let rest = self.unsettled(&plain).await?;
-        let missing = rest.iter().map(key).collect::<BTreeSet<_>>();
-        let mut pipeline = Pipeline::new(sender, in_flight_max, records.len() as u64, listener);
-        let already_settled = (records.len() - rest.len()) as u64;
-        pipeline.skip(already_settled);
-        let calls = records.iter().filter(|(record, _)| missing.contains(&key(record))).map(
-            |(record, signature)| {
-                let call = DirectSettlement::settleSignedCall {
-                    record: to_contract(record),
-                    signature: Bytes::copy_from_slice(&signature.as_bytes()),
-                };
-                self.call(CallKind::SettleSigned, 1, &call)
-            },
-        );
-        self.send_all(&mut pipeline, calls, rest.len() as u64).await?;
-        let settled = rest.len() as u64;
-        Ok(SettleSummary { settled, already_settled, measured: pipeline.measured })
+        let signatures = records
+            .iter()
+            .map(|(record, signature)| (RecordKey::from(record), signature.as_bytes()))
+            .collect::<BTreeMap<_, _>>();
+        let call = |chunk: &[DirectRecord]| {
+            let record = &chunk[0];
+            let signature = Bytes::copy_from_slice(&signatures[&RecordKey::from(record)]);
+            let call =
+                DirectSettlement::settleSignedCall { record: to_contract(record), signature };
+            self.call(CallKind::SettleSigned, 1, &call)
+        };
+        let work = Work { records: &plain, chunk_records_max: 1, in_flight_max, call: &call };
+        self.settle_work(sender, work, listener).await
     }
 
     /// Returns whether the chain has a record, whatever its energy.
@@ -226,6 +190,52 @@ impl Ledger {
         self.ask(DirectSettlement::isSettledCall { record: to_contract(record) }).await
     }
 
+    async fn settle_work(
+        &self,
+        sender: &Sender,
+        mut work: Work<'_>,
+        listener: &mut dyn ProgressListener,
+    ) -> Result<SettleSummary, SettleError> {
+        check_input(work.records)?;
+        // What an earlier process sent must be on the chain before it is asked.
+        sender.wait_until_idle().await?;
+        let gas_max = self.chunk_gas_max().await?;
+        let total = work.records.len();
+        let mut rest = self.unsettled(work.records).await?;
+        let mut pipeline = Pipeline::new(sender, work.in_flight_max, total as u64, listener);
+        let already_settled = (total - rest.len()) as u64;
+        let mut stalls = 0;
+        loop {
+            pipeline.begin_after((total - rest.len()) as u64);
+            let chunks = chunked(&rest, work.chunk_records_max, gas_max);
+            let calls = chunks.iter().map(|chunk| (work.call)(chunk));
+            let Err(error) = self.send_all(&mut pipeline, calls, rest.len() as u64).await else {
+                break;
+            };
+            // What is on its way must have arrived before the chain is asked again, or somebody else
+            // is told that this ended.
+            pipeline.drain().await;
+            if !is_passing(&error) {
+                return Err(error);
+            }
+            let longest = chunks.iter().map(|chunk| chunk.len()).max().unwrap_or(1);
+            let now = self.unsettled(work.records).await?;
+            if is_too_large(&error) && longest > 1 {
+                work.chunk_records_max = longest / 2;
+            } else if now.len() >= rest.len() {
+                stalls += 1;
+                if stalls > STALLS_MAX {
+                    return Err(error);
+                }
+            }
+            rest = now;
+            warn!(rest = rest.len(), %error, "settlement goes on with the rest");
+        }
+        let settled = total as u64 - already_settled;
+        info!(settled, already_settled, "records settled");
+        Ok(SettleSummary { settled, already_settled, measured: pipeline.measured })
+    }
+
     /// Returns the records that the chain does not have, in the given order.
     async fn unsettled(&self, records: &[DirectRecord]) -> Result<Vec<DirectRecord>, SettleError> {
         let periods = records.iter().map(|record| record.period).collect::<BTreeSet<_>>();
@@ -233,15 +243,18 @@ impl Ledger {
         let settled = self.settled_records(&periods).await?;
         let settled = settled
             .iter()
-            .map(|settled| (key(&settled.record), settled.record.energy_wh))
+            .map(|settled| (RecordKey::from(&settled.record), settled.record.energy_wh))
             .collect::<BTreeMap<_, _>>();
         let mut rest = Vec::with_capacity(records.len());
         for record in records {
-            match settled.get(&key(record)) {
+            let key = RecordKey::from(record);
+            match settled.get(&key) {
                 None => rest.push(*record),
                 Some(&settled_energy_wh) if settled_energy_wh != record.energy_wh => {
-                    let record = *record;
-                    return Err(SettleError::SettledDifferently { record, settled_energy_wh });
+                    let (record, energy_wh) = (key, record.energy_wh);
+                    let error =
+                        SettleError::SettledDifferently { record, energy_wh, settled_energy_wh };
+                    return Err(error);
                 }
                 Some(_) => {}
             }
@@ -285,7 +298,7 @@ impl Ledger {
                 self.call(CallKind::Settle, 1, &call)
             }
             (SettleForm::Packed, chunk) => {
-                let records = chunk.iter().flat_map(packed).collect::<Vec<_>>().into();
+                let records = chunk.iter().flat_map(DirectRecord::pack).collect::<Vec<_>>().into();
                 let call = DirectSettlement::settlePackedCall { records };
                 self.call(CallKind::SettlePacked, count, &call)
             }
@@ -296,17 +309,17 @@ impl Ledger {
             }
         };
         if options.gas_limit == GasLimit::Known {
-            call.gas_limit = Some(known_gas(chunk));
+            call.gas_limit = Some(SettlementGas::of(chunk));
         }
         call
     }
 }
 
-fn check_input<'a>(records: impl Iterator<Item = &'a DirectRecord>) -> Result<(), SettleError> {
+fn check_input(records: &[DirectRecord]) -> Result<(), SettleError> {
     let mut seen = BTreeSet::new();
-    for record in records {
-        if !seen.insert(key(record)) {
-            return Err(SettleError::InputDuplicate(*record));
+    for key in records.iter().map(RecordKey::from) {
+        if !seen.insert(key) {
+            return Err(SettleError::InputDuplicate(key));
         }
     }
     Ok(())
@@ -314,38 +327,26 @@ fn check_input<'a>(records: impl Iterator<Item = &'a DirectRecord>) -> Result<()
 
 /// Cuts records into chunks of at most `records_max` whose known gas stays below `gas_max`.
 fn chunked(records: &[DirectRecord], records_max: usize, gas_max: u64) -> Vec<&[DirectRecord]> {
-    let gas_max = gas_max / 100 * GAS_FILL_PERCENT;
     let mut chunks = Vec::new();
     let mut rest = records;
     while !rest.is_empty() {
-        let mut gas = GAS_BASE;
-        let mut before = None;
-        let fits = rest.iter().take(records_max).take_while(|record| {
-            gas += next_gas(&mut before, record);
-            gas <= gas_max
-        });
+        let mut gas = SettlementGas::default();
+        let fits = rest.iter().take(records_max).take_while(|record| gas.add(record) <= gas_max);
         // One record alone is tried even where the figures say that it does not fit.
-        let length = fits.count().max(1);
-        let (chunk, after) = rest.split_at(length);
+        let (chunk, after) = rest.split_at(fits.count().max(1));
         chunks.push(chunk);
         rest = after;
     }
     chunks
 }
 
-fn longest(chunks: &[&[DirectRecord]]) -> usize {
-    chunks.iter().map(|chunk| chunk.len()).max().unwrap_or(1)
-}
-
-fn next_gas(before: &mut Option<RecordKey>, record: &DirectRecord) -> u64 {
-    let group = Some(group(record));
-    if std::mem::replace(before, group) == group { GAS_RECORD } else { GAS_RECORD + GAS_GROUP }
-}
-
-fn known_gas(chunk: &[DirectRecord]) -> u64 {
-    let mut before = None;
-    let records = chunk.iter().map(|record| next_gas(&mut before, record)).sum::<u64>();
-    (GAS_BASE + records).min(TRANSACTION_GAS_MAX)
+/// Whether the chain may have less to do, or can do it in smaller pieces, when it is asked again.
+fn is_passing(error: &SettleError) -> bool {
+    let SettleError::Send(send) = error else { return false };
+    // Records came in between, of an earlier process perhaps; or its transaction did.
+    let is_overtaken = send.refusal().is_some_and(Refusal::is_already_settled)
+        || matches!(send, SendError::NonceLost { .. });
+    is_overtaken || is_too_large(error)
 }
 
 fn is_too_large(error: &SettleError) -> bool {
@@ -354,32 +355,14 @@ fn is_too_large(error: &SettleError) -> bool {
         || matches!(error.refusal(), Some(Refusal::OutOfGas { .. }))
 }
 
-fn is_already_settled(error: &SettleError) -> bool {
-    let SettleError::Send(error) = error else { return false };
-    error.refusal().is_some_and(Refusal::is_already_settled)
-}
-
 fn to_contract(record: &DirectRecord) -> IDirectSettlement::Record {
     IDirectSettlement::Record {
-        from: record.from,
-        to: record.to,
-        period: record.period,
+        from: record.from.0,
+        to: record.to.0,
+        period: record.period.0,
         run: record.run,
-        slot: record.slot,
-        code: record.code,
+        slot: record.slot.0,
+        code: record.code.number(),
         energy: record.energy_wh,
     }
-}
-
-/// temporary
-fn packed(record: &DirectRecord) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(21);
-    bytes.extend(record.from.to_be_bytes());
-    bytes.extend(record.to.to_be_bytes());
-    bytes.extend(record.period.to_be_bytes());
-    bytes.extend(record.run.to_be_bytes());
-    bytes.extend(record.slot.to_be_bytes());
-    bytes.push(record.code);
-    bytes.extend(record.energy_wh.to_be_bytes());
-    bytes
 }

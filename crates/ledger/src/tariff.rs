@@ -1,6 +1,10 @@
 //! Publication of tariff tables, each before its period starts.
 
+use std::collections::BTreeMap;
+
 use alloy_primitives::{B256, Bytes, keccak256};
+use gridtally_core::period::SettlementPeriod;
+use gridtally_settlement::TariffTable;
 use tracing::info;
 
 use crate::abi::DirectSettlement::{publishTariffCall, tariffHashCall};
@@ -12,15 +16,6 @@ use crate::sender::{SendError, Sender};
 /// Transactions in flight at a time.
 const IN_FLIGHT_MAX: usize = 4;
 
-/// Prices of one settlement period.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TariffTable {
-    /// The settlement period, 1 or later.
-    pub period: u32,
-    /// The table of `settlement-protocol.md` §2.3.
-    pub table: Bytes,
-}
-
 /// Why tariffs are not published, in order of precedence. Those before are.
 #[derive(Debug, thiserror::Error)]
 pub enum PublishError {
@@ -31,7 +26,7 @@ pub enum PublishError {
     #[error("period {period} has other prices already (hash {published}, not {wanted})")]
     Differs {
         /// The settlement period.
-        period: u32,
+        period: SettlementPeriod,
         /// Hash of the published table.
         published: B256,
         /// Hash of the table to publish.
@@ -41,7 +36,7 @@ pub enum PublishError {
     #[error("period {period} started at {starts_at_s}, the chain's time is {now_s}: too late")]
     PeriodStarted {
         /// The settlement period.
-        period: u32,
+        period: SettlementPeriod,
         /// Its start, Unix time, s.
         starts_at_s: u64,
         /// Time of the newest block, Unix time, s.
@@ -58,8 +53,8 @@ impl Ledger {
     /// # Errors
     ///
     /// Returns the [`ReadError`].
-    pub async fn tariff_hash(&self, period: u32) -> Result<Option<B256>, ReadError> {
-        let hash = self.ask(tariffHashCall { period }).await?;
+    pub async fn tariff_hash(&self, period: SettlementPeriod) -> Result<Option<B256>, ReadError> {
+        let hash = self.ask(tariffHashCall { period: period.0 }).await?;
         Ok(Some(hash).filter(|hash| !hash.is_zero()))
     }
 
@@ -72,13 +67,14 @@ impl Ledger {
     pub async fn publish_tariffs(
         &self,
         sender: &Sender,
-        tables: &[TariffTable],
+        tables: &BTreeMap<SettlementPeriod, TariffTable>,
         listener: &mut dyn ProgressListener,
     ) -> Result<GasMeasurements, PublishError> {
         let now_s = self.client().block_latest().await.map_err(ReadError::from)?.timestamp;
         let mut missing = Vec::new();
-        for table in tables {
-            let (period, wanted) = (table.period, keccak256(&table.table));
+        for (&period, table) in tables {
+            let table = Bytes::from(table.pack());
+            let wanted = keccak256(&table);
             match self.tariff_hash(period).await? {
                 Some(published) if published == wanted => continue,
                 Some(published) => {
@@ -86,17 +82,17 @@ impl Ledger {
                 }
                 None => {}
             }
-            let starts_at_s = self.deployment().calendar.period_start_s(period);
+            let starts_at_s = self.deployment().period_start_s(period);
             if now_s >= starts_at_s {
                 return Err(PublishError::PeriodStarted { period, starts_at_s, now_s });
             }
-            missing.push(table);
+            missing.push((period, table));
         }
 
         let mut pipeline = Pipeline::new(sender, IN_FLIGHT_MAX, tables.len() as u64, listener);
-        pipeline.skip((tables.len() - missing.len()) as u64);
-        for table in missing {
-            let call = publishTariffCall { period: table.period, table: table.table.clone() };
+        pipeline.begin_after((tables.len() - missing.len()) as u64);
+        for (period, table) in missing {
+            let call = publishTariffCall { period: period.0, table };
             pipeline.send(self.call(CallKind::PublishTariff, 1, &call)).await?;
         }
         pipeline.finish().await?;

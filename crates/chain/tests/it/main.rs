@@ -1,6 +1,7 @@
 //! The chain through its public API.
 #![expect(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
+mod code;
 mod support;
 
 mod blobs;
@@ -10,5 +11,6 @@ mod folder;
 mod history;
 mod http;
 mod logs;
+mod oracle;
 mod pool;
 mod time;
