@@ -1,7 +1,7 @@
 // What happened inside a transaction.
 
 import { decodeRlp, keccak256 } from 'ethers'
-import { check, failure, hex, holds, isQuantity, same } from '../lib/check.mjs'
+import { check, hex, holds, isQuantity, same } from '../lib/check.mjs'
 import { SIGNER } from '../lib/node.mjs'
 
 /** Sends a transaction whose call has a nested call and answers its receipt. */
@@ -40,7 +40,6 @@ check('the call tracer shows nested calls and reverts', ['viem', 'cast'], async 
   const failed = await nested(node, 1001n)
   const reverted = await node.rpc('debug_traceTransaction', failed.transactionHash, { tracer: 'callTracer' })
   same(reverted.error, 'execution reverted', 'error')
-  await failure(node.rpc('debug_traceTransaction', `0x${'22'.repeat(32)}`, { tracer: 'callTracer' }), 'an unknown transaction')
   return { ...call, from: undefined, gas: undefined }
 })
 

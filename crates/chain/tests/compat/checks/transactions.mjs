@@ -1,6 +1,6 @@
 // Every type of transaction, the precompiles of the present rules, and what is refused.
 
-import { createHash, createPublicKey, generateKeyPairSync, sign } from 'node:crypto'
+import { createHash, generateKeyPairSync, sign } from 'node:crypto'
 import { Transaction, isError, sha256, toBeHex } from 'ethers'
 import { check, failure, hex, holds, same } from '../lib/check.mjs'
 import { IDENTITY_PROOF, identityBlob, kzg, textBlob, versionedHash, viemKzg } from '../lib/blob.mjs'
@@ -99,7 +99,7 @@ check('the precompiles for blobs and P-256 accept what is true and refuse what i
   const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
   const message = Buffer.from('a reading of a meter')
   const signature = sign('sha256', message, { key: privateKey, dsaEncoding: 'ieee-p1363' })
-  const { x, y } = createPublicKey(publicKey).export({ format: 'jwk' })
+  const { x, y } = publicKey.export({ format: 'jwk' })
   const parts = [createHash('sha256').update(message).digest(), signature, Buffer.from(x, 'base64url'), Buffer.from(y, 'base64url')]
   const verify = (input) => contract.precompile('0x0000000000000000000000000000000000000100', `0x${input.toString('hex')}`)
   same([...(await verify(Buffer.concat(parts)))], [true, toBeHex(1n, 32)], 'answer to a true signature')
