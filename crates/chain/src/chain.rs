@@ -17,7 +17,7 @@ use crate::{
     block::{BlockReceipt, SealedBlock},
     block_log::{BlockLog, LogError, LogIdentity},
     config::{ChainConfig, Sealing},
-    engine::{EthrexEngine, LargeStack},
+    engine::RevmEngine,
     genesis::{BLOB_PARAMS, Genesis},
     pool::Pool,
     sealer::{SealError, SealerHandle},
@@ -33,8 +33,6 @@ use crate::{
 const EVENTS_KEPT: usize = 4_096;
 /// Snapshots that are kept; the oldest is forgotten first.
 const SNAPSHOTS_KEPT: usize = 10_000;
-/// Threads for messages that are executed without a block.
-const CALL_THREADS: usize = 4;
 
 /// Why a chain cannot be opened, in order of precedence.
 #[derive(Debug, thiserror::Error)]
@@ -114,8 +112,7 @@ pub(crate) struct Core {
     pub(crate) config: ChainConfig,
     pub(crate) genesis: Genesis,
     pub(crate) time: ChainTime,
-    pub(crate) engine: EthrexEngine,
-    pub(crate) stack: LargeStack,
+    pub(crate) engine: RevmEngine,
     pub(crate) archive: Archive,
     pub(crate) pool: Mutex<Pool>,
     state: RwLock<Arc<State>>,
@@ -361,11 +358,9 @@ impl Core {
         replay(&archive, &state)?;
         let head = archive.block(archive.head())?.expect("the head is in the log");
         let start = config.genesis_time_unix_s.map(|_| head.header.timestamp);
-        let stack = LargeStack::start(CALL_THREADS).map_err(OpenError::Thread)?;
         Ok(Self {
             time: ChainTime::new(Arc::clone(&config.clock), start),
-            engine: EthrexEngine::new(config.chain_id),
-            stack,
+            engine: RevmEngine::new(config.chain_id),
             archive,
             pool: Mutex::default(),
             state: RwLock::new(Arc::new(state)),

@@ -4,21 +4,21 @@
 //! machine: it is given a state and a header and says what happens. It can therefore be replaced without touching
 //! storage, sealing or JSON-RPC.
 
-mod convert;
-mod ethrex;
-mod stack;
+mod block_state;
+mod revm;
+mod tracer;
 
 use std::sync::Arc;
 
 use alloy_consensus::{Header, TxEnvelope, transaction::Recovered};
 use alloy_eips::eip2930::AccessList;
-use alloy_primitives::{Address, B256, Bytes, Log};
+use alloy_primitives::{B256, Bytes, Log};
 use alloy_rpc_types_eth::TransactionRequest;
+use alloy_rpc_types_trace::geth::{GethDebugTracingOptions, GethTrace};
 
 pub use self::{
-    convert::{ethrex_block, ethrex_header, ethrex_transaction, generic_transaction},
-    ethrex::{EthrexEngine, StateDatabase},
-    stack::{LargeStack, STACK_BYTES},
+    revm::{MESSAGE_GAS_MAX, RevmEngine},
+    tracer::{TRACE_BYTES_MAX, TRACE_STEPS_MAX},
 };
 use crate::state::{StateDiff, StateError, StateRead};
 
@@ -37,6 +37,9 @@ pub trait Engine: Send + Sync {
 
     /// Executes a message without keeping its effects, as `eth_call` does, in a block with the given header.
     ///
+    /// The message needs no nonce and pays no fees, but its sender must have the value that it moves. Its gas is
+    /// the block's when it names none, and at most [`MESSAGE_GAS_MAX`].
+    ///
     /// # Errors
     ///
     /// Returns an [`EngineError`] when the state cannot be read or the message is not executable at all.
@@ -46,6 +49,20 @@ pub trait Engine: Send + Sync {
         header: &Header,
         message: &TransactionRequest,
     ) -> Result<CallOutcome, EngineError>;
+
+    /// Executes a message as [`Self::call`] does and returns what a debugger wants to know about it.
+    ///
+    /// # Errors
+    ///
+    /// Returns an [`EngineError`] when the state cannot be read, the message is not executable at all, the options
+    /// are not supported or the trace is too long.
+    fn trace_call(
+        &self,
+        state: Arc<dyn StateRead>,
+        header: &Header,
+        message: &TransactionRequest,
+        options: &GethDebugTracingOptions,
+    ) -> Result<GethTrace, EngineError>;
 
     /// Returns the addresses and slots that a message touches, with the gas it uses when it names them.
     ///
@@ -69,12 +86,53 @@ pub trait BlockExecution {
     /// Returns [`EngineError::Refused`] when the transaction is not valid here; the block is then as before.
     fn execute(&mut self, transaction: &Recovered<TxEnvelope>) -> Result<TxOutcome, EngineError>;
 
+    /// Executes one transaction, keeps its effects, and returns what a debugger wants to know about it.
+    ///
+    /// The flat call tracer (`flatCallTracer`) names the block by the hash of the header that it was begun with.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`EngineError::Refused`] when the transaction is not valid here, the options are not supported or
+    /// the trace is too long; the block is then as before.
+    fn trace(
+        &mut self,
+        transaction: &Recovered<TxEnvelope>,
+        options: &GethDebugTracingOptions,
+    ) -> Result<GethTrace, EngineError>;
+
+    /// Executes a message and keeps its effects, as `eth_simulateV1` does.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`EngineError::Refused`] when the message is not valid here; the block is then as before.
+    fn execute_message(
+        &mut self,
+        message: &TransactionRequest,
+        rules: MessageRules,
+    ) -> Result<CallOutcome, EngineError>;
+
+    /// Returns what the block has changed so far.
+    ///
+    /// # Errors
+    ///
+    /// Returns an [`EngineError`] when the state cannot be read.
+    fn diff(&self) -> Result<StateDiff, EngineError>;
+
     /// Ends the block: system contracts are called and the changes are collected.
     ///
     /// # Errors
     ///
     /// Returns an [`EngineError`] when the state cannot be read or a system contract fails.
     fn finish(self: Box<Self>) -> Result<BlockOutcome, EngineError>;
+}
+
+/// How a message is executed in a block.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct MessageRules {
+    /// Whether nonce, fees and balance are checked and paid as for a transaction.
+    pub is_checked: bool,
+    /// Whether each transfer of ether is logged, as if ether were a token at the address `0xeeee…ee`.
+    pub logs_transfers: bool,
 }
 
 /// What executing one transaction in a block gave.
@@ -160,9 +218,4 @@ pub enum EngineError {
     /// The engine failed, for example in a system contract.
     #[error("engine: {0}")]
     Failed(String),
-}
-
-/// Why a message is not executed: shared names for addresses in messages about them.
-pub(crate) fn sender_of(message: &TransactionRequest) -> Address {
-    message.from.unwrap_or_default()
 }

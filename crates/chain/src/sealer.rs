@@ -24,7 +24,7 @@ use crate::{
     block::{BlockReceipt, SealedBlock},
     chain::{ChainEvent, Core, OpenError, base_fee_after},
     config::Sealing,
-    engine::{Engine, EngineError, STACK_BYTES, TxOutcome},
+    engine::{Engine, EngineError, TxOutcome},
     genesis::{BLOB_PARAMS, EXTRA_DATA},
     pool::ReadyQueue,
     state::{StateDiff, StateError, StateRead},
@@ -96,7 +96,6 @@ impl SealerHandle {
         };
         let thread = std::thread::Builder::new()
             .name("chain-sealer".to_owned())
-            .stack_size(STACK_BYTES)
             .spawn(move || sealer.run(&queue, &ticks))?;
         Ok(Self { commands, is_woken, sealing, thread: Some(thread) })
     }
@@ -306,7 +305,7 @@ impl Core {
         }
     }
 
-    /// Executes a block after `parent`. Needs a large stack.
+    /// Executes a block after `parent`.
     pub(crate) fn draft(
         self: &Arc<Self>,
         parent: &SealedBlock,

@@ -87,7 +87,6 @@ impl Chain {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(std::thread::available_parallelism().map_or(4, |n| n.get().max(4)))
             .thread_name("chain-server")
-            .thread_stack_size(crate::engine::STACK_BYTES)
             .enable_all()
             .build()
             .map_err(ServeError::Start)?;

@@ -118,6 +118,12 @@ pub enum StateError {
         /// The root in the header.
         expected: B256,
     },
+    /// An account has code that is not known.
+    #[error("no code with hash {code_hash}")]
+    UnknownCode {
+        /// Hash of the code.
+        code_hash: B256,
+    },
     /// The hash of a block is not known.
     #[error("no block {number}")]
     UnknownBlock {

@@ -111,6 +111,7 @@ impl From<StateError> for RpcError {
             StateError::RootMismatch { .. } => Self::internal(error),
             StateError::Pruned { .. }
             | StateError::Reverted { .. }
+            | StateError::UnknownCode { .. }
             | StateError::ProofTooLarge { .. } => Self::server(error),
         }
     }

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use alloy_consensus::Header;
 use alloy_primitives::{Bytes, KECCAK256_EMPTY, U64, U256};
 use alloy_rpc_types_eth::TransactionRequest;
 use serde_json::{Value, json};
@@ -10,7 +9,6 @@ use serde_json::{Value, json};
 use super::{Context, Handler, Params, RpcError, resolve::Target};
 use crate::{
     engine::{CallOutcome, Engine},
-    state::StateRead,
     submit::TRANSACTION_GAS_MAX,
 };
 
@@ -22,7 +20,7 @@ pub(super) fn handler(method: &str) -> Option<Handler> {
         "eth_call" => |context, mut params| {
             let message: TransactionRequest = params.required()?;
             let target = target(context, &mut params)?;
-            Ok(json!(output(execute(context, &target, message)?)?))
+            Ok(json!(output(execute(context, &target, &message)?)?))
         },
         "eth_estimateGas" => |context, mut params| {
             let message: TransactionRequest = params.required()?;
@@ -39,15 +37,14 @@ fn target(context: &Context<'_>, params: &mut Params) -> Result<Target, RpcError
     context.target(params.block()?)
 }
 
-/// Executes a message on a thread with a large stack.
+/// Executes a message.
 pub(crate) fn execute(
     context: &Context<'_>,
     target: &Target,
-    message: TransactionRequest,
+    message: &TransactionRequest,
 ) -> Result<CallOutcome, RpcError> {
-    let core = Arc::clone(&context.chain.core);
-    let (state, header) = (Arc::clone(&target.state), target.header.clone());
-    Ok(context.chain.core.stack.run(move || core.engine.call(state, &header, &message))?)
+    let state = Arc::clone(&target.state);
+    Ok(context.chain.core.engine.call(state, &target.header, message)?)
 }
 
 /// Returns what a message returned.
@@ -73,21 +70,16 @@ pub(crate) fn estimate(
         let account = target.state.account(to)?.unwrap_or_default();
         if account.code_hash == KECCAK256_EMPTY && highest >= TRANSFER_GAS && to_is_plain(&to) {
             let with_gas = TransactionRequest { gas: Some(TRANSFER_GAS), ..message.clone() };
-            if let CallOutcome::Success { .. } = execute(context, target, with_gas)? {
+            if let CallOutcome::Success { .. } = execute(context, target, &with_gas)? {
                 return Ok(TRANSFER_GAS);
             }
         }
     }
-    let core = Arc::clone(&context.chain.core);
-    let (state, header) = (Arc::clone(&target.state), target.header.clone());
-    let message = message.clone();
-    context.chain.core.stack.run(move || {
-        let with_gas = |gas| {
-            let message = TransactionRequest { gas: Some(gas), ..message.clone() };
-            core.engine.call(Arc::clone(&state), &header, &message)
-        };
-        least_gas(highest, with_gas)
-    })
+    let with_gas = |gas| {
+        let message = TransactionRequest { gas: Some(gas), ..message.clone() };
+        context.chain.core.engine.call(Arc::clone(&target.state), &target.header, &message)
+    };
+    least_gas(highest, with_gas)
 }
 
 fn to_is_plain(to: &alloy_primitives::Address) -> bool {
@@ -149,9 +141,7 @@ fn gas_ceiling(target: &Target, message: &TransactionRequest) -> Result<u64, Rpc
 fn create_access_list(context: &Context<'_>, mut params: Params) -> Result<Value, RpcError> {
     let message: TransactionRequest = params.required()?;
     let Target { state, header } = target(context, &mut params)?;
-    let core = Arc::clone(&context.chain.core);
-    let run = move || access_list(&core, state, &header, &message);
-    let outcome = context.chain.core.stack.run(run)?;
+    let outcome = context.chain.core.engine.access_list(state, &header, &message)?;
     let mut answer = json!({
         "accessList": outcome.access_list,
         "gasUsed": U64::from(outcome.gas_used),
@@ -160,13 +150,4 @@ fn create_access_list(context: &Context<'_>, mut params: Params) -> Result<Value
         answer["error"] = Value::String(error);
     }
     Ok(answer)
-}
-
-fn access_list(
-    core: &crate::chain::Core,
-    state: Arc<dyn StateRead>,
-    header: &Header,
-    message: &TransactionRequest,
-) -> Result<crate::engine::AccessListOutcome, crate::engine::EngineError> {
-    core.engine.access_list(state, header, message)
 }

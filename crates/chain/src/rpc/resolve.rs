@@ -94,13 +94,10 @@ impl Context<'_> {
     ///
     /// Returns an error when it cannot be executed.
     pub(crate) fn pending(&self) -> Result<Draft, RpcError> {
-        let core = Arc::clone(self.core());
-        let draft = self.core().stack.run(move || {
-            let head = core.head();
-            let timestamp = core.time.peek(head.header.timestamp);
-            core.draft(&head, timestamp, Selection::Waiting)
-        });
-        Ok(draft?)
+        let core = self.core();
+        let head = core.head();
+        let timestamp = core.time.peek(head.header.timestamp);
+        Ok(core.draft(&head, timestamp, Selection::Waiting)?)
     }
 
     /// Returns the block that would be sealed now in the form of a sealed one. Its state root is the parent's.

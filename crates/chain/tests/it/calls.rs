@@ -36,6 +36,18 @@ fn a_revert_carries_its_data() {
 }
 
 #[test]
+fn calls_nest_as_deep_as_their_gas_allows() {
+    let chain = chain();
+    // Calls itself with all gas that is left, then counts the calls that came to their end in slot 0.
+    let data = creation_code("5f5f5f5f5f305af1505f54600101805f555f5260205ff3");
+    let receipt = send_and_mine(&chain, json!({ "from": account(0), "data": data }));
+    let call = json!([{ "to": receipt["contractAddress"], "gas": "0x3938700" }]);
+    let output = ask(&chain, "eth_call", call);
+    let depth = u64::from_str_radix(&output.as_str().unwrap()[2..], 16).unwrap();
+    assert!((100..=1_024).contains(&depth), "{depth}");
+}
+
+#[test]
 fn a_transfer_moves_ether_and_costs_21000_gas() {
     let chain = chain();
     let transfer = json!({ "from": account(0), "to": account(1), "value": "0xde0b6b3a7640000" });

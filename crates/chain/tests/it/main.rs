@@ -1,6 +1,6 @@
 //! The chain through its public API.
+#![expect(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
-#[cfg(test)]
 mod support;
 
 mod blobs;
@@ -10,6 +10,5 @@ mod folder;
 mod history;
 mod http;
 mod logs;
-mod oracle;
 mod pool;
 mod time;
