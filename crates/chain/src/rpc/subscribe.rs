@@ -47,7 +47,9 @@ struct Subscription {
 enum Kind {
     Heads,
     Logs(Box<Filter>),
-    Pending { is_whole: bool },
+    Pending {
+        is_whole: bool,
+    },
     /// A chain without peers never has to catch up, so there is nothing to tell.
     Syncing,
 }

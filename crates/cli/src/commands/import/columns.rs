@@ -127,9 +127,10 @@ where
     let wrong = || format!("write it as {form}");
     let (name, rest) = text.rsplit_once('=').ok_or_else(wrong)?;
     let (what, unit) = rest.rsplit_once(':').ok_or_else(wrong)?;
-    let unit = units.iter().position(|known| *known == unit).ok_or_else(|| {
-        format!("unknown unit {unit:?}, expected one of {}", units.join(", "))
-    })?;
+    let unit = units
+        .iter()
+        .position(|known| *known == unit)
+        .ok_or_else(|| format!("unknown unit {unit:?}, expected one of {}", units.join(", ")))?;
     let what = what.parse().map_err(|error| format!("{what:?}: {error}"))?;
     Ok((name.to_owned(), what, unit))
 }

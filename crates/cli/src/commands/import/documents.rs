@@ -78,9 +78,8 @@ fn open(store: &StoreArguments, context: &Context) -> Result<Store, CommandError
 /// Reads a document of TOML.
 fn read<T: DeserializeOwned>(path: &Path) -> Result<T, CommandError> {
     let bytes = read_bounded(path, DOCUMENT_BYTES_MAX)?;
-    let text = String::from_utf8(bytes).map_err(|_| {
-        CommandError::refused(anyhow!("{} is not UTF-8", path.display()))
-    })?;
+    let text = String::from_utf8(bytes)
+        .map_err(|_| CommandError::refused(anyhow!("{} is not UTF-8", path.display())))?;
     toml::from_str(&text).map_err(|error| {
         let before = error.span().map_or(0, |span| span.start.min(text.len()));
         let line = text.as_bytes()[..before].iter().filter(|&&byte| byte == b'\n').count() + 1;

@@ -70,7 +70,7 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<(), Comman
             .collect();
         files.keep(
             table.report,
-            |store, source, now| store.add_readings(&series, source, now),
+            |store, source, now| store.add_readings(source, &series, now),
             |view| view.try_readings(&series),
         )?;
     }
@@ -83,8 +83,11 @@ fn point_of(path: &std::path::Path) -> Result<MeteringPointId, CommandError> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let stem = name.split('.').next().unwrap_or_default();
     stem.parse().map_err(|error| {
-        CommandError::usage(anyhow!("{}: no metering point is called {stem:?}: {error}", path.display()))
-            .hint("Name it with --point, or the column that has it with --point-column.")
+        CommandError::usage(anyhow!(
+            "{}: no metering point is called {stem:?}: {error}",
+            path.display()
+        ))
+        .hint("Name it with --point, or the column that has it with --point-column.")
     })
 }
 

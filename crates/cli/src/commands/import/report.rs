@@ -1,15 +1,15 @@
 //! Files on their way into the store, and what people are told of them.
 
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::path::Path;
 
 use anyhow::anyhow;
 use gridtally_aggregator::import::csv::Context as Around;
-use gridtally_aggregator::import::{self, FileKind, Limits, Refused};
+use gridtally_aggregator::import::{self, Kind, Limits, Refused};
 use gridtally_aggregator::store::{Added, Store, StoreError, StoreView};
 use gridtally_core::quantity::Currency;
-use gridtally_core::rejection::{Reason, Rejection};
+use gridtally_core::rejection::Rejection;
 use indicatif::ProgressBar;
 use jiff::Timestamp;
 use serde::Serialize;
@@ -17,10 +17,10 @@ use serde::Serialize;
 use crate::commands::{StoreArguments, store_error};
 use crate::config::Config;
 use crate::context::Context;
-use crate::error::{Blame, CommandError, ErrorKind};
+use crate::error::CommandError;
+use crate::output::Report;
 use crate::output::number::{counted, grouped};
 use crate::output::table::{Align, Table};
-use crate::output::{Output, Report};
 use crate::progress;
 
 /// Rejections that are shown as text; the JSON document has those of the report.
@@ -32,7 +32,6 @@ pub(super) struct Files {
     config: Config,
     now: Timestamp,
     imported: Imported,
-    output: Output,
 }
 
 /// Where values go.
@@ -77,7 +76,7 @@ impl Files {
             Target::Store(Box::new(Store::open(folder).map_err(store_error)?))
         };
         let imported = Imported { dry_run, files: Vec::new(), refused_count: 0 };
-        Ok(Self { target, now: context.now(), config, imported, output: context.output })
+        Ok(Self { target, now: context.now(), config, imported })
     }
 
     fn view(&self) -> &StoreView {
@@ -92,21 +91,26 @@ impl Files {
         self.view().settings().currency
     }
 
-    /// Looks at the first bytes of a file.
-    ///
-    /// # Errors
-    ///
-    /// An environment error where it cannot be read.
-    pub(super) fn kind(&self, path: &Path) -> Result<FileKind, CommandError> {
-        let kind = File::open(path).and_then(import::file_kind);
-        kind.map_err(|error| unreadable(path, error))
+    /// Looks at the first bytes of a file. Returns nothing, and remembers why, when it is refused.
+    pub(super) fn kind(&mut self, path: &Path) -> Option<Kind> {
+        match import::kind_of(path, self.limits()) {
+            Ok(kind) => Some(kind),
+            Err(refused) => {
+                self.refuse(path.display().to_string(), refused);
+                None
+            }
+        }
+    }
+
+    fn limits(&self) -> Limits {
+        Limits { bytes_max: self.config.import.file_bytes_max, ..Limits::default() }
     }
 
     /// Reads a file with `parse`. Returns nothing, and remembers why, when it is refused.
     ///
     /// # Errors
     ///
-    /// An environment error where the file cannot be read; what `--skip-refused` and the like lack is a usage error.
+    /// An environment error where the file cannot be read.
     pub(super) fn read<T>(
         &mut self,
         path: &Path,
@@ -120,7 +124,7 @@ impl Files {
             file: path.display().to_string(),
             now: self.now,
             report_zone: settings.zone.clone(),
-            limits: Limits { bytes_max: self.config.import.file_bytes_max, ..Limits::default() },
+            limits: self.limits(),
         };
         let parsed = parse(progress::Tracked::new(file, bar.clone()), &around);
         bar.finish_and_clear();
@@ -156,17 +160,22 @@ impl Files {
             }
             Err(StoreError::Refused(rejection)) => {
                 let rejection = rejection.in_file(report.file.clone());
-                self.refuse(report.file, rejection.into());
+                self.refuse(report.file, rejection);
                 Ok(())
             }
             Err(error) => Err(store_error(error)),
         }
     }
 
-    fn refuse(&mut self, file: String, refused: Refused) {
-        let Refused { rejections, count } = refused;
+    /// Remembers why a file is refused.
+    pub(super) fn refuse(&mut self, file: String, refused: impl Into<Refused>) {
+        let Refused { rejections, count } = refused.into();
         self.imported.refused_count += 1;
-        self.imported.files.push(ImportedFile::Refused { file, rejection_count: count, rejections });
+        self.imported.files.push(ImportedFile::Refused {
+            file,
+            rejection_count: count,
+            rejections,
+        });
     }
 
     /// Returns what became of all files.
@@ -191,8 +200,13 @@ impl Imported {
             return Ok(());
         }
         let count = u64::try_from(self.refused_count).unwrap_or(u64::MAX);
-        let refused = anyhow!("{} refused, nothing of {} was stored", counted(count, "file"), if count == 1 { "it" } else { "them" });
-        Err(CommandError::refused(refused).hint("docs/reference/rejections.md explains the reasons."))
+        let refused = anyhow!(
+            "{} refused, nothing of {} was stored",
+            counted(count, "file"),
+            if count == 1 { "it" } else { "them" }
+        );
+        Err(CommandError::refused(refused)
+            .hint("docs/reference/rejections.md explains the reasons."))
     }
 }
 
@@ -235,7 +249,8 @@ fn write_taken(
         (Align::Right, "missing"),
     ]);
     for column in &report.columns {
-        let shown = |instant: Option<Timestamp>| instant.map_or_else(String::new, |at| at.to_string());
+        let shown =
+            |instant: Option<Timestamp>| instant.map_or_else(String::new, |at| at.to_string());
         table.row([
             column.name.clone(),
             grouped(column.value_count as u64),
