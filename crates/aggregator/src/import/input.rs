@@ -27,6 +27,8 @@ pub struct Limits {
     pub document_bytes_max: u64,
     /// Rows of a table. Each value takes 16 bytes of memory.
     pub rows_max: u64,
+    /// Different metering points or areas in a table.
+    pub labels_max: usize,
     /// Bytes of a line.
     pub line_bytes_max: usize,
     /// Rejections that are kept. More are counted, up to a hundred times as many; then the file is given up.
@@ -39,6 +41,7 @@ impl Default for Limits {
             bytes_max: 16 << 30,
             document_bytes_max: 64 << 20,
             rows_max: 50_000_000,
+            labels_max: 1_000_000,
             line_bytes_max: 16 << 10,
             rejections_max: 1_000,
         }
@@ -77,6 +80,23 @@ pub(super) struct Lines<'t> {
     pub(super) text: &'t str,
     /// Line number of the first, from 1.
     pub(super) first_line: u64,
+}
+
+impl<'t> Lines<'t> {
+    /// Returns each line, without its end, after its number.
+    pub(super) fn numbered(&self) -> impl Iterator<Item = (u64, &'t str)> {
+        let mut rest = self.text;
+        let lines = std::iter::from_fn(move || {
+            if rest.is_empty() {
+                return None;
+            }
+            let end = memchr::memchr(b'\n', rest.as_bytes());
+            let (line, after) = end.map_or((rest, ""), |end| (&rest[..end], &rest[end + 1..]));
+            rest = after;
+            Some(line.strip_suffix('\r').unwrap_or(line))
+        });
+        (self.first_line..).zip(lines)
+    }
 }
 
 impl<'a> Text<'a> {

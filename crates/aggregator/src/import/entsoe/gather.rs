@@ -178,7 +178,7 @@ impl Gathered {
         let &Intervals { start_s, end_s, resolution, .. } = intervals;
         let refuse = |reason, line| Rejection::new(reason, "").at_line(line);
         self.rounded_count += intervals.rounded_count;
-        if end_s > context.price_end_max_s() {
+        if end_s > context.accepted_prices().end_max_s {
             let future = refuse(Reason::TimeFuture, period.line).in_column("Period");
             return Err(future.because("prices are known a day ahead"));
         }

@@ -10,6 +10,7 @@ fn context() -> Context {
     Context {
         file: "prices.xml".into(),
         now: "2026-03-28T12:00:00Z".parse().unwrap(),
+        oldest: None,
         report_zone: Zone::new("Europe/Oslo").unwrap(),
         limits: Limits::default(),
     }
