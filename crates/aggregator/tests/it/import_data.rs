@@ -29,6 +29,7 @@ pub(crate) fn context(file: &str, zone: &str) -> Context {
     Context {
         file: file.into(),
         now: "2026-11-25T00:00:00Z".parse().unwrap(),
+        oldest: None,
         report_zone: Zone::new(zone).unwrap(),
         limits: Limits::default(),
     }
@@ -39,6 +40,7 @@ fn layout<L>(label: Label<L>, resolution: Resolution) -> Layout<L> {
         separator: None,
         decimal: DecimalSign::Point,
         time_column: "start_utc".into(),
+        time_format: None,
         stamp: Stamp::Start,
         zone: "UTC".parse().unwrap(),
         repeated: Repeated::Refuse,

@@ -21,6 +21,7 @@ fn context() -> Context {
     Context {
         file: "meters.csv".into(),
         now: "2026-11-25T00:00:00Z".parse().unwrap(),
+        oldest: None,
         report_zone: Zone::new("Europe/Oslo").unwrap(),
         limits: Limits::default(),
     }
@@ -32,6 +33,7 @@ fn layout() -> Layout<MeteringPointId> {
         separator: None,
         decimal: DecimalSign::Point,
         time_column: "start".into(),
+        time_format: None,
         stamp: Stamp::Start,
         zone: "UTC".parse().unwrap(),
         repeated: Repeated::Refuse,
@@ -140,6 +142,19 @@ fn exports_of_spreadsheets_are_read() {
         expect![[r#"
         a import: 2026-01-15T10:00:00Z=1 2026-01-15T10:15:00Z=2
     "#]],
+    );
+}
+
+#[test]
+fn local_dates_are_read_by_their_format() {
+    let format = Some("%d-%m-%Y %H:%M".into());
+    check(
+        "start;wh\n15-01-2026 10:00;1\n01/15/2026 11:00;2\n",
+        &Layout { time_format: format, skip_refused: true, ..oslo(Repeated::Refuse) },
+        expect![[r#"
+            home import: 2026-01-15T09:00:00Z=1
+            meters.csv:3: start "01/15/2026 11:00": the time cannot be read [time-malformed]; write it as 2026-01-15T10:00:00Z, or give its format
+        "#]],
     );
 }
 
@@ -371,12 +386,22 @@ fn endless_garbage_is_given_up_soon() {
 }
 
 #[test]
-fn rows_are_limited() {
-    let limits = Limits { rows_max: 2, ..Limits::default() };
-    let table = "point,start,wh\n".to_owned() + &"a,2026-01-15T10:00:00Z,1\n".repeat(3);
-    let columns = [wh("wh", Channel::Import)];
-    let refused = readings(table.as_bytes(), &layout(), &columns, &Context { limits, ..context() });
-    assert_eq!(refused.unwrap_err().rejections[0].reason, Reason::RowsTooMany);
+fn rows_identifiers_and_age_are_limited() {
+    let table = "point,start,wh\na,2026-01-15T10:00:00Z,1\nb,2026-01-15T10:00:00Z,1\nb,2026-01-15T10:00:00Z,1\n";
+    let outcome = |limits, oldest: Option<&str>| {
+        let oldest = oldest.map(|oldest| oldest.parse().unwrap());
+        let columns = [wh("wh", Channel::Import)];
+        let context = Context { limits, oldest, ..context() };
+        match readings(table.as_bytes(), &layout(), &columns, &context) {
+            Ok(readings) => Ok(readings.report.row_count),
+            Err(refused) => Err((refused.rejections[0].reason, refused.count)),
+        }
+    };
+    let limits = Limits { rows_max: 3, labels_max: 2, ..Limits::default() };
+    assert_eq!(outcome(limits, Some("2026-01-15T10:00:00Z")), Ok(3));
+    assert_eq!(outcome(Limits { rows_max: 2, ..limits }, None), Err((Reason::RowsTooMany, 1)));
+    assert_eq!(outcome(Limits { labels_max: 1, ..limits }, None), Err((Reason::RowsTooMany, 1)));
+    assert_eq!(outcome(limits, Some("2026-01-15T10:00:01Z")), Err((Reason::TimeTooOld, 3)));
 }
 
 #[test]
@@ -405,6 +430,7 @@ fn prices_may_be_negative_and_of_tomorrow() {
         separator: None,
         decimal: DecimalSign::Point,
         time_column: "start".into(),
+        time_format: None,
         stamp: Stamp::Start,
         repeated: Repeated::Refuse,
         skip_refused: false,

@@ -3,8 +3,11 @@
 mod layout;
 pub(super) mod number;
 mod row;
+mod rows;
+mod series;
 pub(super) mod stamp;
 mod table;
+mod words;
 
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -20,7 +23,9 @@ pub use layout::{
     Repeated, Stamp, StampZone,
 };
 use number::{energy_wh, price_micro_per_kwh};
-use table::{read, series};
+use series::series;
+use table::read;
+pub use words::LayoutError;
 
 /// Energy of metering points by channel, in watt-hours.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,6 +49,39 @@ pub struct Prices {
 ///
 /// Rows may come in any order. A row that repeats an earlier one is counted; two values for one interval are refused. Values
 /// of energy are never negative; export is a channel of its own.
+///
+/// ```
+/// use gridtally_aggregator::import::Limits;
+/// use gridtally_aggregator::import::csv::{
+///     Context, DecimalSign, Label, Layout, Repeated, Stamp, readings,
+/// };
+/// use gridtally_core::calendar::Zone;
+/// use gridtally_core::period::Resolution;
+///
+/// let table = "Time;kWh\n2026-01-15 10:00;0,143\n2026-01-15 11:00;0,250\n";
+/// let layout = Layout {
+///     separator: None,
+///     decimal: DecimalSign::Comma,
+///     time_column: "Time".into(),
+///     time_format: None,
+///     stamp: Stamp::Start,
+///     zone: "Europe/Oslo".parse()?,
+///     repeated: Repeated::Refuse,
+///     resolution: Resolution::Minutes60,
+///     label: Label::Fixed("home_03".parse()?),
+///     skip_refused: false,
+/// };
+/// let context = Context {
+///     file: "home_03.csv".into(),
+///     now: "2026-02-01T00:00:00Z".parse()?,
+///     oldest: None,
+///     report_zone: Zone::new("Europe/Oslo")?,
+///     limits: Limits::default(),
+/// };
+/// let readings = readings(table.as_bytes(), &layout, &["kWh=import:kWh".parse()?], &context)?;
+/// assert_eq!(readings.report.columns[0].sum, 393);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 ///
 /// # Errors
 ///
@@ -87,10 +125,10 @@ pub(super) fn readings_of(
 ) -> Result<Readings, Refused> {
     let names: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
     let parse = |index: usize, text: &str, sign| energy_wh(text, columns[index].unit, sign);
-    let table = read(text, layout, &names, parse, context.reading_end_max_s(), context)?;
+    let table = read(text, layout, &names, parse, context.accepted_readings(), context)?;
     let key = |label: &MeteringPointId, index: usize| (label.clone(), columns[index].channel);
     let name = |(point, channel): &(MeteringPointId, Channel)| format!("{point} {channel}");
-    let (columns, report) = series(table, layout, key, name, context)?;
+    let (columns, report) = series(table, layout, &names, key, name, context)?;
     Ok(Readings { columns, report })
 }
 
@@ -104,10 +142,10 @@ pub(super) fn prices_of(
     let names: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
     let parse =
         |index: usize, text: &str, sign| price_micro_per_kwh(text, columns[index].unit, sign);
-    let table = read(text, layout, &names, parse, context.price_end_max_s(), context)?;
+    let table = read(text, layout, &names, parse, context.accepted_prices(), context)?;
     let key = |label: &PriceArea, index: usize| {
         columns[index].area.clone().unwrap_or_else(|| label.clone())
     };
-    let (columns, report) = series(table, layout, key, PriceArea::to_string, context)?;
+    let (columns, report) = series(table, layout, &names, key, PriceArea::to_string, context)?;
     Ok(Prices { columns, report })
 }
