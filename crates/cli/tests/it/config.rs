@@ -28,29 +28,38 @@ fn paths_in_a_file_start_at_the_file() {
 #[test]
 fn unknown_keys_name_their_place() {
     let file = Terminal::new().file("gridtally.toml", "[chain]\nlissten = '127.0.0.1:0'\n");
-    file.check("chain", &expect![[r#"
+    file.check(
+        "chain",
+        &expect![[r#"
         -- stderr
         error: unknown key chain.lissten in gridtally.toml:2
         hint: docs/reference/config.md lists every key and its variable.
         -- exit 2
-    "#]]);
+    "#]],
+    );
     let variable = Terminal::new().variable("GRIDTALLY_CHAIN_LISSTEN", "127.0.0.1:0");
-    variable.check("chain", &expect![[r#"
+    variable.check(
+        "chain",
+        &expect![[r#"
         -- stderr
         error: unknown variable GRIDTALLY_CHAIN_LISSTEN
         hint: docs/reference/config.md lists every key and its variable.
         -- exit 2
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn bad_values_name_their_place() {
     let file = Terminal::new().file("gridtally.toml", "[chain]\nattempts = 0\n");
-    file.check("chain", &expect![[r#"
+    file.check(
+        "chain",
+        &expect![[r#"
         -- stderr
         error: chain.attempts = 0 in gridtally.toml:2 is not a whole number from 1 to 100
         -- exit 2
-    "#]]);
+    "#]],
+    );
     let variable = Terminal::new().variable("GRIDTALLY_MARKET_ZONE", "Europe/Olso");
     variable.check("chain", &expect![[r#"
         -- stderr
@@ -61,16 +70,22 @@ fn bad_values_name_their_place() {
 
 #[test]
 fn a_file_that_is_named_must_be_there() {
-    Terminal::new().check("chain --config nowhere.toml", &expect![[r#"
+    Terminal::new().check(
+        "chain --config nowhere.toml",
+        &expect![[r#"
         -- stderr
         error: cannot read the configuration nowhere.toml: No such file or directory (os error 2)
         hint: docs/reference/config.md lists every key and its variable.
         -- exit 2
-    "#]]);
-    Terminal::new().variable("GRIDTALLY_CONFIG", "nowhere.toml").check("chain", &expect![[r#"
+    "#]],
+    );
+    Terminal::new().variable("GRIDTALLY_CONFIG", "nowhere.toml").check(
+        "chain",
+        &expect![[r#"
         -- stderr
         error: cannot read the configuration nowhere.toml: No such file or directory (os error 2)
         hint: docs/reference/config.md lists every key and its variable.
         -- exit 2
-    "#]]);
+    "#]],
+    );
 }

@@ -3,13 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::anyhow;
-use gridtally_aggregator::import::csv::{self, Label, PriceColumn, PriceUnit};
+use gridtally_aggregator::import::csv::{self, Label, PriceColumn};
 use gridtally_aggregator::import::{Column, Kind, entsoe};
 use gridtally_aggregator::store::PriceSeries;
 use gridtally_core::rejection::{Reason, Rejection};
 use gridtally_core::tariff::PriceArea;
 
-use super::columns::{TableArguments, column};
+use super::columns::TableArguments;
 use super::report::Files;
 use crate::commands::StoreArguments;
 use crate::context::Context;
@@ -25,7 +25,7 @@ pub(super) struct Arguments {
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
     /// A column of prices in whole units of the currency; units are per_MWh and per_kWh. May be given several times
-    #[arg(long = "column", value_name = "NAME=AREA:UNIT", value_parser = price_column)]
+    #[arg(long = "column", value_name = "NAME=AREA:UNIT")]
     columns: Vec<PriceColumn>,
     /// Which auction of a document: an area may have several on one day, with prices of their own
     #[arg(long, value_name = "NUMBER", default_value_t = 1)]
@@ -96,10 +96,4 @@ fn table(path: &Path, arguments: &Arguments, files: &mut Files) -> Result<(), Co
 
 fn series_of<'a>((area, column): (&'a PriceArea, &'a Column)) -> PriceSeries<'a> {
     PriceSeries { area, resolution: column.resolution(), rows: column.rows() }
-}
-
-fn price_column(text: &str) -> Result<PriceColumn, String> {
-    let (name, area, unit): (_, PriceArea, _) =
-        column(text, "NO2=NO2:per_MWh", &["per_MWh", "per_kWh"])?;
-    Ok(PriceColumn { name, area: Some(area), unit: [PriceUnit::PerMwh, PriceUnit::PerKwh][unit] })
 }

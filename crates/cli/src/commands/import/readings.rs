@@ -3,12 +3,12 @@
 use std::path::PathBuf;
 
 use anyhow::anyhow;
-use gridtally_aggregator::import::csv::{self, EnergyUnit, Label, ReadingColumn};
+use gridtally_aggregator::import::csv::{self, Label, ReadingColumn};
 use gridtally_aggregator::store::ReadingSeries;
-use gridtally_core::meter::{Channel, MeteringPointId};
+use gridtally_core::meter::MeteringPointId;
 use gridtally_core::reading::Quality;
 
-use super::columns::{TableArguments, column};
+use super::columns::TableArguments;
 use super::report::{Files, Imported};
 use crate::commands::StoreArguments;
 use crate::context::Context;
@@ -30,7 +30,7 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "NAME")]
     point_column: Option<String>,
     /// A column of energy; units are Wh and kWh. May be given several times
-    #[arg(long = "column", required = true, value_name = "NAME=import|export:UNIT", value_parser = reading_column)]
+    #[arg(long = "column", required = true, value_name = "NAME=import|export:UNIT")]
     columns: Vec<ReadingColumn>,
     /// How the values came to be
     #[arg(long, value_name = "QUALITY", default_value = "measured", value_parser = quality)]
@@ -89,12 +89,6 @@ fn point_of(path: &std::path::Path) -> Result<MeteringPointId, CommandError> {
         ))
         .hint("Name it with --point, or the column that has it with --point-column.")
     })
-}
-
-fn reading_column(text: &str) -> Result<ReadingColumn, String> {
-    let (name, channel, unit): (_, Channel, _) =
-        column(text, "consumption_wh=import:Wh", &["Wh", "kWh"])?;
-    Ok(ReadingColumn { name, channel, unit: [EnergyUnit::Wh, EnergyUnit::KiloWh][unit] })
 }
 
 fn quality(text: &str) -> Result<Quality, String> {

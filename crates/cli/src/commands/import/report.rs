@@ -11,7 +11,7 @@ use gridtally_aggregator::store::{Added, Store, StoreError, StoreView};
 use gridtally_core::quantity::Currency;
 use gridtally_core::rejection::Rejection;
 use indicatif::ProgressBar;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use crate::commands::{StoreArguments, store_error};
@@ -102,6 +102,12 @@ impl Files {
         }
     }
 
+    /// Returns the start of the oldest reading that is accepted.
+    fn oldest(&self) -> Option<Timestamp> {
+        let days = i64::try_from(self.config.import.age_days_max?).ok()?;
+        self.now.checked_sub(SignedDuration::from_hours(24 * days)).ok()
+    }
+
     fn limits(&self) -> Limits {
         Limits { bytes_max: self.config.import.file_bytes_max, ..Limits::default() }
     }
@@ -123,6 +129,7 @@ impl Files {
         let around = Around {
             file: path.display().to_string(),
             now: self.now,
+            oldest: self.oldest(),
             report_zone: settings.zone.clone(),
             limits: self.limits(),
         };
