@@ -16,3 +16,5 @@ pub mod sim;
 pub mod store;
 
 pub mod cycle;
+
+pub mod verify;

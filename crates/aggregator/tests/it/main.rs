@@ -15,6 +15,10 @@ mod fault;
 #[cfg(test)]
 mod kill;
 #[cfg(test)]
+mod on_chain;
+#[cfg(test)]
 mod run;
 #[cfg(test)]
 mod store;
+#[cfg(test)]
+mod verify;
