@@ -48,6 +48,8 @@ pub struct ChainOptions {
     pub money: Money,
     /// Which token a new deployment pays with.
     pub token: Option<alloy_primitives::Address>,
+    /// Until when tariffs of later periods are published as well, as far as prices are known.
+    pub publish_until: Option<Timestamp>,
     /// How records are sent.
     pub settle: SettleOptions,
 }
@@ -57,7 +59,8 @@ impl ChainOptions {
     #[must_use]
     pub fn development() -> Self {
         let settle = SettleOptions::default();
-        Self { time: ChainTime::Moved, money: Money::Demonstration, token: None, settle }
+        let (time, money) = (ChainTime::Moved, Money::Demonstration);
+        Self { time, money, token: None, publish_until: None, settle }
     }
 }
 
@@ -165,7 +168,11 @@ pub async fn settle_on_chain(
     let measured = ledger.register(sender, first, &registrations, &mut listener).await?;
     report.measured.merge(&measured);
     let mut listener = |of: Progress| told("publishing tariffs", of);
-    let measured = ledger.publish_tariffs(sender, run.tables(), &mut listener).await?;
+    let mut tables = run.tables().clone();
+    if let Some(until) = options.publish_until {
+        tables.extend(run.tables_ahead(store.view(), until)?);
+    }
+    let measured = ledger.publish_tariffs(sender, &tables, &mut listener).await?;
     report.measured.merge(&measured);
 
     let fundings = fundings(store, run, &ledger).await?;

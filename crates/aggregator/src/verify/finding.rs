@@ -71,7 +71,8 @@ pub enum Finding {
     /// The chain has another tariff for a settlement period.
     #[error(
         "the tariff of settlement period {period} differs first for code {code} in slot {slot} ({start}): \
-         the tariff in the store gives {store_micro_per_kwh:?}, the chain has {chain_micro_per_kwh:?} micro-units per kWh"
+         the tariff in the store gives {}, the chain has {}",
+        priced(*.store_micro_per_kwh), priced(*.chain_micro_per_kwh)
     )]
     TariffDiffers {
         /// The period.
@@ -178,6 +179,10 @@ impl fmt::Display for RecordFinding {
         }
         formatter.write_str(")")
     }
+}
+
+fn priced(micro_per_kwh: Option<i32>) -> String {
+    micro_per_kwh.map_or("no price".to_owned(), |price| format!("{price} micro-units per kWh"))
 }
 
 fn named(party: Option<&PartyId>) -> String {

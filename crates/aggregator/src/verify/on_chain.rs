@@ -13,6 +13,9 @@ use super::{ChainVerification, Verification, VerifyError, VerifyProgress};
 use crate::cycle::registrations;
 use crate::store::{ParticipantBook, StoreView};
 
+/// How often the chain is read again because it grew in between.
+const READ_AGAIN_MAX: u32 = 5;
+
 pub(super) async fn compare(
     view: &StoreView,
     books: &Books,
@@ -39,9 +42,7 @@ pub(super) async fn compare(
         verification.add(Finding::Deployment { reason });
         return Ok(());
     }
-    progress(VerifyProgress { step: "reading the chain", done: 0, total: 1 });
-    let history = ledger.history(None).await?;
-    progress(VerifyProgress { step: "reading the chain", done: 1, total: 1 });
+    let (history, findings) = history_and_balances(&ledger, progress).await?;
     let book = view.participants(view.last())?;
     let mut chain = ChainVerification { block: history.block, ..ChainVerification::default() };
     for finding in participants(&book, &history, deployment) {
@@ -55,7 +56,9 @@ pub(super) async fn compare(
     let (agreeing, finding) = records(&calendar, &book, books, &history);
     chain.record_count = agreeing;
     finding.into_iter().for_each(|finding| verification.add(finding));
-    balances(&ledger, &history, verification, &mut chain, progress).await?;
+    chain.balance_micro =
+        history.participants.values().map(|known| i128::from(known.balance_micro)).sum();
+    findings.into_iter().for_each(|finding| verification.add(finding));
     verification.chain = Some(chain);
     Ok(())
 }
@@ -188,14 +191,30 @@ fn place_of(
     }
 }
 
-/// Asks the contract for all balances and compares them with what its events sum to.
+/// Reads all events, and asks the contract for the balances that they sum to. Balances are those of the newest block: when
+/// the chain grew meanwhile and they do not agree, both are read again.
+async fn history_and_balances(
+    ledger: &Ledger,
+    progress: &mut (dyn FnMut(VerifyProgress) + Send),
+) -> Result<(History, Vec<Finding>), VerifyError> {
+    let mut attempt = 0;
+    loop {
+        attempt += 1;
+        let history = ledger.history(None).await?;
+        let findings = balances(ledger, &history, progress).await?;
+        let has_grown = ledger.client().block_number().await? != history.block;
+        if findings.is_empty() || !has_grown || attempt > READ_AGAIN_MAX {
+            return Ok((history, findings));
+        }
+    }
+}
+
 async fn balances(
     ledger: &Ledger,
     history: &History,
-    verification: &mut Verification,
-    chain: &mut ChainVerification,
     progress: &mut (dyn FnMut(VerifyProgress) + Send),
-) -> Result<(), VerifyError> {
+) -> Result<Vec<Finding>, VerifyError> {
+    let mut findings = Vec::new();
     let total = history.participants.len() as u64;
     let mut sum_micro: u64 = 0;
     for (done, (&participant, known)) in (1..).zip(&history.participants) {
@@ -203,14 +222,13 @@ async fn balances(
             (known.balance_micro, ledger.balance(participant).await?);
         sum_micro = sum_micro.saturating_add(expected_micro);
         if expected_micro != actual_micro {
-            verification.add(Finding::Balance { participant, expected_micro, actual_micro });
+            findings.push(Finding::Balance { participant, expected_micro, actual_micro });
         }
         progress(VerifyProgress { step: "comparing balances", done, total });
     }
     let actual_micro = ledger.escrow().await?;
     if sum_micro != actual_micro {
-        verification.add(Finding::Escrow { expected_micro: sum_micro, actual_micro });
+        findings.push(Finding::Escrow { expected_micro: sum_micro, actual_micro });
     }
-    chain.balance_micro = i128::from(sum_micro);
-    Ok(())
+    Ok(findings)
 }

@@ -124,15 +124,34 @@ async fn a_run_that_was_interrupted_goes_on_with_the_rest() {
     let folder = tempfile::tempdir().unwrap();
     let mut store = filled(folder.path());
     let hub = Hub::start().await;
-    // The first period is settled, then everything is forgotten but the store and the chain.
     let first = run(&mut store, &period_1());
-    assert_eq!(hub.settle(&mut store, &first).await.unwrap().settled, 12);
+    let options = ChainOptions {
+        publish_until: Some(at("2026-01-02T00:00:00Z")),
+        ..ChainOptions::development()
+    };
+    let settled =
+        settle_on_chain(&mut store, &first, &hub.sender, &options, now(), &mut |_| {}).await;
+    assert_eq!(settled.unwrap().settled, 12);
+    // Everything is forgotten but the store and the chain.
     drop(store);
     let mut store = Store::open(folder.path()).unwrap();
-    let both = run(&mut store, &RunOptions { as_of: Some(7), ..both_periods() });
-    let error = hub.settle(&mut store, &both).await.unwrap_err();
-    let expected = "period 2 started at 1767254400, the chain's time is";
-    assert!(error.to_string().starts_with(expected), "{error}");
+    let both = run(&mut store, &both_periods());
+    let report = hub.settle(&mut store, &both).await.unwrap();
+    assert_eq!((report.settled, report.already_settled), (12, 12));
+    let verified = hub.verify(folder.path()).await;
+    assert!(verified.is_sound(), "{:?}", verified.findings);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tariff_is_published_before_its_period_or_never() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = filled(folder.path());
+    let hub = Hub::start().await;
+    let first = run(&mut store, &period_1());
+    hub.settle(&mut store, &first).await.unwrap();
+    let both = run(&mut store, &both_periods());
+    let error = hub.settle(&mut store, &both).await.unwrap_err().to_string();
+    assert!(error.contains("period 2 started at 1767254400"), "{error}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -159,7 +178,7 @@ async fn readings_that_come_later_are_settled_later() {
     add_readings(&mut store, "home_1", Channel::Import, &[501]).unwrap();
     let changed = run(&mut store, &options);
     let error = hub.settle(&mut store, &changed).await.unwrap_err().to_string();
-    assert!(error.contains("is settled already, with 500 Wh"), "{error}");
+    assert!(error.contains("settled already with 500 Wh, not 501"), "{error}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
