@@ -75,6 +75,7 @@ fn context() -> Context {
     Context {
         file: "bench.csv".into(),
         now: at(FIRST_S + 86_400 * 10_000),
+        oldest: None,
         report_zone: Zone::UTC,
         limits: Limits::default(),
     }

@@ -29,6 +29,7 @@ pub(crate) fn context(file: &str, zone: &str) -> Context {
     Context {
         file: file.into(),
         now: "2026-11-25T00:00:00Z".parse().unwrap(),
+        oldest: None,
         report_zone: Zone::new(zone).unwrap(),
         limits: Limits::default(),
     }

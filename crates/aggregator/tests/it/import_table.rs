@@ -21,6 +21,7 @@ fn context() -> Context {
     Context {
         file: "meters.csv".into(),
         now: "2026-11-25T00:00:00Z".parse().unwrap(),
+        oldest: None,
         report_zone: Zone::new("Europe/Oslo").unwrap(),
         limits: Limits::default(),
     }
@@ -371,12 +372,22 @@ fn endless_garbage_is_given_up_soon() {
 }
 
 #[test]
-fn rows_are_limited() {
-    let limits = Limits { rows_max: 2, ..Limits::default() };
-    let table = "point,start,wh\n".to_owned() + &"a,2026-01-15T10:00:00Z,1\n".repeat(3);
-    let columns = [wh("wh", Channel::Import)];
-    let refused = readings(table.as_bytes(), &layout(), &columns, &Context { limits, ..context() });
-    assert_eq!(refused.unwrap_err().rejections[0].reason, Reason::RowsTooMany);
+fn rows_identifiers_and_age_are_limited() {
+    let table = "point,start,wh\na,2026-01-15T10:00:00Z,1\nb,2026-01-15T10:00:00Z,1\nb,2026-01-15T10:00:00Z,1\n";
+    let outcome = |limits, oldest: Option<&str>| {
+        let oldest = oldest.map(|oldest| oldest.parse().unwrap());
+        let columns = [wh("wh", Channel::Import)];
+        let context = Context { limits, oldest, ..context() };
+        match readings(table.as_bytes(), &layout(), &columns, &context) {
+            Ok(readings) => Ok(readings.report.row_count),
+            Err(refused) => Err((refused.rejections[0].reason, refused.count)),
+        }
+    };
+    let limits = Limits { rows_max: 3, labels_max: 2, ..Limits::default() };
+    assert_eq!(outcome(limits, Some("2026-01-15T10:00:00Z")), Ok(3));
+    assert_eq!(outcome(Limits { rows_max: 2, ..limits }, None), Err((Reason::RowsTooMany, 1)));
+    assert_eq!(outcome(Limits { labels_max: 1, ..limits }, None), Err((Reason::RowsTooMany, 1)));
+    assert_eq!(outcome(limits, Some("2026-01-15T10:00:01Z")), Err((Reason::TimeTooOld, 3)));
 }
 
 #[test]

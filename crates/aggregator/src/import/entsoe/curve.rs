@@ -4,7 +4,7 @@ use gridtally_core::period::Resolution;
 use gridtally_core::rejection::{Reason, Rejection};
 use jiff::Timestamp;
 
-use super::document::{Field, Period, Point, line_at};
+use super::document::{Field, Period, Point};
 use crate::import::csv::PriceUnit;
 use crate::import::csv::number::{Scaled, scaled_price};
 use crate::import::csv::stamp::plain;
@@ -20,14 +20,14 @@ pub(super) enum Curve {
 
 /// Every interval of a period.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Intervals {
+pub(super) struct Intervals<'p, 'x> {
     pub(super) start_s: i64,
     pub(super) end_s: i64,
     pub(super) resolution: Resolution,
-    /// Micro-units per kWh, with the place of the point among the points of the period.
-    pub(super) prices: Vec<(i32, usize)>,
+    /// Micro-units per kWh, each with the line of its point.
+    pub(super) prices: Vec<(i32, u64)>,
     /// Points beyond the end.
-    pub(super) outside: Vec<Rejection>,
+    pub(super) outside: Vec<&'p Field<'x>>,
     /// Prices with more decimals than are kept.
     pub(super) rounded_count: u64,
 }
@@ -38,43 +38,46 @@ const DAYS_MAX: i64 = 400;
 /// Returns every interval of a period.
 ///
 /// A point beyond the end of its period says nothing of any interval. Of a curve of changes it is passed over and named;
-/// of a complete curve it shows that the period was misunderstood, and refuses the document.
+/// of a complete curve it shows that the period was misunderstood, and refuses the document. The intervals are taken off
+/// `budget`, so that a small document cannot ask for a large answer.
 ///
 /// # Errors
 ///
 /// The first fault of the period, and with it the document is refused.
-pub(super) fn intervals(
-    period: &Period<'_>,
+pub(super) fn intervals<'p, 'x>(
+    period: &'p Period<'x>,
     curve: Curve,
     unit: PriceUnit,
-    text: &str,
-) -> Result<Intervals, Rejection> {
-    let Frame { resolution, start_s, end_s, count } = frame(period, text)?;
-    let mut places: Vec<Option<(i32, usize)>> = vec![None; count];
+    budget: &mut usize,
+) -> Result<Intervals<'p, 'x>, Rejection> {
+    let Frame { resolution, start_s, end_s, count } = frame(period)?;
+    *budget = budget.checked_sub(count).ok_or_else(|| {
+        let place = Rejection::new(Reason::RowsTooMany, "").at_line(period.line);
+        place.in_column("Period").because("the document has too many intervals")
+    })?;
+    let mut places: Vec<Option<(i32, u64)>> = vec![None; count];
     let (mut outside, mut rounded_count) = (Vec::new(), 0);
-    for (at, point) in period.points.iter().enumerate() {
-        let (position, price) = read(point, unit, text)?;
+    for point in &period.points {
+        let (position, price) = read(point, unit)?;
         rounded_count += u64::from(price.is_rounded);
         let Some(place) = position.value.checked_sub(1).and_then(|place| places.get_mut(place))
         else {
-            let refused = position.field.refused(Reason::PositionOutside, text);
-            let refused = refused.because(format_args!("the period has {count} intervals"));
             if curve == Curve::Complete || position.value == 0 {
-                return Err(refused);
+                return Err(beyond(position.field, count));
             }
-            outside.push(refused);
+            outside.push(position.field);
             continue;
         };
         match place {
             Some((other, _)) if *other != price.value => {
-                return Err(position.field.refused(Reason::PeriodTwice, text));
+                return Err(position.field.refused(Reason::PeriodTwice));
             }
-            _ => *place = Some((price.value, at)),
+            _ => *place = Some((price.value, point.line)),
         }
     }
     let missing = |place: usize| {
         Rejection::new(Reason::PeriodMissing, "")
-            .at_line(line_at(text, period.offset))
+            .at_line(period.line)
             .in_column("position")
             .because(format_args!("position {} of {count} is missing", place + 1))
     };
@@ -90,6 +93,12 @@ pub(super) fn intervals(
     Ok(Intervals { start_s, end_s, resolution, prices, outside, rounded_count })
 }
 
+/// Returns the refusal of a position outside of a period of `count` intervals.
+pub(super) fn beyond(position: &Field<'_>, count: usize) -> Rejection {
+    let detail = format!("the period has {count} intervals");
+    position.refused(Reason::PositionOutside).because(detail)
+}
+
 /// Which intervals a period has.
 struct Frame {
     resolution: Resolution,
@@ -98,50 +107,49 @@ struct Frame {
     count: usize,
 }
 
-fn frame(period: &Period<'_>, text: &str) -> Result<Frame, Rejection> {
-    let need = |field| needed(field, period.offset, text);
+fn frame(period: &Period<'_>) -> Result<Frame, Rejection> {
+    let need = |field| needed(field, period.line);
     let resolution = need(("resolution", &period.resolution))?;
     let length: Resolution = resolution
         .text
         .parse()
-        .map_err(|error| resolution.refused(Reason::ResolutionUnknown, text).because(error))?;
+        .map_err(|error| resolution.refused(Reason::ResolutionUnknown).because(error))?;
     let length_s = length.duration_seconds();
     let (start, end) = (need(("start", &period.start))?, need(("end", &period.end))?);
-    let (start_s, end_s) = (second(start, text)?, second(end, text)?);
+    let (start_s, end_s) = (second(start)?, second(end)?);
     for (field, second) in [(start, start_s), (end, end_s)] {
         if second.rem_euclid(length_s) != 0 {
-            return Err(field.refused(Reason::TimeNotAligned, text));
+            return Err(field.refused(Reason::TimeNotAligned));
         }
     }
     let count = usize::try_from((end_s - start_s) / length_s).unwrap_or(0);
     if count == 0 || end_s - start_s > DAYS_MAX * 86_400 {
         let detail = format!("a period ends after it starts, at most {DAYS_MAX} days later");
-        return Err(end.refused(Reason::TimeOutOfRange, text).because(detail));
+        return Err(end.refused(Reason::TimeOutOfRange).because(detail));
     }
     Ok(Frame { resolution: length, start_s, end_s, count })
 }
 
-/// Returns a field, or the refusal of the element at `offset` that lacks it.
+/// Returns a field, or the refusal of the element at `line` that lacks it.
 pub(super) fn needed<'f, 'x>(
     (name, field): (&str, &'f Option<Field<'x>>),
-    offset: usize,
-    text: &str,
+    line: u64,
 ) -> Result<&'f Field<'x>, Rejection> {
     field.as_ref().ok_or_else(|| {
         Rejection::new(Reason::DocumentMalformed, "")
-            .at_line(line_at(text, offset))
+            .at_line(line)
             .in_column(name)
             .because("the element is missing")
     })
 }
 
 /// Reads an instant in UTC; the platform leaves the seconds out.
-fn second(field: &Field<'_>, text: &str) -> Result<i64, Rejection> {
+fn second(field: &Field<'_>) -> Result<i64, Rejection> {
     if let Some((second, true)) = plain(field.text.as_bytes()) {
         return Ok(second);
     }
     let instant: Timestamp =
-        field.text.parse().map_err(|_| field.refused(Reason::TimeMalformed, text))?;
+        field.text.parse().map_err(|_| field.refused(Reason::TimeMalformed))?;
     Ok(instant.as_second())
 }
 
@@ -154,16 +162,15 @@ struct Position<'f, 'x> {
 fn read<'f, 'x>(
     point: &'f Point<'x>,
     unit: PriceUnit,
-    text: &str,
 ) -> Result<(Position<'f, 'x>, Scaled), Rejection> {
-    let field = needed(("position", &point.position), point.offset, text)?;
+    let field = needed(("position", &point.position), point.line)?;
     // Positions have at most five digits, so a long one lies outside.
     let is_number = !field.text.is_empty() && field.text.bytes().all(|byte| byte.is_ascii_digit());
     if !is_number {
-        return Err(field.refused(Reason::NumberMalformed, text));
+        return Err(field.refused(Reason::NumberMalformed));
     }
     let value = field.text.parse().unwrap_or(usize::MAX);
-    let amount = needed(("price.amount", &point.amount), point.offset, text)?;
-    let price = scaled_price(&amount.text, unit).map_err(|reason| amount.refused(reason, text))?;
+    let amount = needed(("price.amount", &point.amount), point.line)?;
+    let price = scaled_price(&amount.text, unit).map_err(|reason| amount.refused(reason))?;
     Ok((Position { value, field }, price))
 }

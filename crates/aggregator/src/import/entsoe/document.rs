@@ -16,7 +16,8 @@ const DEPTH_MAX: usize = 16;
 pub(super) struct Field<'x> {
     pub(super) name: &'static str,
     pub(super) text: Cow<'x, str>,
-    offset: usize,
+    /// Where it ends, from 1.
+    line: u64,
 }
 
 /// A document by its root, with what any kind of document may hold.
@@ -34,7 +35,7 @@ pub(super) struct Document<'x> {
 /// A `TimeSeries`.
 #[derive(Debug, Default)]
 pub(super) struct Series<'x> {
-    pub(super) offset: usize,
+    pub(super) line: u64,
     pub(super) in_domain: Option<Field<'x>>,
     pub(super) out_domain: Option<Field<'x>>,
     pub(super) contract: Option<Field<'x>>,
@@ -48,7 +49,7 @@ pub(super) struct Series<'x> {
 /// A `Period` of a `TimeSeries`.
 #[derive(Debug, Default)]
 pub(super) struct Period<'x> {
-    pub(super) offset: usize,
+    pub(super) line: u64,
     pub(super) start: Option<Field<'x>>,
     pub(super) end: Option<Field<'x>>,
     pub(super) resolution: Option<Field<'x>>,
@@ -58,21 +59,35 @@ pub(super) struct Period<'x> {
 /// A `Point` of a `Period`.
 #[derive(Debug, Default)]
 pub(super) struct Point<'x> {
-    pub(super) offset: usize,
+    pub(super) line: u64,
     pub(super) position: Option<Field<'x>>,
     pub(super) amount: Option<Field<'x>>,
 }
 
-/// Returns the line of an offset, from 1.
-pub(super) fn line_at(text: &str, offset: usize) -> u64 {
-    let before = &text.as_bytes()[..offset.min(text.len())];
-    1 + u64::try_from(memchr::memchr_iter(b'\n', before).count()).unwrap_or(u64::MAX)
-}
-
 impl Field<'_> {
     /// Returns the refusal of the field.
-    pub(super) fn refused(&self, reason: Reason, text: &str) -> Rejection {
-        Rejection::new(reason, &self.text).at_line(line_at(text, self.offset)).in_column(self.name)
+    pub(super) fn refused(&self, reason: Reason) -> Rejection {
+        Rejection::new(reason, &self.text).at_line(self.line).in_column(self.name)
+    }
+}
+
+/// Counts lines on the way through a text, so that all of it is looked at once.
+struct Lines<'x> {
+    text: &'x str,
+    offset: usize,
+    line: u64,
+}
+
+impl Lines<'_> {
+    /// Returns the line of an offset that is not before the last one, from 1.
+    fn at(&mut self, offset: u64) -> u64 {
+        let offset = usize::try_from(offset).unwrap_or(usize::MAX).min(self.text.len());
+        if let Some(passed) = self.text.as_bytes().get(self.offset..offset) {
+            let passed = memchr::memchr_iter(b'\n', passed).count();
+            self.line += u64::try_from(passed).unwrap_or(u64::MAX);
+            self.offset = offset;
+        }
+        self.line
     }
 }
 
@@ -83,20 +98,19 @@ impl Field<'_> {
 /// [`Reason::DocumentUnsafe`] and [`Reason::DocumentMalformed`], whichever comes first in the text.
 pub(super) fn read(text: &str) -> Result<Document<'_>, Rejection> {
     let mut reader = Reader::from_str(text);
+    let mut lines = Lines { text, offset: 0, line: 1 };
     let mut document = Document::default();
     let mut path: Vec<String> = Vec::new();
     let mut leaf = Cow::Borrowed("");
     let mut has_root = false;
     loop {
-        let offset = usize::try_from(reader.buffer_position()).unwrap_or(usize::MAX);
+        let line = lines.at(reader.buffer_position());
         let refuse = |reason, detail: &dyn std::fmt::Display| {
-            Rejection::new(reason, "").at_line(line_at(text, offset)).because(detail)
+            Rejection::new(reason, "").at_line(line).because(detail)
         };
         let event = reader.read_event().map_err(|error| {
-            let offset = usize::try_from(reader.error_position()).unwrap_or(usize::MAX);
-            Rejection::new(Reason::DocumentMalformed, "")
-                .at_line(line_at(text, offset))
-                .because(error)
+            let line = lines.at(reader.error_position());
+            Rejection::new(Reason::DocumentMalformed, "").at_line(line).because(error)
         })?;
         match event {
             Event::Start(_) | Event::Empty(_) if has_root && path.is_empty() => {
@@ -112,7 +126,7 @@ pub(super) fn read(text: &str) -> Result<Document<'_>, Rejection> {
                     has_root = true;
                 }
                 path.push(start.local_name().into_inner().to_owned());
-                document.start(&path, offset);
+                document.start(&path, line);
                 leaf = Cow::Borrowed("");
             }
             Event::Empty(start) => {
@@ -135,7 +149,7 @@ pub(super) fn read(text: &str) -> Result<Document<'_>, Rejection> {
                     Cow::Borrowed(text) => Cow::Borrowed(text.trim()),
                     Cow::Owned(text) => Cow::Owned(text.trim().to_owned()),
                 };
-                if !document.end(&path, text, offset) {
+                if !document.end(&path, text, line) {
                     let name = path.last().map_or("", String::as_str);
                     return Err(refuse(Reason::DocumentMalformed, &"the element stands twice")
                         .in_column(name));
@@ -192,17 +206,17 @@ impl<'x> Document<'x> {
         }
     }
 
-    fn start(&mut self, path: &[String], offset: usize) {
+    fn start(&mut self, path: &[String], line: u64) {
         match names(path).as_slice() {
-            [_, "TimeSeries"] => self.series.push(Series { offset, ..Series::default() }),
+            [_, "TimeSeries"] => self.series.push(Series { line, ..Series::default() }),
             [_, "TimeSeries", "Period"] => {
                 if let Some(series) = self.series.last_mut() {
-                    series.periods.push(Period { offset, ..Period::default() });
+                    series.periods.push(Period { line, ..Period::default() });
                 }
             }
             [_, "TimeSeries", "Period", "Point"] => {
                 if let Some(period) = self.period() {
-                    period.points.push(Point { offset, ..Point::default() });
+                    period.points.push(Point { line, ..Point::default() });
                 }
             }
             _ => {}
@@ -211,12 +225,12 @@ impl<'x> Document<'x> {
 
     /// Takes the text of an element that ends. Returns whether it may stand there: once, but for reasons, whose first
     /// counts.
-    fn end(&mut self, path: &[String], text: Cow<'x, str>, offset: usize) -> bool {
+    fn end(&mut self, path: &[String], text: Cow<'x, str>, line: u64) -> bool {
         let names = names(path);
         let Some((slot, name)) = self.slot(&names) else { return true };
         let is_first = slot.is_none();
         if is_first {
-            *slot = Some(Field { name, text, offset });
+            *slot = Some(Field { name, text, line });
         }
         is_first || name.starts_with("Reason")
     }

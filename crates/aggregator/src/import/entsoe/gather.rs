@@ -10,16 +10,16 @@ use gridtally_core::rejection::{Reason, Rejection};
 use gridtally_core::tariff::PriceArea;
 use jiff::Timestamp;
 
-use super::curve::{Curve, Intervals, intervals, needed};
-use super::document::{Field, Period, Series, line_at};
+use super::curve::{Curve, Intervals, beyond, intervals, needed};
+use super::document::{Field, Period, Series};
 use super::{Prices, Product};
 use crate::import::column::Column;
 use crate::import::csv::{Context, PriceUnit};
 use crate::import::input::Encoding;
 use crate::import::report::{ColumnReport, Refused, Rejections, Report};
 
-/// Intervals of a document at most: a hundred years of quarters.
-const INTERVALS_MAX: usize = 4_000_000;
+/// Intervals of a document at most: nearly thirty years of quarters; the platform answers for a year at once.
+const INTERVALS_MAX: usize = 1_000_000;
 
 /// A price, its resolution and the line of the point.
 struct Given {
@@ -29,12 +29,12 @@ struct Given {
 }
 
 /// What the time series of a document give.
-#[derive(Default)]
 pub(super) struct Gathered {
     currency: Option<Currency>,
     /// By area and auction, then by start.
     prices: BTreeMap<(PriceArea, u32), BTreeMap<i64, Given>>,
-    interval_count: usize,
+    /// Intervals that may still come.
+    interval_budget: usize,
     point_count: u64,
     repeated_count: u64,
     rounded_count: u64,
@@ -51,34 +51,50 @@ struct Terms {
 }
 
 impl Gathered {
+    /// Returns nothing yet.
+    pub(super) const fn new() -> Self {
+        Self {
+            currency: None,
+            prices: BTreeMap::new(),
+            interval_budget: INTERVALS_MAX,
+            point_count: 0,
+            repeated_count: 0,
+            rounded_count: 0,
+            notes: Vec::new(),
+            outside_count: 0,
+        }
+    }
+
     /// Adds the prices of a series, or its faults: its own, or the first of each period.
     pub(super) fn add(
         &mut self,
         series: &Series<'_>,
-        text: &str,
         context: &Context,
         rejections: &mut Rejections,
     ) {
-        let terms = match self.terms(series, text) {
+        let terms = match self.terms(series) {
             Ok(terms) => terms,
             Err(rejection) => return rejections.push(|| rejection),
         };
         if series.periods.is_empty() {
             rejections.push(|| {
-                let place = line_at(text, series.offset);
+                let place = series.line;
                 let empty = Rejection::new(Reason::DocumentMalformed, "").at_line(place);
                 empty.in_column("TimeSeries").because("there is no Period")
             });
         }
         for period in &series.periods {
             self.point_count += u64::try_from(period.points.len()).unwrap_or(u64::MAX);
-            let added = intervals(period, terms.curve, terms.unit, text)
-                .and_then(|intervals| self.insert(&terms, period, intervals, text, context));
+            let added = intervals(period, terms.curve, terms.unit, &mut self.interval_budget)
+                .and_then(|intervals| {
+                    self.insert(&terms, period, &intervals, context)?;
+                    Ok(intervals)
+                });
             match added {
-                Ok(outside) => {
-                    for rejection in outside {
+                Ok(intervals) => {
+                    for position in intervals.outside {
                         self.outside_count += 1;
-                        rejections.push(|| rejection);
+                        rejections.push(|| beyond(position, intervals.prices.len()));
                     }
                 }
                 Err(rejection) => rejections.push(|| rejection),
@@ -87,10 +103,10 @@ impl Gathered {
     }
 
     /// Reads what holds for all periods of a series.
-    fn terms(&mut self, series: &Series<'_>, text: &str) -> Result<Terms, Rejection> {
-        let need = |name, field| needed((name, field), series.offset, text);
-        let from = area(need("in_Domain.mRID", &series.in_domain)?, text)?;
-        let to = area(need("out_Domain.mRID", &series.out_domain)?, text)?;
+    fn terms(&mut self, series: &Series<'_>) -> Result<Terms, Rejection> {
+        let need = |name, field| needed((name, field), series.line);
+        let from = area(need("in_Domain.mRID", &series.in_domain)?)?;
+        let to = area(need("out_Domain.mRID", &series.out_domain)?)?;
         let name = if from == to { from.to_string() } else { format!("{from}_{to}") };
         let area = name.parse().map_err(|_| Rejection::new(Reason::IdCharacter, &name))?;
         let auction = match &series.auction {
@@ -100,11 +116,11 @@ impl Gathered {
                 .parse()
                 .ok()
                 .filter(|number| (1..=99).contains(number))
-                .ok_or_else(|| field.refused(Reason::NumberMalformed, text))?,
+                .ok_or_else(|| field.refused(Reason::NumberMalformed))?,
         };
         if let Some(contract) = series.contract.as_ref().filter(|field| field.text != "A01") {
             return Err(contract
-                .refused(Reason::DocumentKind, text)
+                .refused(Reason::DocumentKind)
                 .because("not a day-ahead contract, which is A01"));
         }
         let curve = need("curveType", &series.curve)?;
@@ -113,26 +129,26 @@ impl Gathered {
             "A03" => Curve::Changes,
             _ => {
                 return Err(curve
-                    .refused(Reason::DocumentKind, text)
+                    .refused(Reason::DocumentKind)
                     .because("curve types A01 and A03 are read"));
             }
         };
-        let unit = self.unit(series, text)?;
+        let unit = self.unit(series)?;
         Ok(Terms { market: (area, auction), curve, unit })
     }
 
     /// Reads currency and unit.
-    fn unit(&mut self, series: &Series<'_>, text: &str) -> Result<PriceUnit, Rejection> {
-        let need = |name, field| needed((name, field), series.offset, text);
+    fn unit(&mut self, series: &Series<'_>) -> Result<PriceUnit, Rejection> {
+        let need = |name, field| needed((name, field), series.line);
         let currency = need("currency_Unit.name", &series.currency)?;
         let code: Currency = currency
             .text
             .parse()
-            .map_err(|error| currency.refused(Reason::CurrencyMismatch, text).because(error))?;
+            .map_err(|error| currency.refused(Reason::CurrencyMismatch).because(error))?;
         let first = *self.currency.get_or_insert(code);
         if first != code {
             let detail = format!("other prices of the document are in {first}");
-            return Err(currency.refused(Reason::CurrencyMismatch, text).because(detail));
+            return Err(currency.refused(Reason::CurrencyMismatch).because(detail));
         }
         let unit = need("price_Measure_Unit.name", &series.unit)?;
         match &*unit.text {
@@ -147,31 +163,24 @@ impl Gathered {
                 }
                 Ok(PriceUnit::PerMwh)
             }
-            _ => Err(unit.refused(Reason::UnitUnknown, text)),
+            _ => Err(unit.refused(Reason::UnitUnknown)),
         }
     }
 
-    /// Adds the intervals of a period. Returns its points beyond the end.
+    /// Adds the intervals of a period.
     fn insert(
         &mut self,
         terms: &Terms,
         period: &Period<'_>,
-        intervals: Intervals,
-        text: &str,
+        intervals: &Intervals<'_, '_>,
         context: &Context,
-    ) -> Result<Vec<Rejection>, Rejection> {
-        let Intervals { start_s, end_s, resolution, prices, outside, rounded_count } = intervals;
-        let period_line = line_at(text, period.offset);
-        let refuse = |reason| Rejection::new(reason, "").at_line(period_line).in_column("Period");
-        let length_s = resolution.duration_seconds();
-        self.rounded_count += rounded_count;
-        self.interval_count += prices.len();
-        if self.interval_count > INTERVALS_MAX {
-            return Err(refuse(Reason::RowsTooMany)
-                .because(format_args!("more than {INTERVALS_MAX} intervals")));
-        }
-        if end_s > context.price_end_max_s() {
-            return Err(refuse(Reason::TimeFuture).because("prices are known a day ahead"));
+    ) -> Result<(), Rejection> {
+        let &Intervals { start_s, end_s, resolution, .. } = intervals;
+        let refuse = |reason, line| Rejection::new(reason, "").at_line(line);
+        self.rounded_count += intervals.rounded_count;
+        if end_s > context.accepted_prices().end_max_s {
+            let future = refuse(Reason::TimeFuture, period.line).in_column("Period");
+            return Err(future.because("prices are known a day ahead"));
         }
         let given = self.prices.entry(terms.market.clone()).or_default();
         // The longest interval starts less than an hour before another that it overlaps.
@@ -180,37 +189,35 @@ impl Gathered {
             **at < end_s && **at + given.resolution.duration_seconds() > start_s
         });
         if let Some((&at_s, other)) = other {
-            return Err(refuse(Reason::PeriodsOverlap).because(format_args!(
-                "{resolution} here, {} from {} by line {}",
+            let overlap = refuse(Reason::PeriodsOverlap, period.line).in_column("Period");
+            return Err(overlap.because(format_args!(
+                "{resolution} here, {} from {} in line {}",
                 other.resolution,
                 instant(at_s),
                 other.line
             )));
         }
         let mut at_s = start_s;
-        for (price, point) in prices {
-            let offset = period.points.get(point).map_or(period.offset, |point| point.offset);
+        for &(price, line) in &intervals.prices {
             match given.entry(at_s) {
                 Entry::Vacant(entry) => {
-                    // Lines are needed only to name a conflict; the period's is near enough.
-                    entry.insert(Given { price, resolution, line: period_line });
+                    entry.insert(Given { price, resolution, line });
                 }
                 Entry::Occupied(entry) if entry.get().price == price => self.repeated_count += 1,
                 Entry::Occupied(entry) => {
-                    return Err(Rejection::new(Reason::PeriodTwice, "")
-                        .at_line(line_at(text, offset))
-                        .in_column("price.amount")
-                        .because(format_args!(
-                            "{price} micro per kWh from {} here, {} by the period in line {}",
-                            instant(at_s),
-                            entry.get().price,
-                            entry.get().line
-                        )));
+                    let twice = refuse(Reason::PeriodTwice, line).in_column("price.amount");
+                    return Err(twice.because(format_args!(
+                        "{price} micro-{}/kWh from {}, but {} in line {}",
+                        self.currency.as_ref().map_or("", Currency::code),
+                        instant(at_s),
+                        entry.get().price,
+                        entry.get().line
+                    )));
                 }
             }
-            at_s += length_s;
+            at_s += resolution.duration_seconds();
         }
-        Ok(outside)
+        Ok(())
     }
 
     /// Returns the columns, unless more than points beyond the end of their period was refused.
@@ -260,15 +267,16 @@ impl Gathered {
 }
 
 /// Reads an area's EIC.
-fn area(field: &Field<'_>, text: &str) -> Result<Eic, Rejection> {
+fn area(field: &Field<'_>) -> Result<Eic, Rejection> {
     let code: Eic = field
         .text
         .parse()
-        .map_err(|error: IdError| field.refused(error.reason(), text).because(error))?;
+        .map_err(|error: IdError| field.refused(error.reason()).because(error))?;
     if code.kind() != EicKind::Area {
         return Err(field
-            .refused(Reason::IdCharacter, text)
-            .because("the code of an area has Y at position 3"));
+            .refused(Reason::IdCharacter)
+            .because("the code of an area has Y at position 3")
+            .with_remedy("give the prices of an area"));
     }
     Ok(code)
 }

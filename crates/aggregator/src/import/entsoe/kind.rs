@@ -2,10 +2,10 @@
 
 use gridtally_core::rejection::{Reason, Rejection};
 
-use super::document::{Document, Field, line_at};
+use super::document::{Document, Field};
 
 /// Refuses all but price documents, by their names.
-pub(super) fn check_kind(document: &Document<'_>, text: &str) -> Result<(), Rejection> {
+pub(super) fn check_kind(document: &Document<'_>) -> Result<(), Rejection> {
     const ROOT: &str = "Publication_MarketDocument";
     const NAMESPACE: &str = "urn:iec62325.351:tc57wg16:451-3:publicationdocument:7:";
     let refuse = |detail: String| {
@@ -51,9 +51,7 @@ pub(super) fn check_kind(document: &Document<'_>, text: &str) -> Result<(), Reje
         kind => return refuse(format!("type {} instead of A44, prices", code(kind))),
     }
     if document.series.is_empty() {
-        return Err(Rejection::new(Reason::DocumentMalformed, "")
-            .at_line(line_at(text, text.len()))
-            .because("there is no TimeSeries"));
+        return Err(Rejection::new(Reason::DocumentMalformed, "").because("there is no TimeSeries"));
     }
     Ok(())
 }

@@ -90,10 +90,10 @@ pub(super) fn prices_of(text: Text<'_>, context: &Context) -> Result<Prices, Ref
     let whole = text.whole().and_then(|text| {
         // The document borrows from its text, so the text comes along.
         let document = document::read(&text)?;
-        check_kind(&document, &text)?;
-        let mut gathered = Gathered::default();
+        check_kind(&document)?;
+        let mut gathered = Gathered::new();
         for series in &document.series {
-            gathered.add(series, &text, context, &mut rejections);
+            gathered.add(series, context, &mut rejections);
         }
         Ok(gathered)
     });

@@ -10,6 +10,7 @@ fn context() -> Context {
     Context {
         file: "prices.xml".into(),
         now: "2026-03-28T12:00:00Z".parse().unwrap(),
+        oldest: None,
         report_zone: Zone::new("Europe/Oslo").unwrap(),
         limits: Limits::default(),
     }
@@ -164,7 +165,7 @@ fn prices_of_one_auction_neither_overlap_nor_differ() {
     check(
         &document(&format!("{hours}\n{}", series("A03", "1", &overlapping))),
         expect![[
-            r#"prices.xml:7: Period "": periods of different resolution overlap: PT30M here, PT60M from 2026-01-15T12:00:00Z by line 4 [periods-overlap]; keep one resolution for each day"#
+            r#"prices.xml:7: Period "": periods of different resolution overlap: PT30M here, PT60M from 2026-01-15T12:00:00Z in line 4 [periods-overlap]; keep one resolution for each day"#
         ]],
     );
     let around = period("2026-01-15T12:00Z", "2026-01-15T14:00Z", "PT60M", "1=2 2=5");
@@ -176,7 +177,7 @@ fn prices_of_one_auction_neither_overlap_nor_differ() {
     check(
         &document(&format!("{hours}\n{}", series("A03", "", &other))),
         expect![[
-            r#"prices.xml:7: price.amount "": the file gives a period twice with different values: 2500 micro per kWh from 2026-01-15T12:00:00Z here, 2000 by the period in line 4 [period-twice]; keep one of the rows"#
+            r#"prices.xml:7: price.amount "": the file gives a period twice with different values: 2500 micro-EUR/kWh from 2026-01-15T12:00:00Z, but 2000 in line 4 [period-twice]; keep one of the rows"#
         ]],
     );
     let twice = period(HOURS.0, HOURS.1, "PT60M", "1=1 2=2 2=3");
@@ -214,7 +215,7 @@ fn faults_are_named_with_their_line() {
             "10YNO-2--------T</out",
             "10XNO-2--------6</out",
             expect![[
-                r#"prices.xml:3: out_Domain.mRID "10XNO-2--------6": the identifier has a character that is not allowed: the code of an area has Y at position 3 [id-character]; remove blanks and separators"#
+                r#"prices.xml:3: out_Domain.mRID "10XNO-2--------6": the identifier has a character that is not allowed: the code of an area has Y at position 3 [id-character]; give the prices of an area"#
             ]],
         ),
         (
@@ -392,7 +393,7 @@ fn depth_size_and_intervals_are_bounded() {
     let long = document(&" ".repeat(2_000));
     let refused = prices(long.as_bytes(), &Context { limits, ..context() }).unwrap_err();
     assert_eq!(refused.rejections[0].reason, Reason::FileTooLarge);
-    // A year of quarters from one point, a hundred times and more, in a few kilobytes.
+    // A year of quarters from one point, again and again, in a few kilobytes.
     let years: String = (1..=99)
         .flat_map(|auction| (2023..=2024).map(move |year| (auction, year)))
         .map(|(auction, year)| {
@@ -436,7 +437,7 @@ fn other_documents_are_refused_by_name() {
     check(
         &document(""),
         expect![[
-            r#"prices.xml:3: "": the document does not follow its format: there is no TimeSeries [document-malformed]; ask its sender for a valid document"#
+            r#"prices.xml: "": the document does not follow its format: there is no TimeSeries [document-malformed]; ask its sender for a valid document"#
         ]],
     );
     check(
