@@ -18,3 +18,7 @@ pub mod store;
 pub mod cycle;
 
 pub mod verify;
+
+pub mod scenario;
+
+pub mod demo;

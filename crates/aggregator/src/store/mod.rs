@@ -35,6 +35,7 @@ mod merge;
 mod table;
 mod view;
 
+mod imported;
 mod recovery;
 mod run;
 mod series;

@@ -11,6 +11,8 @@ mod import_table;
 mod world;
 
 #[cfg(test)]
+mod demo;
+#[cfg(test)]
 mod fault;
 #[cfg(test)]
 mod kill;
@@ -18,6 +20,8 @@ mod kill;
 mod on_chain;
 #[cfg(test)]
 mod run;
+#[cfg(test)]
+mod scenario;
 #[cfg(test)]
 mod store;
 #[cfg(test)]
