@@ -16,3 +16,9 @@ pub mod sim;
 pub mod store;
 
 pub mod cycle;
+
+pub mod verify;
+
+pub mod scenario;
+
+pub mod demo;

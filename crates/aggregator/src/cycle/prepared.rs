@@ -166,6 +166,42 @@ impl PreparedRun {
         &self.tables
     }
 
+    /// Returns the prices of the settlement periods that follow the run up to an instant, as far as they are known: a tariff
+    /// must be published before its period starts, so it is published as soon as it can be.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::new`]; a price that is not known yet is no error, but the end.
+    pub fn tables_ahead(
+        &self,
+        view: &StoreView,
+        until: Timestamp,
+    ) -> Result<BTreeMap<SettlementPeriod, TariffTable>, RunError> {
+        let calendar = self.manifest.calendar;
+        let mut tables = BTreeMap::new();
+        let Some((last, _)) = self.tables.last_key_value() else { return Ok(tables) };
+        let (first, resolution) = (SettlementPeriod(last.0 + 1), slot_resolution(&calendar)?);
+        let start = calendar.period_start(first)?;
+        if until <= start {
+            return Ok(tables);
+        }
+        let (_, file) = tariff_line(view, &self.options, view.last())?;
+        let tariff = view.tariff(file)?;
+        let shift_s = i64::from(self.options.price_shift_weeks) * WEEK_S;
+        let spot = view.spot_prices(start, until, view.last(), shift_s)?;
+        for period in (first.0..=last.0.saturating_add(PERIODS_MAX)).map(SettlementPeriod) {
+            if calendar.period_end(period)? > until {
+                break;
+            }
+            match table_of(&calendar, period, resolution, &tariff, &spot) {
+                Ok(table) => drop(tables.insert(period, table)),
+                Err(RunError::Price(_)) => break,
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(tables)
+    }
+
     /// Computes the settlement periods one after another, from the readings of the store.
     #[must_use]
     pub fn periods<'a>(&'a self, view: &'a StoreView) -> RunPeriods<'a> {

@@ -52,7 +52,7 @@ pub fn settle_into_store(
     store: &mut Store,
     options: &RunOptions,
     now: Timestamp,
-    progress: &mut dyn FnMut(CycleProgress),
+    progress: &mut (dyn FnMut(CycleProgress) + Send),
 ) -> Result<(PreparedRun, RunReport), RunError> {
     let run = PreparedRun::new(store.view(), options)?;
     let mut writer = store.begin_run(run.manifest())?;

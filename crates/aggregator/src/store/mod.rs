@@ -35,6 +35,7 @@ mod merge;
 mod table;
 mod view;
 
+mod imported;
 mod recovery;
 mod run;
 mod series;
@@ -50,6 +51,7 @@ pub use journal::{Content, Entry, Line, StoredFile, TableFile};
 pub use participants::{Metering, ParticipantBook, ParticipantError, PartyEntry, PointEntry};
 pub use row::{PriceRow, ReadingRow};
 pub use run::RunWriter;
+pub(crate) use run::{GAPS_HEADER, RECORDS_HEADER, gap_lines, record_lines, settled_records};
 pub use series::{Added, PriceSeries, ReadingSeries};
 pub use settings::{FORMAT, Settings};
 pub use view::{Newest, StoreView};

@@ -288,6 +288,12 @@ impl StoreView {
         Ok(prices)
     }
 
+    /// Opens a file to read it piece by piece. Its bytes are not compared with what was recorded.
+    pub(crate) fn reader(&self, file: &StoredFile) -> Result<File, StoreError> {
+        let path = self.folder.join(&file.path);
+        File::open(&path).map_err(failed("open", &path))
+    }
+
     /// Reads a file as text.
     ///
     /// # Errors

@@ -11,10 +11,18 @@ mod import_table;
 mod world;
 
 #[cfg(test)]
+mod demo;
+#[cfg(test)]
 mod fault;
 #[cfg(test)]
 mod kill;
 #[cfg(test)]
+mod on_chain;
+#[cfg(test)]
 mod run;
 #[cfg(test)]
+mod scenario;
+#[cfg(test)]
 mod store;
+#[cfg(test)]
+mod verify;
