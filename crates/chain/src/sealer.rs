@@ -23,6 +23,7 @@ use crate::{
     archive::ArchiveError,
     block::{BlockReceipt, SealedBlock},
     chain::{ChainEvent, Core, OpenError, base_fee_after},
+    checkpoint::Checkpointer,
     config::Sealing,
     engine::{Engine, EngineError, TxOutcome},
     genesis::{BLOB_PARAMS, EXTRA_DATA},
@@ -92,6 +93,7 @@ impl SealerHandle {
             sealing: core.config.sealing,
             ticker: Ticker::default(),
             is_woken: Arc::clone(&is_woken),
+            checkpointer: Checkpointer::new(core.config.folder.clone(), core.checkpointed),
             core,
         };
         let thread = std::thread::Builder::new()
@@ -154,11 +156,13 @@ struct Sealer {
     sealing: Sealing,
     ticker: Ticker,
     is_woken: Arc<AtomicBool>,
+    checkpointer: Checkpointer,
 }
 
 impl Sealer {
     fn run(mut self, queue: &Receiver<Command>, ticks: &Sender<Command>) {
         self.ticker.set(self.sealing, ticks);
+        self.checkpoint_if_due();
         while let Ok(command) = queue.recv() {
             match command {
                 Command::Wake => self.seal_waiting(),
@@ -183,12 +187,22 @@ impl Sealer {
                 }
                 Command::Stop => break,
             }
+            self.checkpoint_if_due();
         }
         self.ticker.stop();
+        self.checkpointer.stop();
+    }
+
+    fn checkpoint_if_due(&mut self) {
+        let core = &self.core;
+        self.checkpointer.consider(core.archive.log_len(), || {
+            let view = core.state().at(core.archive.head()).ok()?;
+            Some((Arc::clone(&core.archive), view))
+        });
     }
 
     /// Seals blocks until nothing can be put into one, when sealing is instant.
-    fn seal_waiting(&self) {
+    fn seal_waiting(&mut self) {
         // Cleared before the pool is looked at, so that whatever arrives from now on wakes again.
         self.is_woken.store(false, Ordering::Release);
         if self.sealing != Sealing::Instant {
@@ -201,7 +215,7 @@ impl Sealer {
             }
             match self.core.seal(Selection::Waiting) {
                 Ok(block) if block.transactions.is_empty() => return,
-                Ok(_) => {}
+                Ok(_) => self.checkpoint_if_due(),
                 Err(error) => {
                     tracing::error!(%error, "no block was sealed");
                     return;
@@ -385,6 +399,7 @@ impl Core {
                 pool.remove_below(transaction.signer(), transaction.nonce() + 1);
             }
         }
+        state.prune_if_large();
         self.set_head(Arc::clone(&block));
         tracing::debug!(number = block.number(), hash = %block.hash, "block sealed");
         self.send_event(ChainEvent::Sealed(Arc::clone(&block)));

@@ -1,0 +1,203 @@
+//! The values of a state as of one block, written to and read from a checkpoint.
+
+use std::io::{self, Read, Write};
+
+use alloy_primitives::{Address, B256, Bytes};
+
+use super::{
+    State, StateError, StateView,
+    values::{Entry, NO_CODE, Storage, StoredAccount, Values},
+    versions::Versions,
+};
+use crate::checkpoint::codec::{Decoder, Encoder};
+
+/// Values that are written before blocks get a chance to change the state again.
+const VALUES_PER_TURN: usize = 20_000;
+
+/// Why a state was not written.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum WriteError {
+    /// The block was reverted or its values are no longer kept.
+    #[error(transparent)]
+    State(#[from] StateError),
+    /// The file cannot be written.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    /// The chain is being closed.
+    #[error("the chain is being closed")]
+    Cancelled,
+}
+
+impl StateView {
+    /// Writes this state with its history. Blocks can be added meanwhile; their values are left out.
+    ///
+    /// # Errors
+    ///
+    /// Returns a [`WriteError`] when it cannot be written, the block is reverted, or `is_cancelled` says so.
+    pub(crate) fn encode<W: Write>(
+        &self,
+        out: &mut Encoder<W>,
+        is_cancelled: impl Fn() -> bool,
+    ) -> Result<(), WriteError> {
+        let addresses: Vec<Address> = {
+            let values = self.readable()?;
+            out.count(values.codes.len())?;
+            for (_, code) in &values.codes {
+                out.bytes(code)?;
+            }
+            values.accounts.keys().copied().collect()
+        };
+        let mut left = addresses.as_slice();
+        while !left.is_empty() {
+            if is_cancelled() {
+                return Err(WriteError::Cancelled);
+            }
+            let values = self.readable()?;
+            let mut written = 0;
+            while let Some((address, rest)) = left.split_first() {
+                if written > VALUES_PER_TURN {
+                    break;
+                }
+                left = rest;
+                if let Some(entry) = values.accounts.get(address) {
+                    written += encode_entry(out, address, entry, self.number())?;
+                }
+            }
+        }
+        // No account is at this address: it ends the list.
+        out.count(0)?;
+        // History that is let go while the accounts are written is missing in some of them.
+        let oldest = self.readable()?.oldest;
+        Ok(out.number(oldest)?)
+    }
+}
+
+/// Writes an account unless it was created after block `number`; returns how many values were written.
+fn encode_entry<W: Write>(
+    out: &mut Encoder<W>,
+    address: &Address,
+    entry: &Entry,
+    number: u64,
+) -> io::Result<usize> {
+    let versions = entry.account.until(number);
+    if versions == 0 {
+        return Ok(0);
+    }
+    out.count(versions)?;
+    out.fixed(address.as_slice())?;
+    for (block, stored) in entry.account.iter().take(versions) {
+        out.number(block)?;
+        match stored {
+            None => out.number(0)?,
+            Some(StoredAccount { nonce, balance, code }) => {
+                out.number(1)?;
+                out.number(*nonce)?;
+                out.word(*balance)?;
+                // Most accounts have no code.
+                out.number(u64::from(code.wrapping_add(1)))?;
+            }
+        }
+    }
+    let mut written = versions;
+    if let Some(storage) = &entry.storage {
+        #[expect(clippy::iter_over_hash_type, reason = "the order of slots does not matter")]
+        for (slot, versions) in &storage.slots {
+            let count = versions.until(number);
+            if count == 0 {
+                continue;
+            }
+            out.count(count)?;
+            out.fixed(slot.as_slice())?;
+            for (block, value) in versions.iter().take(count) {
+                out.number(block)?;
+                out.word(*value)?;
+            }
+            written += count;
+        }
+    }
+    out.count(0)?;
+    Ok(written)
+}
+
+impl State {
+    /// Reads a state that stands at block `number`. [`State::complete`] must be called before it is used.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error when the input cannot be read or is not a state.
+    pub(crate) fn decode<R: Read>(number: u64, input: &mut Decoder<R>) -> io::Result<Self> {
+        let mut values = Values { head: number, ..Values::default() };
+        for _ in 0..input.number()? {
+            values.add_code(Bytes::from(input.bytes()?));
+        }
+        loop {
+            let versions: usize = input.small()?;
+            if versions == 0 {
+                break;
+            }
+            let address = Address::from(input.fixed()?);
+            let codes = values.codes.len();
+            let account = decode_versions(input, versions, number, |input| stored(input, codes))?;
+            values.superseded += account.superseded();
+            let storage = decode_storage(input, number)?;
+            if let Some(storage) = &storage {
+                values.slot_count += storage.slots.len();
+                #[expect(clippy::iter_over_hash_type, reason = "a sum has no order")]
+                for versions in storage.slots.values() {
+                    values.superseded += versions.superseded();
+                }
+            }
+            values.accounts.insert(address, Entry { account, storage });
+        }
+        values.oldest = input.number()?;
+        if values.oldest > number {
+            return Err(io::ErrorKind::InvalidData.into());
+        }
+        Ok(Self::from_values(values))
+    }
+}
+
+fn stored<R: Read>(input: &mut Decoder<R>, codes: usize) -> io::Result<Option<StoredAccount>> {
+    if input.number()? == 0 {
+        return Ok(None);
+    }
+    let (nonce, balance) = (input.number()?, input.word()?);
+    let code = input.small::<u32>()?.wrapping_sub(1);
+    if code != NO_CODE && code as usize >= codes {
+        return Err(io::ErrorKind::InvalidData.into());
+    }
+    Ok(Some(StoredAccount { nonce, balance, code }))
+}
+
+fn decode_storage<R: Read>(
+    input: &mut Decoder<R>,
+    number: u64,
+) -> io::Result<Option<Box<Storage>>> {
+    let mut storage = None;
+    loop {
+        let versions: usize = input.small()?;
+        if versions == 0 {
+            return Ok(storage);
+        }
+        let slot = B256::from(input.fixed()?);
+        let value = decode_versions(input, versions, number, Decoder::word)?;
+        storage.get_or_insert_with(Box::<Storage>::default).slots.insert(slot, value);
+    }
+}
+
+fn decode_versions<R: Read, T: Copy + PartialEq>(
+    input: &mut Decoder<R>,
+    count: usize,
+    number: u64,
+    mut value: impl FnMut(&mut Decoder<R>) -> io::Result<T>,
+) -> io::Result<Versions<T>> {
+    let mut versions = Versions::default();
+    for _ in 0..count {
+        let block = input.number()?;
+        if block > number {
+            return Err(io::ErrorKind::InvalidData.into());
+        }
+        versions.set(block, value(input)?);
+    }
+    Ok(versions)
+}
