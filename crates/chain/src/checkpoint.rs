@@ -28,8 +28,10 @@ use crate::{
     archive::Archive,
     block_log::sync_folder,
     index::Index,
-    state::{State, StateView, checkpoint::WriteError},
+    state::{State, StateView},
 };
+
+pub use crate::state::checkpoint::WriteError;
 
 /// Name of the checkpoint in the folder of a chain.
 pub const CHECKPOINT_FILE: &str = "checkpoint";
@@ -133,29 +135,29 @@ fn write(
     Ok(())
 }
 
-/// Writes checkpoints on a thread of its own, one at a time.
+/// Writes checkpoints, one at a time.
 #[derive(Debug)]
 pub(crate) struct Checkpointer {
     folder: Option<PathBuf>,
     /// How far in the log the last checkpoint reaches.
     covered: Arc<AtomicU64>,
+    running: Option<Running>,
+}
+
+#[derive(Debug)]
+struct Running {
     is_cancelled: Arc<AtomicBool>,
-    running: Option<JoinHandle<()>>,
+    thread: JoinHandle<()>,
 }
 
 impl Checkpointer {
     /// Returns what writes checkpoints to `folder`, of which one reaches to `covered` in the log already.
     pub(crate) fn new(folder: Option<PathBuf>, covered: u64) -> Self {
-        Self {
-            folder,
-            covered: Arc::new(AtomicU64::new(covered)),
-            is_cancelled: Arc::default(),
-            running: None,
-        }
+        Self { folder, covered: Arc::new(AtomicU64::new(covered)), running: None }
     }
 
-    /// Begins a checkpoint when the log, which is `log_len` long, has grown enough. The more it holds, the more it
-    /// has to grow: writing stays a fixed part of the work.
+    /// Begins a checkpoint on a thread of its own when the log, which is `log_len` long, has grown enough. The more
+    /// it holds, the more it has to grow: writing stays a fixed part of the work.
     pub(crate) fn consider(
         &mut self,
         log_len: u64,
@@ -164,40 +166,49 @@ impl Checkpointer {
         // The log is shorter after a revert.
         let covered = self.covered.fetch_min(log_len, Ordering::Relaxed).min(log_len);
         let growth = (covered / 8).max(GROWTH_MIN_BYTES);
-        let is_running = self.running.as_ref().is_some_and(|thread| !thread.is_finished());
+        let is_running = self.running.as_ref().is_some_and(|running| !running.thread.is_finished());
         if log_len < covered.saturating_add(growth) || is_running {
             return;
         }
         let Some(folder) = self.folder.clone() else { return };
         let Some((archive, view)) = begin() else { return };
-        let (reached, is_cancelled) = (Arc::clone(&self.covered), Arc::clone(&self.is_cancelled));
-        let thread =
-            std::thread::Builder::new().name("chain-checkpoint".to_owned()).spawn(move || {
-                match write(&folder, &archive, &view, &is_cancelled) {
-                    Ok(()) => {
-                        tracing::info!(number = view.number(), "checkpoint written");
-                        reached.store(log_len, Ordering::Relaxed);
-                    }
-                    Err(WriteError::Cancelled) => {}
-                    Err(error) => {
-                        tracing::warn!(%error, "no checkpoint was written");
-                        // The next attempt comes after as much growth again.
-                        reached.store(log_len, Ordering::Relaxed);
-                    }
+        let is_cancelled = Arc::new(AtomicBool::new(false));
+        let (reached, told) = (Arc::clone(&self.covered), Arc::clone(&is_cancelled));
+        let work = move || match write(&folder, &archive, &view, &told) {
+            Err(WriteError::Cancelled) => {}
+            written => {
+                match written {
+                    Ok(()) => tracing::info!(number = view.number(), "checkpoint written"),
+                    Err(error) => tracing::warn!(%error, "no checkpoint was written"),
                 }
-            });
-        match thread {
-            Ok(thread) => self.running = Some(thread),
+                // After a failure, the next attempt comes after as much growth again.
+                reached.store(log_len, Ordering::Relaxed);
+            }
+        };
+        match std::thread::Builder::new().name("chain-checkpoint".to_owned()).spawn(work) {
+            Ok(thread) => self.running = Some(Running { is_cancelled, thread }),
             Err(error) => tracing::warn!(%error, "no checkpoint was written"),
         }
     }
 
+    /// Writes a checkpoint now. A chain that is not kept on disk needs none.
+    pub(crate) fn write_now(
+        &mut self,
+        archive: &Archive,
+        view: &StateView,
+    ) -> Result<(), WriteError> {
+        self.stop();
+        let Some(folder) = &self.folder else { return Ok(()) };
+        write(folder, archive, view, &AtomicBool::new(false))?;
+        self.covered.store(archive.log_len(), Ordering::Relaxed);
+        Ok(())
+    }
+
     /// Gives up a checkpoint that is being written.
     pub(crate) fn stop(&mut self) {
-        self.is_cancelled.store(true, Ordering::Relaxed);
-        if let Some(thread) = self.running.take()
-            && thread.join().is_err()
-        {
+        let Some(Running { is_cancelled, thread }) = self.running.take() else { return };
+        is_cancelled.store(true, Ordering::Relaxed);
+        if thread.join().is_err() {
             tracing::error!("the checkpoint thread panicked");
         }
     }

@@ -23,7 +23,7 @@ use crate::{
     archive::ArchiveError,
     block::{BlockReceipt, SealedBlock},
     chain::{ChainEvent, Core, OpenError, base_fee_after},
-    checkpoint::Checkpointer,
+    checkpoint::{Checkpointer, WriteError},
     config::Sealing,
     engine::{Engine, EngineError, TxOutcome},
     genesis::{BLOB_PARAMS, EXTRA_DATA},
@@ -57,6 +57,9 @@ pub enum SealError {
     /// The state could not be built anew from the log.
     #[error(transparent)]
     Rebuild(#[from] Box<OpenError>),
+    /// The checkpoint cannot be written.
+    #[error("checkpoint is not written")]
+    Checkpoint(#[from] WriteError),
     /// The chain is being closed.
     #[error("the chain is closed")]
     Closed,
@@ -71,6 +74,7 @@ enum Command {
     Patch(StateDiff, Reply<Arc<SealedBlock>>),
     Revert(u64, Reply<()>),
     SetSealing(Sealing),
+    Checkpoint(Reply<()>),
     Stop,
 }
 
@@ -120,6 +124,10 @@ impl SealerHandle {
 
     pub(crate) fn revert_to(&self, number: u64) -> Result<(), SealError> {
         self.ask(|reply| Command::Revert(number, reply))
+    }
+
+    pub(crate) fn checkpoint(&self) -> Result<(), SealError> {
+        self.ask(Command::Checkpoint)
     }
 
     pub(crate) fn sealing(&self) -> Sealing {
@@ -185,12 +193,18 @@ impl Sealer {
                     self.ticker.set(sealing, ticks);
                     self.seal_waiting();
                 }
+                Command::Checkpoint(reply) => drop(reply.send(self.checkpoint())),
                 Command::Stop => break,
             }
             self.checkpoint_if_due();
         }
         self.ticker.stop();
         self.checkpointer.stop();
+    }
+
+    fn checkpoint(&mut self) -> Result<(), SealError> {
+        let view = self.core.state().at(self.core.archive.head())?;
+        Ok(self.checkpointer.write_now(&self.core.archive, &view)?)
     }
 
     fn checkpoint_if_due(&mut self) {

@@ -4,7 +4,7 @@
 //! finds what was true then. What is no longer kept is refused by name, never answered with something newer. The
 //! state root of the head is kept in a trie; the root of an older block is rebuilt from the kept values.
 
-pub mod checkpoint;
+pub(crate) mod checkpoint;
 mod diff;
 pub mod overlay;
 pub mod proof;

@@ -14,9 +14,9 @@ use crate::checkpoint::codec::{Decoder, Encoder};
 /// Values that are written before blocks get a chance to change the state again.
 const VALUES_PER_TURN: usize = 20_000;
 
-/// Why a state was not written.
+/// Why a checkpoint was not written.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum WriteError {
+pub enum WriteError {
     /// The block was reverted or its values are no longer kept.
     #[error(transparent)]
     State(#[from] StateError),
@@ -200,4 +200,92 @@ fn decode_versions<R: Read, T: Copy + PartialEq>(
         versions.set(block, value(input)?);
     }
     Ok(versions)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use alloy_primitives::{KECCAK256_EMPTY, U256};
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::state::{AccountDiff, SlotDiff, StateDiff};
+
+    /// Changes of few accounts and slots, so that they are changed, destroyed and created again often.
+    fn diff() -> impl Strategy<Value = StateDiff> {
+        let slots = prop::collection::btree_map(0..4_u8, 0..3_u64, 0..4);
+        let account = (any::<bool>(), 0..3_u64, 0..4_u64, any::<bool>(), slots);
+        prop::collection::btree_map(0..5_u8, account, 0..4).prop_map(|accounts| {
+            let accounts =
+                accounts.into_iter().map(|(seed, (exists, nonce, balance, clears, slots))| {
+                    let slots =
+                        slots.into_iter().filter(|_| exists).map(|(slot, value)| SlotDiff {
+                            slot: B256::with_last_byte(slot),
+                            value: U256::from(value) << 200,
+                        });
+                    AccountDiff {
+                        address: Address::with_last_byte(seed),
+                        exists,
+                        nonce,
+                        balance: U256::from(balance),
+                        code_hash: KECCAK256_EMPTY,
+                        clears_storage: clears,
+                        storage: slots.collect(),
+                    }
+                });
+            StateDiff { accounts: accounts.collect(), codes: Vec::new() }
+        })
+    }
+
+    /// Reads everything that any block from the first to `last` shows.
+    fn all(state: &Arc<State>, last: u64) -> Vec<(Option<super::super::Account>, Vec<U256>, bool)> {
+        let places = (0..=last).flat_map(|number| (0..5).map(move |seed| (number, seed)));
+        let read = |(number, seed)| {
+            let (view, address) = (state.at(number).unwrap(), Address::with_last_byte(seed));
+            let slots =
+                (0..4).map(|slot| view.storage(address, B256::with_last_byte(slot)).unwrap());
+            (view.account(address).unwrap(), slots.collect(), view.has_storage(address).unwrap())
+        };
+        places.map(read).collect()
+    }
+
+    fn written(view: &StateView) -> Vec<u8> {
+        let mut out = Encoder::new(Vec::new());
+        view.encode(&mut out, || false).unwrap();
+        out.finish().unwrap()
+    }
+
+    proptest! {
+        #[test]
+        fn a_state_read_again_shows_every_block_as_before(
+            diffs in prop::collection::vec(diff(), 1..12), last in any::<prop::sample::Index>()
+        ) {
+            let state = Arc::new(State::starting_at(0));
+            state.load(0, &diffs[0]);
+            let mut roots = vec![state.complete()];
+            for (number, diff) in (1..).zip(&diffs[1..]) {
+                roots.push(state.apply(number, diff));
+            }
+            // Blocks that came after the one that is written must not show.
+            let last = last.index(diffs.len());
+            let bytes = written(&state.at(last as u64).unwrap());
+            let again = State::decode(last as u64, &mut Decoder::new(bytes.as_slice())).unwrap();
+            prop_assert_eq!(again.complete(), roots[last]);
+            let again = Arc::new(again);
+            prop_assert_eq!(all(&again, last as u64), all(&state, last as u64));
+            // It goes on, and back, as the first one does.
+            for (number, diff) in (last as u64 + 1..).zip(&diffs[last + 1..]) {
+                let root = again.apply(number, diff);
+                prop_assert_eq!(root, roots[usize::try_from(number).unwrap()]);
+            }
+            again.revert_to(0).unwrap();
+            prop_assert_eq!(again.root(), roots[0]);
+        }
+
+        #[test]
+        fn any_bytes_are_read_without_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+            drop(State::decode(3, &mut Decoder::new(bytes.as_slice())));
+        }
+    }
 }
