@@ -3,3 +3,7 @@
 mod endpoint;
 mod hostile;
 mod key;
+#[cfg(test)]
+mod life;
+mod node;
+mod town;
