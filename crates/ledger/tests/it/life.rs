@@ -187,7 +187,7 @@ async fn a_deployment_is_found_again_and_another_one_is_refused() {
             "chain 31337 has no contract at 0x0909090909090909090909090909090909090909",
             "token() is refused",
             "the token of the contract at",
-            "the offices of the contract at",
+            "the registrar of the contract at",
         ]) {
             assert!(refusal.starts_with(expected), "{refusal}");
         }

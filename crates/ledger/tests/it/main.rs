@@ -6,4 +6,7 @@ mod key;
 #[cfg(test)]
 mod life;
 mod node;
+#[cfg(test)]
+mod once;
+mod proxy;
 mod town;
