@@ -293,7 +293,10 @@ impl Chain {
         &self,
         hash: B256,
     ) -> Result<Option<(Arc<SealedBlock>, usize)>, ArchiveError> {
-        self.core.archive.transaction(hash)
+        // The log has a block a moment before it is the head: nobody hears of it earlier.
+        let head = self.core.head().number();
+        let found = self.core.archive.transaction(hash)?;
+        Ok(found.filter(|(block, _)| block.number() <= head))
     }
 
     /// Returns the log events that a filter asks for, at most `max` and one more.

@@ -411,6 +411,8 @@ impl Core {
                 return Err(error.into());
             }
         };
+        // A transaction is in the pool until it is in a block that everybody sees.
+        self.set_head(Arc::clone(&block));
         {
             let mut pool = self.pool();
             for hash in refused {
@@ -422,7 +424,6 @@ impl Core {
             }
         }
         state.prune_if_large();
-        self.set_head(Arc::clone(&block));
         tracing::debug!(number = block.number(), hash = %block.hash, "block sealed");
         self.send_event(ChainEvent::Sealed(Arc::clone(&block)));
         Ok(block)

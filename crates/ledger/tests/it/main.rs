@@ -3,3 +3,10 @@
 mod endpoint;
 mod hostile;
 mod key;
+#[cfg(test)]
+mod life;
+mod node;
+#[cfg(test)]
+mod once;
+mod proxy;
+mod town;
