@@ -14,10 +14,13 @@ use alloy_signer::SignerSync;
 use gridtally_chain::accounts::funded_signers;
 use serde_json::{Value, json};
 
-use crate::support::{ask, chain, refusal};
+use crate::{
+    code::point_evaluation,
+    support::{ask, chain, refusal},
+};
 
 /// Returns a sidecar with proofs of whole blobs, the form from before Osaka.
-fn sidecar(blobs: usize) -> BlobTransactionSidecar {
+pub(crate) fn sidecar(blobs: usize) -> BlobTransactionSidecar {
     let data = vec![7; 130_000 * (blobs - 1) + 1];
     let builder: SidecarBuilder<SimpleCoder> = SidecarBuilder::from_slice(&data);
     let sidecar = builder.build_4844_with_settings(ethereum_kzg_settings(0)).unwrap();
@@ -79,17 +82,7 @@ fn a_wrong_proof_is_refused() {
 
 #[test]
 fn the_precompile_evaluates_a_blob_at_a_point() {
-    let sidecar = sidecar(1);
-    let z = [3_u8; 32];
-    let blob = alloy_eips::eip4844::c_kzg::Blob::from_bytes(sidecar.blobs[0].as_slice()).unwrap();
-    let settings = ethereum_kzg_settings(0);
-    let (proof, y) = settings.compute_kzg_proof(&blob, &z.into()).unwrap();
-    let hash = sidecar.versioned_hash_for_blob(0).unwrap();
-    let mut input = hash.to_vec();
-    input.extend_from_slice(&z);
-    input.extend_from_slice(y.as_slice());
-    input.extend_from_slice(sidecar.commitments[0].as_slice());
-    input.extend_from_slice(proof.to_bytes().as_slice());
+    let mut input = point_evaluation();
     let to = "0x000000000000000000000000000000000000000a";
     let call = |input: Vec<u8>| json!([{ "to": to, "data": Bytes::from(input) }]);
     let chain = chain();

@@ -1,14 +1,18 @@
 //! The chain through its public API.
 #![expect(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
+mod code;
+mod process;
 mod support;
 
 mod blobs;
 mod calls;
+mod checkpoint;
 mod crash;
 mod folder;
 mod history;
 mod http;
 mod logs;
+mod oracle;
 mod pool;
 mod time;
