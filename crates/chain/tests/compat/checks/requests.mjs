@@ -22,7 +22,7 @@ check('what is no request is answered with the right code, and no content type i
   return true
 })
 
-check('a page of any origin may ask', ['Remix', 'MetaMask'], async (node) => {
+check('a page of Remix may ask', ['Remix', 'MetaMask'], async (node) => {
   const headers = { origin: 'https://remix.ethereum.org', 'access-control-request-method': 'POST', 'access-control-request-headers': 'content-type' }
   const preflight = await fetch(node.url, { method: 'OPTIONS', headers })
   same([200, 204].includes(preflight.status), true, 'whether the preflight succeeds')
