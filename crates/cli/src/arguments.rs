@@ -42,6 +42,7 @@ pub(crate) struct Arguments {
 /// One variant for each file of `commands/`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    Bench(commands::bench::Arguments),
     Chain(commands::chain::Arguments),
     Cost(commands::cost::Arguments),
     Conformance(commands::conformance::Arguments),

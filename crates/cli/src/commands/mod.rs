@@ -1,5 +1,6 @@
 //! One file for each command.
 
+pub(crate) mod bench;
 pub(crate) mod chain;
 pub(crate) mod completions;
 pub(crate) mod conformance;
@@ -17,6 +18,7 @@ use crate::error::CommandError;
 /// Why it ended early; the kind of the error is the exit code.
 pub(crate) fn run(command: Command, context: &Context) -> Result<(), CommandError> {
     match command {
+        Command::Bench(arguments) => bench::run(&arguments, context),
         Command::Chain(arguments) => chain::run(&arguments, context),
         Command::Conformance(arguments) => conformance::run(&arguments, context),
         Command::Cost(arguments) => cost::run(&arguments, context),
