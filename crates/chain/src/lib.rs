@@ -16,6 +16,7 @@ pub mod blob;
 pub mod block;
 pub mod block_log;
 mod chain;
+pub mod checkpoint;
 pub mod engine;
 pub mod genesis;
 mod index;

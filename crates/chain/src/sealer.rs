@@ -23,6 +23,7 @@ use crate::{
     archive::ArchiveError,
     block::{BlockReceipt, SealedBlock},
     chain::{ChainEvent, Core, OpenError, base_fee_after},
+    checkpoint::{Checkpointer, WriteError},
     config::Sealing,
     engine::{Engine, EngineError, TxOutcome},
     genesis::{BLOB_PARAMS, EXTRA_DATA},
@@ -56,6 +57,9 @@ pub enum SealError {
     /// The state could not be built anew from the log.
     #[error(transparent)]
     Rebuild(#[from] Box<OpenError>),
+    /// The checkpoint cannot be written.
+    #[error("checkpoint is not written")]
+    Checkpoint(#[from] WriteError),
     /// The chain is being closed.
     #[error("the chain is closed")]
     Closed,
@@ -70,6 +74,7 @@ enum Command {
     Patch(StateDiff, Reply<Arc<SealedBlock>>),
     Revert(u64, Reply<()>),
     SetSealing(Sealing),
+    Checkpoint(Reply<()>),
     Stop,
 }
 
@@ -92,6 +97,7 @@ impl SealerHandle {
             sealing: core.config.sealing,
             ticker: Ticker::default(),
             is_woken: Arc::clone(&is_woken),
+            checkpointer: Checkpointer::new(core.config.folder.clone(), core.checkpointed),
             core,
         };
         let thread = std::thread::Builder::new()
@@ -118,6 +124,10 @@ impl SealerHandle {
 
     pub(crate) fn revert_to(&self, number: u64) -> Result<(), SealError> {
         self.ask(|reply| Command::Revert(number, reply))
+    }
+
+    pub(crate) fn checkpoint(&self) -> Result<(), SealError> {
+        self.ask(Command::Checkpoint)
     }
 
     pub(crate) fn sealing(&self) -> Sealing {
@@ -154,11 +164,13 @@ struct Sealer {
     sealing: Sealing,
     ticker: Ticker,
     is_woken: Arc<AtomicBool>,
+    checkpointer: Checkpointer,
 }
 
 impl Sealer {
     fn run(mut self, queue: &Receiver<Command>, ticks: &Sender<Command>) {
         self.ticker.set(self.sealing, ticks);
+        self.checkpoint_if_due();
         while let Ok(command) = queue.recv() {
             match command {
                 Command::Wake => self.seal_waiting(),
@@ -181,14 +193,30 @@ impl Sealer {
                     self.ticker.set(sealing, ticks);
                     self.seal_waiting();
                 }
+                Command::Checkpoint(reply) => drop(reply.send(self.checkpoint())),
                 Command::Stop => break,
             }
+            self.checkpoint_if_due();
         }
         self.ticker.stop();
+        self.checkpointer.stop();
+    }
+
+    fn checkpoint(&mut self) -> Result<(), SealError> {
+        let view = self.core.state().at(self.core.archive.head())?;
+        Ok(self.checkpointer.write_now(&self.core.archive, &view)?)
+    }
+
+    fn checkpoint_if_due(&mut self) {
+        let core = &self.core;
+        self.checkpointer.consider(core.archive.log_len(), || {
+            let view = core.state().at(core.archive.head()).ok()?;
+            Some((Arc::clone(&core.archive), view))
+        });
     }
 
     /// Seals blocks until nothing can be put into one, when sealing is instant.
-    fn seal_waiting(&self) {
+    fn seal_waiting(&mut self) {
         // Cleared before the pool is looked at, so that whatever arrives from now on wakes again.
         self.is_woken.store(false, Ordering::Release);
         if self.sealing != Sealing::Instant {
@@ -201,7 +229,7 @@ impl Sealer {
             }
             match self.core.seal(Selection::Waiting) {
                 Ok(block) if block.transactions.is_empty() => return,
-                Ok(_) => {}
+                Ok(_) => self.checkpoint_if_due(),
                 Err(error) => {
                     tracing::error!(%error, "no block was sealed");
                     return;
@@ -385,6 +413,7 @@ impl Core {
                 pool.remove_below(transaction.signer(), transaction.nonce() + 1);
             }
         }
+        state.prune_if_large();
         self.set_head(Arc::clone(&block));
         tracing::debug!(number = block.number(), hash = %block.hash, "block sealed");
         self.send_event(ChainEvent::Sealed(Arc::clone(&block)));

@@ -1,10 +1,4 @@
-//! `kill -9` under load: no acknowledged transaction is lost.
-
-use std::{
-    io::{BufRead, BufReader},
-    path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
-};
+//! `kill -9` under load, and a disk that takes nothing more: no acknowledged block is lost.
 
 use alloy_consensus::{SignableTransaction, TxEip1559, TxEnvelope};
 use alloy_eips::eip2718::Encodable2718;
@@ -13,33 +7,25 @@ use alloy_signer::SignerSync;
 use gridtally_chain::{Chain, ChainConfig, accounts::funded_signers};
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
+
+use crate::{
+    process::{Process, post},
+    support::rebuilt_root,
+};
 
 const ROUNDS: usize = 20;
 const SENDERS: usize = 4;
 /// Receipts that each sender sees in a round before the process is killed.
 const SEEN_PER_SENDER: usize = 6;
+const RECEIVER: Address = Address::repeat_byte(0x77);
 
-/// Returns the example that serves a chain, which cargo builds beside the tests.
-fn example() -> PathBuf {
-    let tests = std::env::current_exe().unwrap();
-    let target = tests.parent().and_then(Path::parent).unwrap();
-    let example = target.join("examples").join("serve");
-    assert!(example.exists(), "{} is not built: cargo build --examples", example.display());
-    example
-}
-
-fn start(folder: &Path) -> (Child, String) {
-    let mut child =
-        Command::new(example()).arg(folder).arg("0").stdout(Stdio::piped()).spawn().unwrap();
-    let mut url = String::new();
-    BufReader::new(child.stdout.take().unwrap()).read_line(&mut url).unwrap();
-    (child, url.trim().to_owned())
-}
-
-async fn ask(client: &reqwest::Client, url: &str, method: &str, params: Value) -> Option<Value> {
-    let request = json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params });
-    let response = client.post(url).json(&request).send().await.ok()?;
-    response.json::<Value>().await.ok()?.get("result").cloned()
+/// What a client was told: this transaction is in this block.
+#[derive(Debug)]
+struct Acknowledged {
+    transaction: B256,
+    number: u64,
+    block: B256,
 }
 
 fn transfer(sender: usize, nonce: u64) -> Value {
@@ -49,7 +35,7 @@ fn transfer(sender: usize, nonce: u64) -> Value {
         gas_limit: 21_000,
         max_fee_per_gas: 1_000_000_000_000,
         max_priority_fee_per_gas: 1,
-        to: TxKind::Call(Address::repeat_byte(0x77)),
+        to: TxKind::Call(RECEIVER),
         value: U256::from(1),
         ..TxEip1559::default()
     };
@@ -57,64 +43,134 @@ fn transfer(sender: usize, nonce: u64) -> Value {
     json!([Bytes::from(TxEnvelope::from(tx.into_signed(signature)).encoded_2718())])
 }
 
-/// Sends transfers until the process is gone; gives every hash whose receipt was seen to `seen`.
-async fn load(url: String, sender: usize, seen: tokio::sync::mpsc::UnboundedSender<B256>) {
+async fn ask(client: &reqwest::Client, url: &str, method: &str, params: Value) -> Option<Value> {
+    post(client, url, method, params).await?.get("result").cloned()
+}
+
+fn number(value: &Value) -> u64 {
+    serde_json::from_value::<U256>(value.clone()).unwrap().to()
+}
+
+/// Sends transfers until the process is gone; gives everything that was acknowledged to `seen`.
+async fn load(url: String, sender: usize, seen: UnboundedSender<Acknowledged>) {
     let client = reqwest::Client::new();
     let address = json!([funded_signers()[sender].address()]);
-    let Some(nonce) = ask(&client, &url, "eth_getTransactionCount", address).await else { return };
-    let nonce: U256 = serde_json::from_value(nonce).unwrap();
-    for nonce in nonce.to::<u64>().. {
+    let Some(first) = ask(&client, &url, "eth_getTransactionCount", address).await else { return };
+    for nonce in number(&first).. {
         let Some(hash) =
             ask(&client, &url, "eth_sendRawTransaction", transfer(sender, nonce)).await
         else {
             return;
         };
-        loop {
+        let receipt = loop {
             match ask(&client, &url, "eth_getTransactionReceipt", json!([hash])).await {
                 None => return,
                 Some(Value::Null) => {}
-                Some(receipt) => {
-                    assert_eq!(receipt["status"], "0x1");
-                    break;
-                }
+                Some(receipt) => break receipt,
             }
-        }
-        if seen.send(serde_json::from_value(hash).unwrap()).is_err() {
+        };
+        assert_eq!(receipt["status"], "0x1");
+        let acknowledged = Acknowledged {
+            transaction: serde_json::from_value(hash).unwrap(),
+            number: number(&receipt["blockNumber"]),
+            block: serde_json::from_value(receipt["blockHash"].clone()).unwrap(),
+        };
+        if seen.send(acknowledged).is_err() {
             return;
         }
     }
 }
 
+fn open(folder: &TempDir) -> Chain {
+    let config = ChainConfig { folder: Some(folder.path().to_owned()), ..ChainConfig::default() };
+    Chain::open(config).unwrap()
+}
+
+fn check_root(chain: &Chain) {
+    let head = chain.head();
+    let rebuilt = rebuilt_root(chain, head.number(), &[RECEIVER, Address::ZERO]);
+    assert_eq!(rebuilt, head.header.state_root);
+}
+
 #[test]
-fn every_acknowledged_transaction_survives_twenty_kills() {
+fn every_acknowledged_block_survives_twenty_kills() {
     let folder = TempDir::new().unwrap();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     let mut acknowledged = Vec::new();
     for _ in 0..ROUNDS {
-        let (mut child, url) = start(folder.path());
-        let (send, mut seen) = tokio::sync::mpsc::unbounded_channel();
+        let mut process = Process::start(folder.path());
+        let (send, mut seen) = unbounded_channel();
         for sender in 0..SENDERS {
-            runtime.spawn(load(url.clone(), sender, send.clone()));
+            runtime.spawn(load(process.url.clone(), sender, send.clone()));
         }
         drop(send);
         for _ in 0..SENDERS * SEEN_PER_SENDER {
             acknowledged.push(seen.blocking_recv().expect("the process answers"));
         }
-        child.kill().unwrap();
-        child.wait().unwrap();
+        process.kill();
         // What was acknowledged between the last look and the kill counts as well.
-        while let Some(hash) = seen.blocking_recv() {
-            acknowledged.push(hash);
+        while let Some(last) = seen.blocking_recv() {
+            acknowledged.push(last);
         }
     }
-    let config = ChainConfig { folder: Some(folder.path().to_owned()), ..ChainConfig::default() };
-    let chain = Chain::open(config).unwrap();
-    for hash in &acknowledged {
-        let (block, index) =
-            chain.transaction(*hash).unwrap().expect("an acknowledged transaction");
+    let chain = open(&folder);
+    for seen in &acknowledged {
+        let (block, index) = chain.transaction(seen.transaction).unwrap().unwrap();
+        assert_eq!((block.number(), block.hash), (seen.number, seen.block), "{seen:?}");
         assert!(block.receipts[index].is_success);
     }
-    let balance = chain.state_at(chain.head().number()).unwrap();
-    let receiver = balance.view().account(Address::repeat_byte(0x77)).unwrap().unwrap();
-    assert!(receiver.balance >= U256::from(acknowledged.len()));
+    let mut transfers = 0;
+    for number in 1..=chain.head().number() {
+        let block = chain.block(number).unwrap().unwrap();
+        transfers += block.transactions.len();
+        let state = chain.state_at(number).unwrap();
+        let receiver = state.view().account(RECEIVER).unwrap().unwrap_or_default();
+        assert_eq!(receiver.balance, U256::from(transfers), "block {number}");
+    }
+    assert!(transfers >= acknowledged.len());
+    check_root(&chain);
+}
+
+/// Seals blocks until the disk takes no more, and returns the last block that was acknowledged.
+#[cfg(unix)]
+async fn fill(url: &str) -> (u64, String) {
+    let client = reqwest::Client::new();
+    let mut nonce = 0;
+    let mut last = 0;
+    loop {
+        ask(&client, url, "eth_sendRawTransaction", transfer(0, nonce)).await.unwrap();
+        nonce += 1;
+        let mined = post(&client, url, "evm_mine", json!([])).await.unwrap();
+        let head = ask(&client, url, "eth_blockNumber", json!([])).await.unwrap();
+        if let Some(error) = mined.get("error") {
+            let reason = error["message"].as_str().unwrap().to_owned();
+            // Nothing of the refused block is left, and everything before it can be read.
+            assert!(number(&head) >= last);
+            let balance = ask(&client, url, "eth_getBalance", json!([RECEIVER])).await.unwrap();
+            let block =
+                ask(&client, url, "eth_getBlockByNumber", json!([head, false])).await.unwrap();
+            let proof =
+                ask(&client, url, "eth_getProof", json!([RECEIVER, [], head])).await.unwrap();
+            assert_eq!(proof["balance"], balance);
+            assert_eq!(block["number"], head);
+            return (number(&head), reason);
+        }
+        last = number(&head);
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_full_disk_refuses_blocks_and_loses_none() {
+    let folder = TempDir::new().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let mut process = Process::start_with_little_room(folder.path(), 64);
+    let (head, reason) = runtime.block_on(fill(&process.url));
+    assert!(reason.ends_with("blocks.log"), "{reason}");
+    assert!(head > 5, "{head}");
+    process.kill();
+    let chain = open(&folder);
+    assert_eq!(chain.head().number(), head);
+    check_root(&chain);
+    chain.mine().unwrap();
 }

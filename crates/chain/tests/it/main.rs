@@ -2,10 +2,12 @@
 #![expect(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
 mod code;
+mod process;
 mod support;
 
 mod blobs;
 mod calls;
+mod checkpoint;
 mod crash;
 mod folder;
 mod history;

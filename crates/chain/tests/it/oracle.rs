@@ -20,14 +20,13 @@ use alloy_signer::SignerSync;
 use gridtally_chain::{
     Chain,
     accounts::{funded_addresses, funded_signers},
-    genesis,
 };
 use serde_json::{Value, json};
 
 use crate::{
     blobs::sidecar,
     code::{self, creation, word},
-    support::{ask, chain},
+    support::{ask, chain, genesis},
 };
 
 const GAS_LIMIT: u64 = 2_000_000;
@@ -254,14 +253,7 @@ fn precompiles(builder: &mut Builder) {
 
 /// Returns the chain in the form that the other client reads.
 fn exported(chain: &Chain) -> Value {
-    let first = chain.block(0).unwrap().unwrap();
-    let ours = genesis::Genesis {
-        chain_id: chain.chain_id(),
-        timestamp: first.header.timestamp,
-        gas_limit: first.header.gas_limit,
-        funded: funded_addresses(),
-    };
-    let state = ours.state();
+    let state = genesis(chain).state();
     let mut alloc = serde_json::Map::new();
     for account in &state.accounts {
         let code = state.codes.iter().find(|code| keccak256(code) == account.code_hash);

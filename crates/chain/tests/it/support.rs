@@ -1,8 +1,15 @@
 //! What the tests share: a chain with a clock that stands still, and requests to it.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
-use gridtally_chain::{Chain, ChainConfig, ManualClock, Sealing};
+use alloy_primitives::{Address, B256};
+use alloy_trie::{
+    TrieAccount,
+    root::{state_root_unhashed, storage_root_unhashed},
+};
+use gridtally_chain::{
+    Chain, ChainConfig, ManualClock, Sealing, accounts::funded_addresses, genesis::Genesis,
+};
 use serde_json::{Value, json};
 
 /// The time at which test chains start: 2025-10-01T00:00:00Z.
@@ -57,4 +64,37 @@ pub(crate) fn send_and_mine(chain: &Chain, transaction: Value) -> Value {
     let hash = send(chain, transaction);
     chain.mine().unwrap();
     ask(chain, "eth_getTransactionReceipt", json!([hash]))
+}
+
+/// Returns the genesis that a chain was made from.
+pub(crate) fn genesis(chain: &Chain) -> Genesis {
+    let first = chain.block(0).unwrap().unwrap();
+    Genesis {
+        chain_id: chain.chain_id(),
+        timestamp: first.header.timestamp,
+        gas_limit: first.header.gas_limit,
+        funded: funded_addresses(),
+    }
+}
+
+/// Returns the state root after a block by another implementation, from the accounts and slots that are read one by
+/// one. `others` are the accounts besides those of the first block.
+pub(crate) fn rebuilt_root(chain: &Chain, number: u64, others: &[Address]) -> B256 {
+    let first = genesis(chain).state();
+    let addresses = first.accounts.iter().map(|account| account.address);
+    let addresses: BTreeSet<_> = addresses.chain(others.iter().copied()).collect();
+    let state = chain.state_at(number).unwrap();
+    let accounts = addresses.into_iter().filter_map(|address| {
+        let account = state.view().account(address).unwrap()?;
+        let slots = state.view().storage_range(address, B256::ZERO, usize::MAX).unwrap();
+        let slots = slots.into_iter().map(|(_, slot, value)| (slot, value));
+        let account = TrieAccount {
+            nonce: account.nonce,
+            balance: account.balance,
+            storage_root: storage_root_unhashed(slots),
+            code_hash: account.code_hash,
+        };
+        Some((address, account))
+    });
+    state_root_unhashed(accounts)
 }
