@@ -4,6 +4,7 @@
 
 use std::fmt::Write as _;
 use std::hint::black_box;
+use std::time::Instant;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use gridtally_aggregator::import::Limits;
@@ -74,6 +75,7 @@ fn context() -> Context {
     Context {
         file: "bench.csv".into(),
         now: at(FIRST_S + 86_400 * 10_000),
+        oldest: None,
         report_zone: Zone::UTC,
         limits: Limits::default(),
     }
@@ -165,6 +167,30 @@ fn bench(criterion: &mut Criterion) {
         run.iter(|| split_only(black_box(&utc)));
     });
     group.finish();
+    print_ratio(&utc);
+}
+
+/// Prints rows per second of both, the best of some runs taken in turns, and their ratio.
+#[expect(clippy::print_stdout, reason = "the ratio is the result of this bench")]
+#[expect(clippy::disallowed_methods, reason = "a bench measures by the clock of the machine")]
+#[expect(clippy::cast_precision_loss, reason = "rounded for people")]
+fn print_ratio(table: &str) {
+    let (mut import, mut split) = (f64::INFINITY, f64::INFINITY);
+    for _ in 0..10 {
+        let start = Instant::now();
+        black_box(import_utc(black_box(table)));
+        import = import.min(start.elapsed().as_secs_f64());
+        let start = Instant::now();
+        black_box(split_only(black_box(table)));
+        split = split.min(start.elapsed().as_secs_f64());
+    }
+    let per_second = |seconds: f64| ROWS as f64 / seconds / 1e6;
+    println!(
+        "imported {:.1} million rows/s, split by the csv crate {:.1} million rows/s, ratio {:.2} (at least 0.125)",
+        per_second(import),
+        per_second(split),
+        split / import
+    );
 }
 
 criterion_group!(benches, bench);

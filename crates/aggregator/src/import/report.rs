@@ -119,6 +119,8 @@ pub struct Report {
     pub repeated_count: u64,
     /// Rows that are earlier than the one before them.
     pub unordered_count: u64,
+    /// Values with more decimals than are kept, rounded half away from zero.
+    pub rounded_count: u64,
     /// Rows that were refused and passed over.
     pub rejection_count: u64,
     /// The first of them.

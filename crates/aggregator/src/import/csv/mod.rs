@@ -1,10 +1,13 @@
 //! Tidy CSV, plain or gzip: one row for each interval, columns chosen by the caller.
 
 mod layout;
-mod number;
+pub(super) mod number;
 mod row;
-mod stamp;
+mod rows;
+mod series;
+pub(super) mod stamp;
 mod table;
+mod words;
 
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -20,7 +23,9 @@ pub use layout::{
     Repeated, Stamp, StampZone,
 };
 use number::{energy_wh, price_micro_per_kwh};
-use table::{read, series};
+use series::series;
+use table::read;
+pub use words::LayoutError;
 
 /// Energy of metering points by channel, in watt-hours.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -87,10 +92,10 @@ pub(super) fn readings_of(
 ) -> Result<Readings, Refused> {
     let names: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
     let parse = |index: usize, text: &str, sign| energy_wh(text, columns[index].unit, sign);
-    let table = read(text, layout, &names, parse, context)?;
+    let table = read(text, layout, &names, parse, context.accepted_readings(), context)?;
     let key = |label: &MeteringPointId, index: usize| (label.clone(), columns[index].channel);
     let name = |(point, channel): &(MeteringPointId, Channel)| format!("{point} {channel}");
-    let (columns, report) = series(table, layout, key, name, context)?;
+    let (columns, report) = series(table, layout, &names, key, name, context)?;
     Ok(Readings { columns, report })
 }
 
@@ -104,10 +109,10 @@ pub(super) fn prices_of(
     let names: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
     let parse =
         |index: usize, text: &str, sign| price_micro_per_kwh(text, columns[index].unit, sign);
-    let table = read(text, layout, &names, parse, context)?;
+    let table = read(text, layout, &names, parse, context.accepted_prices(), context)?;
     let key = |label: &PriceArea, index: usize| {
         columns[index].area.clone().unwrap_or_else(|| label.clone())
     };
-    let (columns, report) = series(table, layout, key, PriceArea::to_string, context)?;
+    let (columns, report) = series(table, layout, &names, key, PriceArea::to_string, context)?;
     Ok(Prices { columns, report })
 }

@@ -148,7 +148,7 @@ impl fmt::Display for Found<'_> {
         formatter.write_str("the file has")?;
         for (at, name) in self.0.iter().take(SHOWN).enumerate() {
             let short: String = name.chars().take(40).collect();
-            write!(formatter, "{} {short:?}", if at == 0 { "" } else { "," })?;
+            write!(formatter, "{} {short}", if at == 0 { "" } else { "," })?;
         }
         let more = self.0.len().saturating_sub(SHOWN);
         if more > 0 { write!(formatter, " and {more} more") } else { Ok(()) }
@@ -210,7 +210,7 @@ mod tests {
         check_header(
             "id,time,wh",
             expect![[
-                r#"line 1: kW/h (x) "kW/h (x)": a column that is needed is missing: the file has \"id\", \"time\", \"wh\" [column-missing]; add the column, or name the one to use"#
+                r#"line 1: kW/h (x) "kW/h (x)": a column that is needed is missing: the file has id, time, wh [column-missing]; add the column, or name the one to use"#
             ]],
         );
         check_header(
@@ -222,7 +222,7 @@ mod tests {
         check_header(
             "home,2026-01-01T00:00:00Z,5,6",
             expect![[
-                r#"line 1: time "time": the header line is missing: the file has \"home\", \"2026-01-01T00:00:00Z\", \"5\", \"6\" [header-missing]; put the names of the columns in the first line"#
+                r#"line 1: time "time": the header line is missing: the file has home, 2026-01-01T00:00:00Z, 5, 6 [header-missing]; put the names of the columns in the first line"#
             ]],
         );
         check_header(

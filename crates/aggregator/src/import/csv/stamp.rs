@@ -109,7 +109,7 @@ fn whole(instant: Timestamp) -> Result<i64, Reason> {
 
 /// Seconds since 1970 of `2016-08-01T07:00:00Z` (and that it is UTC) or `2016-08-01 07:00`, seconds and zeros behind them
 /// as you like, in the years 1970 to 2399. This is the usual case; anything else is left to the slow way.
-fn plain(text: &[u8]) -> Option<(i64, bool)> {
+pub(in crate::import) fn plain(text: &[u8]) -> Option<(i64, bool)> {
     let (text, is_utc) = match text {
         [civil @ .., b'Z'] => (civil, true),
         civil => (civil, false),
