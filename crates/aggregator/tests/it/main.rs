@@ -6,3 +6,19 @@ mod import_data;
 mod import_entsoe;
 #[cfg(test)]
 mod import_table;
+
+#[cfg(test)]
+mod world;
+
+#[cfg(test)]
+mod fault;
+#[cfg(test)]
+mod kill;
+#[cfg(test)]
+mod on_chain;
+#[cfg(test)]
+mod run;
+#[cfg(test)]
+mod store;
+#[cfg(test)]
+mod verify;
