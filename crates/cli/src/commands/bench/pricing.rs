@@ -20,10 +20,10 @@ use crate::stopwatch::Stopwatch;
 /// Quarter-hours of a day.
 const SLOTS: u16 = 96;
 /// Households that settle in each period, each with both codes.
-const HOUSEHOLDS: u32 = 1_000;
+const HOUSEHOLDS: u32 = 250;
 const CODES: [Code; 2] = [Code::FEED_IN, Code::CONSUMPTION];
-/// Readings of a period.
-pub(super) const PERIOD_READINGS: u32 = HOUSEHOLDS * CODES.len() as u32 * SLOTS as u32;
+/// Readings of a period: both codes of each household.
+pub(super) const PERIOD_READINGS: u32 = HOUSEHOLDS * 2 * SLOTS as u32;
 
 /// What was settled, and in which time.
 #[derive(Debug, Clone, Copy)]

@@ -42,9 +42,9 @@ pub(super) async fn run(client: &Client, households: u32) -> anyhow::Result<Sett
     let key = Key::test_account(0)?;
     let hub = key.address();
     let sender = Sender::new(client.clone(), key, SendOptions::default());
-    // The period starts in an hour, so that its prices can still be fixed.
-    let now_s = i64::try_from(client.block_latest().await?.timestamp)?;
-    let genesis_time = Timestamp::from_second(now_s + 3_600 - i64::from(DAY_S))?;
+    // Period 1 starts in an hour, so that its prices can still be fixed.
+    let now_s = client.block_latest().await?.timestamp;
+    let genesis_time = Timestamp::from_second(i64::try_from(now_s)? + 3_600 - i64::from(DAY_S))?;
     let calendar = SettlementCalendar::new(genesis_time, DAY_S, SLOTS)?;
     let mut measured = GasMeasurements::default();
     let token = TokenChoice::Demonstration { owner: hub };
@@ -57,12 +57,10 @@ pub(super) async fn run(client: &Client, households: u32) -> anyhow::Result<Sett
             usize::try_from(households)?
         ];
     ledger.register(&sender, ParticipantNumber(1), &registrations, &mut quiet).await?;
-    let tables = BTreeMap::from([(PERIOD, tariff())]);
-    ledger.publish_tariffs(&sender, &tables, &mut quiet).await?;
+    ledger.publish_tariffs(&sender, &BTreeMap::from([(PERIOD, tariff()?)]), &mut quiet).await?;
     ledger.mint(&sender, hub, FUNDS_MICRO.saturating_mul(u64::from(households))).await?;
-    let funding =
-        |number| Funding { participant: ParticipantNumber(number), balance_min_micro: FUNDS_MICRO };
-    let fundings: Vec<Funding> = (1..=households).map(funding).collect();
+    let funding = |participant| Funding { participant, balance_min_micro: FUNDS_MICRO };
+    let fundings: Vec<Funding> = (1..=households).map(ParticipantNumber).map(funding).collect();
     ledger.fund(&sender, &fundings, &mut quiet).await?;
     let _: serde_json::Value =
         client.endpoint().request("evm_increaseTime", [u64::from(DAY_S) + 7_200]).await?;
@@ -79,21 +77,20 @@ pub(super) async fn run(client: &Client, households: u32) -> anyhow::Result<Sett
 }
 
 /// One row: 0.10 at every slot.
-fn tariff() -> TariffTable {
-    let prices = vec![Price::from_micro_per_kwh(100_000); usize::from(SLOTS)];
-    let rows = BTreeMap::from([(Code::CONSUMPTION, prices)]);
-    TariffTable::new(SLOTS, rows).expect("one row of the right length")
+fn tariff() -> anyhow::Result<TariffTable> {
+    let prices = vec![Price::from_micro_per_kwh(100_000); SLOTS.into()];
+    Ok(TariffTable::new(SLOTS, BTreeMap::from([(Code::CONSUMPTION, prices)]))?)
 }
 
 fn records(households: u32) -> Vec<DirectRecord> {
     let of_household = |number| {
         (0..SLOTS).map(move |slot| DirectRecord {
-            period: PERIOD,
-            run: 0,
             from: ParticipantNumber(number),
             to: ParticipantNumber::HUB,
-            code: Code::CONSUMPTION,
+            period: PERIOD,
+            run: 0,
             slot: Slot(slot),
+            code: Code::CONSUMPTION,
             energy_wh: 100 + i32::from(slot),
         })
     };
