@@ -26,6 +26,31 @@ fn with_style(length: u64, what: &'static str, template: &str) -> ProgressBar {
     ProgressBar::with_draw_target(Some(length), target).with_style(style).with_message(what)
 }
 
+/// The steps of long work, each with a bar of its own.
+#[derive(Debug, Default)]
+pub(crate) struct Steps(Option<(&'static str, ProgressBar)>);
+
+impl Steps {
+    /// Moves the bar of a step; another step than before begins with a new one.
+    pub(crate) fn told(&mut self, step: &'static str, done: u64, total: u64) {
+        if self.0.as_ref().is_none_or(|(before, _)| *before != step) {
+            self.finish();
+            self.0 = Some((step, bar(total, step)));
+        }
+        if let Some((_, bar)) = &self.0 {
+            bar.set_length(total);
+            bar.set_position(done);
+        }
+    }
+
+    /// Takes the last bar away.
+    pub(crate) fn finish(&mut self) {
+        if let Some((_, bar)) = self.0.take() {
+            bar.finish_and_clear();
+        }
+    }
+}
+
 /// A source whose bytes move a bar.
 #[derive(Debug)]
 pub(crate) struct Tracked<R> {

@@ -5,9 +5,12 @@ pub(crate) mod chain;
 pub(crate) mod completions;
 pub(crate) mod conformance;
 pub(crate) mod cost;
+pub(crate) mod demo;
 pub(crate) mod import;
 pub(crate) mod init;
 pub(crate) mod reference;
+pub(crate) mod settle;
+pub(crate) mod verify;
 
 use std::path::PathBuf;
 
@@ -25,8 +28,11 @@ use crate::error::CommandError;
 /// Why it ended early; the kind of the error is the exit code.
 pub(crate) fn run(command: Command, context: &Context) -> Result<(), CommandError> {
     match command {
+        Command::Demo(arguments) => demo::run(&arguments, context),
         Command::Init(arguments) => init::run(&arguments, context),
         Command::Import(arguments) => import::run(&arguments, context),
+        Command::Settle(arguments) => settle::run(&arguments, context),
+        Command::Verify(arguments) => verify::run(&arguments, context),
         Command::Chain(arguments) => chain::run(&arguments, context),
         Command::Cost(arguments) => cost::run(&arguments, context),
         Command::Bench(arguments) => bench::run(&arguments, context),

@@ -6,9 +6,11 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use gridtally_aggregator::store::CHAIN_FOLDER;
 use gridtally_core::calendar::Zone;
 use gridtally_core::period::SettlementCalendar;
 use gridtally_core::quantity::Currency;
+use gridtally_ledger::{KeySource, PasswordSource};
 use jiff::Timestamp;
 
 pub(crate) use setting::{DEFAULTS, FILE_VARIABLE, SettingError, Settings, variable_name};
@@ -32,7 +34,10 @@ pub(crate) struct Config {
 pub(crate) struct ChainConfig {
     /// Nothing: the embedded chain.
     pub(crate) endpoint: Option<String>,
-    pub(crate) folder: PathBuf,
+    /// Nothing: the folder `chain` of the store.
+    pub(crate) folder: Option<PathBuf>,
+    /// The key that settles on an endpoint.
+    pub(crate) key: KeySource,
     pub(crate) listen: SocketAddr,
     pub(crate) chain_id: u64,
     /// Nothing: a block as soon as a transaction arrives.
@@ -50,6 +55,11 @@ pub(crate) struct ImportConfig {
 }
 
 impl Config {
+    /// Returns the folder of the store's embedded chain.
+    pub(crate) fn chain_folder(&self) -> PathBuf {
+        self.chain.folder.clone().unwrap_or_else(|| self.store_folder.join(CHAIN_FOLDER))
+    }
+
     /// Checks the settings, in the order of `default.toml`.
     ///
     /// # Errors
@@ -84,7 +94,14 @@ impl ChainConfig {
         let seal_interval_ms = settings.number("chain.seal_interval_ms", 0..86_400_001)?;
         Ok(Self {
             endpoint: endpoint.map(str::to_owned),
-            folder: settings.path("chain.folder"),
+            folder: path(settings, "chain.folder"),
+            key: match path(settings, "chain.keystore") {
+                Some(keystore) => KeySource::Keystore {
+                    path: keystore,
+                    password: PasswordSource::File(settings.path("chain.password_file")),
+                },
+                None => KeySource::Variable(settings.text("chain.key_variable").to_owned()),
+            },
             listen,
             chain_id: settings.number("chain.chain_id", 1..1 << 53)?,
             seal_interval: (seal_interval_ms > 0).then(|| Duration::from_millis(seal_interval_ms)),
@@ -119,6 +136,11 @@ fn calendar(settings: &Settings) -> Result<SettlementCalendar, SettingError> {
     let slots = u16::try_from(slots).expect("at most 1024");
     SettlementCalendar::new(genesis, period_length_s, slots)
         .map_err(|error| settings.refused(genesis_key, &error.to_string()))
+}
+
+/// Returns a path, or nothing where it is empty.
+fn path(settings: &Settings, key: &str) -> Option<PathBuf> {
+    (!settings.text(key).is_empty()).then(|| settings.path(key))
 }
 
 /// Narrows a number whose range was checked.
