@@ -66,6 +66,10 @@ impl PreparedRun {
     /// # Errors
     ///
     /// In the order of [`RunError`].
+    ///
+    /// # Panics
+    ///
+    /// Never: a run uses participants and a tariff.
     pub fn new(view: &StoreView, options: &RunOptions) -> Result<Self, RunError> {
         let calendar = view.settings().calendar;
         let (first, last) = periods_of(&calendar, options)?;
@@ -134,6 +138,14 @@ impl PreparedRun {
             tariff_hashes: tables.iter().map(|(&period, table)| (period, table.hash())).collect(),
         };
         Ok(Self { manifest, options, book, tables })
+    }
+
+    /// Returns the run as a program of another version names it. Whether that one computed the same is what verification
+    /// finds out.
+    #[must_use]
+    pub fn as_of_version(mut self, code_version: String) -> Self {
+        self.manifest.code_version = code_version;
+        self
     }
 
     /// Returns what the run uses.

@@ -29,6 +29,7 @@ mod journal;
 mod names;
 mod row;
 
+mod documents;
 mod participants;
 
 mod merge;
@@ -46,8 +47,9 @@ mod check;
 pub use check::{CHAIN_FOLDER, Check, CheckProgress};
 pub use digest::{Digest, DigestError, Fingerprint};
 pub use disk::{Disk, DiskFile, SystemDisk};
+pub use documents::{read_participants, read_tariff};
 pub use error::{Fault, FaultKind, StoreError};
-pub use journal::{Content, Entry, Line, StoredFile, TableFile};
+pub use journal::{Content, Entry, Line, RunEntry, StoredFile, TableFile};
 pub use participants::{Metering, ParticipantBook, ParticipantError, PartyEntry, PointEntry};
 pub use row::{PriceRow, ReadingRow};
 pub use run::RunWriter;

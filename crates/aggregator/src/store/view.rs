@@ -12,7 +12,7 @@ use gridtally_ledger::Deployment;
 use jiff::Timestamp;
 
 use super::error::{Fault, FaultKind, StoreError, failed};
-use super::journal::{self, Content, JOURNAL_FILE, Journal, Line, StoredFile, TableFile};
+use super::journal::{self, Content, JOURNAL_FILE, Journal, Line, RunEntry, StoredFile, TableFile};
 use super::merge::Merge;
 use super::names::Names;
 use super::participants::ParticipantBook;
@@ -182,12 +182,18 @@ impl StoreView {
         Ok(Some(toml::from_str(&text).map_err(|error| malformed(file, &error))?))
     }
 
+    /// Returns the runs with the lines that acknowledge them, in the order of the journal.
+    pub fn runs(&self) -> impl Iterator<Item = (&Line, &RunEntry)> + Clone {
+        self.lines.iter().filter_map(|line| match &line.entry.content {
+            Content::Run(run) => Some((line, run.as_ref())),
+            _ => None,
+        })
+    }
+
     /// Returns the line of a run.
     #[must_use]
     pub fn run_line(&self, run: B256) -> Option<&Line> {
-        self.lines
-            .iter()
-            .find(|line| matches!(&line.entry.content, Content::Run { id, .. } if *id == run))
+        self.runs().find(|(_, entry)| entry.id == run).map(|(line, _)| line)
     }
 
     /// Returns the tables of readings with periods in `[from, until)`, up to a line, in the order of the journal.
@@ -256,6 +262,10 @@ impl StoreView {
     /// # Errors
     ///
     /// [`StoreError::Damaged`] or [`StoreError::Io`].
+    ///
+    /// # Panics
+    ///
+    /// Never: areas of the journal are areas.
     pub fn spot_prices(
         &self,
         from: Timestamp,

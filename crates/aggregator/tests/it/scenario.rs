@@ -65,7 +65,9 @@ async fn settle(name: &str, expected: Expect) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_month_of_the_fontana_homes() {
-    settle("fontana.toml", expect![[r#"
+    settle(
+        "fontana.toml",
+        expect![[r#"
         ../../../shared/data/households_fontana/home_01.csv.gz 17518
         ../../../shared/data/households_fontana/home_02.csv.gz 17518
         ../../../shared/data/households_fontana/home_04.csv.gz 17518
@@ -82,12 +84,16 @@ async fn a_month_of_the_fontana_homes() {
         code 32: 7920 records, 5738575 Wh, -415097128 micro
         gaps 0
         on the chain 30 tariffs, 15840 records
-    "#]]).await;
+    "#]],
+    )
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_month_of_the_half_hourly_homes() {
-    settle("sgsc.toml", expect![[r#"
+    settle(
+        "sgsc.toml",
+        expect![[r#"
         ../../../shared/data/households_sgsc/customer_10006414.csv.gz 36061
         ../../../shared/data/households_sgsc/customer_10006704.csv.gz 30273
         ../../../shared/data/households_sgsc/customer_10017554.csv.gz 29641
@@ -99,7 +105,9 @@ async fn a_month_of_the_half_hourly_homes() {
         code 32: 10208 records, 1434115 Wh, -161843817 micro
         gaps 208
         on the chain 31 tariffs, 10208 records
-    "#]]).await;
+    "#]],
+    )
+    .await;
 }
 
 #[test]
@@ -110,10 +118,12 @@ fn files_that_are_no_scenario_name_their_line() {
         std::fs::write(&path, text).unwrap();
         Scenario::read(&path).unwrap_err().to_string().replace(path.to_str().unwrap(), "x.toml")
     };
-    expect!["x.toml:2: unknown time zone, expected an IANA name such as Europe/Oslo"].assert_eq(&refused("currency = \"EUR\"\nzone = \"Mars/Base\"\n"));
+    expect!["x.toml:2: unknown time zone, expected an IANA name such as Europe/Oslo"]
+        .assert_eq(&refused("currency = \"EUR\"\nzone = \"Mars/Base\"\n"));
     let text = std::fs::read_to_string(fixture("sgsc.toml")).unwrap();
     expect!["x.toml:11: unknown field `mising`, expected one of `currency`, `zone`, `from`, `until`, `period_length_s`, `slots_per_period`, `genesis_time`, `missing`, `estimated`, `price_shift_weeks`, `participants`, `readings`, `prices`, `tariff`"].assert_eq(&refused(&text.replace("missing = ", "mising = ")));
-    expect!["x.toml:28: unknown variant `middle`, expected `start` or `end`"].assert_eq(&refused(&text.replace("stamp = \"start\"", "stamp = \"middle\"")));
+    expect!["x.toml:28: unknown variant `middle`, expected `start` or `end`"]
+        .assert_eq(&refused(&text.replace("stamp = \"start\"", "stamp = \"middle\"")));
     assert!(matches!(
         Scenario::read(&folder.path().join("none.toml")),
         Err(ScenarioError::Unreadable { .. })
@@ -134,8 +144,10 @@ fn values_that_cannot_be_used_name_their_key() {
         };
         scenario.fill(&mut store, now, &mut |_| {}).unwrap_err().to_string()
     };
-    expect!["49 slots do not divide a settlement period of 86400 s, or exceed 1024"].assert_eq(&refused("slots_per_period = 48", "slots_per_period = 49"));
-    expect![[r#"participants.homes = "Customer 1": 'C' cannot stand at position 1"#]].assert_eq(&refused("\"customer_10006414\"", "\"Customer 1\""));
+    expect!["49 slots do not divide a settlement period of 86400 s, or exceed 1024"]
+        .assert_eq(&refused("slots_per_period = 48", "slots_per_period = 49"));
+    expect![[r#"participants.homes = "Customer 1": 'C' cannot stand at position 1"#]]
+        .assert_eq(&refused("\"customer_10006414\"", "\"Customer 1\""));
     expect![[r#"readings.columns = "consumption_wh=import:Joule": expected a column, channel and unit, such as consumption_wh=import:Wh"#]].assert_eq(&refused("consumption_wh=import:Wh", "consumption_wh=import:Joule"));
     expect![[r#"readings.file = "../../../shared/data/households_sgsc/all.csv.gz": give either point_column or {metering_point} in the path"#]].assert_eq(&refused("{metering_point}.csv.gz", "all.csv.gz"));
 }
