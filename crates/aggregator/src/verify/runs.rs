@@ -21,27 +21,27 @@ pub(super) struct Books {
     pub(super) tables: BTreeMap<SettlementPeriod, TariffTable>,
 }
 
-/// Computes all runs again, compares their files, and returns what they say.
+/// Computes all runs again, compares their files, and adds what they say to the books where these are asked for.
 pub(super) fn recompute(
     view: &StoreView,
+    mut books: Option<&mut Books>,
     verification: &mut Verification,
     progress: &mut (dyn FnMut(VerifyProgress) + Send),
-) -> Result<Books, VerifyError> {
-    let mut books = Books::default();
+) -> Result<(), VerifyError> {
     let total = view.runs().count() as u64;
     for (done, (line, entry)) in (1..).zip(view.runs()) {
-        recompute_run(view, line, entry, &mut books, verification)?;
+        recompute_run(view, line, entry, books.as_deref_mut(), verification)?;
         verification.run_count += 1;
         progress(VerifyProgress { step: "computing runs again", done, total });
     }
-    Ok(books)
+    Ok(())
 }
 
 fn recompute_run(
     view: &StoreView,
     line: &Line,
     entry: &RunEntry,
-    books: &mut Books,
+    mut books: Option<&mut Books>,
     verification: &mut Verification,
 ) -> Result<(), VerifyError> {
     let RunEntry { id, options, manifest, records, gaps } = entry;
@@ -91,6 +91,7 @@ fn recompute_run(
             finding = gaps.compare(&lines)?;
         }
         verification.record_count += period.records.totals.record_count;
+        let Some(books) = books.as_deref_mut() else { continue };
         for settled in settled_records(&period.records, run.manifest().run, period.table) {
             books.records.insert(RecordKey::from(&settled.record), settled);
         }

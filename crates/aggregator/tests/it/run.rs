@@ -269,7 +269,10 @@ fn shorter_readings_are_added_up_and_their_quality_counts() {
         missing: MissingPolicy::LeaveOut,
         ..RunOptions::regular(at("2026-01-01T04:00:00Z"), at("2026-01-01T08:00:00Z"))
     };
-    check(&mut store, &options, &expect![[r#"
+    check(
+        &mut store,
+        &options,
+        &expect![[r#"
         period,run,from,to,code,slot,energy_wh,price_micro_per_kwh,amount_micro
         1,0,0,1,1,0,10000,100000,1000000
         1,0,1,0,32,0,10003,100000,1000300
@@ -278,9 +281,13 @@ fn shorter_readings_are_added_up_and_their_quality_counts() {
         1,1,1,1,3,missing
         1,1,32,1,1,rejected
         1,1,32,3,1,missing
-    "#]]);
+    "#]],
+    );
     let final_only = RunOptions { estimated: EstimatedPolicy::Refuse, ..options };
-    check(&mut store, &final_only, &expect![[r#"
+    check(
+        &mut store,
+        &final_only,
+        &expect![[r#"
         period,run,from,to,code,slot,energy_wh,price_micro_per_kwh,amount_micro
         1,0,0,1,1,0,10000,100000,1000000
         period,participant,code,first_slot,slot_count,gap
@@ -289,7 +296,8 @@ fn shorter_readings_are_added_up_and_their_quality_counts() {
         1,1,32,1,1,rejected
         1,1,32,2,1,estimated
         1,1,32,3,1,missing
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
