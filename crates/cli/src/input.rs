@@ -96,13 +96,25 @@ mod tests {
     #[test]
     fn what_unpacks_to_too_much_is_refused() {
         check(b"0123456789x", 10, &expect!["error: FOLDER/file has more than 10 bytes"]);
-        check(&packed(&vec![0; 1 << 20]), 10, &expect!["error: FOLDER/file has more than 10 bytes"]);
+        check(
+            &packed(&vec![0; 1 << 20]),
+            10,
+            &expect!["error: FOLDER/file has more than 10 bytes"],
+        );
     }
 
     #[test]
     fn damaged_gzip_is_refused() {
         let whole = packed(b"0123456789");
-        check(&whole[..whole.len() - 3], 10, &expect!["error: FOLDER/file is a damaged gzip file: unexpected end of file"]);
-        check(&[0x1f, 0x8b, 0], 10, &expect!["error: FOLDER/file is a damaged gzip file: unexpected end of file"]);
+        check(
+            &whole[..whole.len() - 3],
+            10,
+            &expect!["error: FOLDER/file is a damaged gzip file: unexpected end of file"],
+        );
+        check(
+            &[0x1f, 0x8b, 0],
+            10,
+            &expect!["error: FOLDER/file is a damaged gzip file: unexpected end of file"],
+        );
     }
 }

@@ -1,7 +1,7 @@
 //! Input that is refused: one shape for every refusal, with a reason from a documented list.
 
 use std::borrow::Cow;
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use serde::{Serialize, Serializer};
 
@@ -28,13 +28,13 @@ pub struct Rejection {
     /// Line in the file, from 1; the header is line 1.
     pub line: Option<u64>,
     /// Name of the column, or of the element in a document.
-    pub column: Option<String>,
+    pub column: Option<Box<str>>,
     /// The refused text.
     pub value: Excerpt,
     /// Why it is refused.
     pub reason: Reason,
     /// What is wrong in this very case, such as the digit that was expected.
-    pub detail: Option<String>,
+    pub detail: Option<Box<str>>,
     /// What to do about it.
     pub remedy: Cow<'static, str>,
 }
@@ -70,7 +70,7 @@ impl Rejection {
 
     /// Names the column.
     #[must_use]
-    pub fn in_column(mut self, column: impl Into<String>) -> Self {
+    pub fn in_column(mut self, column: impl Into<Box<str>>) -> Self {
         self.column = Some(column.into());
         self
     }
@@ -78,7 +78,7 @@ impl Rejection {
     /// Says what is wrong in this very case.
     #[must_use]
     pub fn because(mut self, detail: impl fmt::Display) -> Self {
-        self.detail = Some(detail.to_string());
+        self.detail = Some(detail.to_string().into());
         self
     }
 
@@ -104,7 +104,14 @@ impl fmt::Display for Rejection {
         }
         write!(formatter, "\"{}\": {}", self.value, self.reason.meaning())?;
         if let Some(detail) = &self.detail {
-            write!(formatter, ": {}", detail.escape_debug())?;
+            formatter.write_str(": ")?;
+            for character in detail.chars() {
+                // Quotes may stand as they are, control characters may not.
+                match character {
+                    '"' | '\'' => formatter.write_char(character)?,
+                    _ => write!(formatter, "{}", character.escape_debug())?,
+                }
+            }
         }
         write!(formatter, " [{}]; {}", self.reason, self.remedy)
     }
@@ -115,7 +122,7 @@ impl std::error::Error for Rejection {}
 /// The beginning of a refused text, with control characters escaped: at most 60 characters of it, then `…`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
-pub struct Excerpt(String);
+pub struct Excerpt(Box<str>);
 
 impl Excerpt {
     /// Most characters that are kept.
@@ -127,7 +134,7 @@ impl Excerpt {
         let mut characters = text.chars();
         let kept: String = characters.by_ref().take(Self::CHARACTERS_MAX).collect();
         let more = if characters.next().is_some() { "…" } else { "" };
-        Self(format!("{}{more}", kept.escape_debug()))
+        Self(format!("{}{more}", kept.escape_debug()).into())
     }
 
     /// Returns the excerpt.
@@ -198,6 +205,8 @@ reasons! {
         "export it as UTF-8, spreadsheets offer 'CSV UTF-8'"
     DocumentKind "document-kind" "this kind of document is not imported"
         "give a document of readings or prices"
+    DocumentUnsafe "document-unsafe" "the document declares a DTD or an entity"
+        "ask its sender for a document without"
     DocumentMalformed "document-malformed" "the document does not follow its format"
         "ask its sender for a valid document"
     HeaderMissing "header-missing" "the header line is missing"
@@ -210,6 +219,8 @@ reasons! {
         "rename one of them"
     LineTooLong "line-too-long" "the line exceeds the limit"
         "check the line ends and the quotes before this line"
+    QuoteOpen "quote-open" "a quoted field does not end as it must"
+        "check the quotes in this row, a field ends on its line"
     FieldCount "field-count" "the row has more or fewer fields than the header"
         "check separators and quotes in this row"
     IdScientific "id-scientific" "the identifier is in scientific notation, so digits are lost"
@@ -240,6 +251,8 @@ reasons! {
         "raise the limit if this is meant"
     TimeOutOfRange "time-out-of-range" "the time lies outside the calendar"
         "check the year"
+    PositionOutside "position-outside" "the position lies outside its period"
+        "check start, end and resolution of the period"
     NumberEmpty "number-empty" "the value is empty"
         "leave the row out: missing is not zero"
     NumberNotFinite "number-not-finite" "the value is not a finite number"
@@ -260,6 +273,8 @@ reasons! {
         "use a quality of the reference"
     CurrencyMismatch "currency-mismatch" "the currency is not that of the store"
         "convert the prices, or use another store"
+    UnitUnknown "unit-unknown" "the unit is not supported"
+        "give prices per MWh or kWh"
     PeriodTwice "period-twice" "the file gives a period twice with different values"
         "keep one of the rows"
     PeriodsOverlap "periods-overlap" "periods of different resolution overlap"

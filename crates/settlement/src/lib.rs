@@ -1,6 +1,6 @@
 //! Settlement, pure: readings and tariffs in, records out, and everything that a record becomes on the chain.
 //!
-//! [`settle_period`] prices the energy of one settlement period; a [`RunManifest`] names what a run of several used.
+//! [`PeriodReadings`] collects the readings of one settlement period, [`settle_period`] prices them; a [`RunManifest`] names what a run of several used.
 //! [`DirectRecord`] is the form in which a record is settled one by one; [`Tree`] and the leaves are the form in which many
 //! are committed at once. [`first_difference`] is the comparison behind every verification.
 //!
@@ -13,6 +13,10 @@ mod record;
 
 mod amount;
 mod tariff_table;
+
+mod period_readings;
+mod section;
+mod slot_energy;
 
 mod period;
 mod total;
@@ -33,12 +37,12 @@ pub use direct::{
     DirectRecord, DirectRecordError, Domain, SignatureError, address_of, recover, sign,
 };
 pub use leaf::{AccountLeaf, RecordLeaf};
-pub use period::{
-    MissingPolicy, PeriodRecords, PeriodRefused, PricedRecord, Section, SlotEnergy, correct_period,
-    settle_period,
-};
+pub use period::{PeriodRecords, PeriodRefused, PricedRecord, correct_period, settle_period};
+pub use period_readings::{PeriodReadings, ReadingRefused};
 pub use record::{Record, RecordError};
 pub use run::{RunId, RunManifest, RunSummary};
+pub use section::{GapRange, Section};
+pub use slot_energy::{EstimatedPolicy, Gap, MissingPolicy, SlotEnergy, SlotEnergyError};
 pub use tariff_table::{TABLE_LENGTH_MAX, TariffTable, TariffTableError};
 pub use total::{CodeTotal, Position, Totals};
 pub use tree::{Tree, is_included, node};

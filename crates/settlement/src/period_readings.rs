@@ -1,6 +1,7 @@
 //! The readings of one settlement period, in whatever order they come.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::ops::Range;
 
 use gridtally_core::party::ParticipantNumber;
@@ -29,13 +30,20 @@ use crate::slot_energy::SlotEnergy;
 /// assert_eq!(gaps[1], "participant 1 code 32: 92 missing from slot 4");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub struct PeriodReadings {
-    columns: BTreeMap<(ParticipantNumber, Code), Column>,
+    columns: Vec<Column>,
+    /// Where in `columns`.
+    places: BTreeMap<(ParticipantNumber, Code), usize>,
+    /// Where the last value went: the next one mostly goes there or one further, whether values come meter by meter or
+    /// slot by slot.
+    last: usize,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 struct Column {
+    participant: ParticipantNumber,
+    code: Code,
     first_slot: u16,
     energy: Vec<SlotEnergy>,
 }
@@ -110,11 +118,12 @@ impl PeriodReadings {
             let Range { start: first, end } = slots;
             return Err(ReadingRefused::Slots { participant, code, first, end });
         }
-        if self.columns.contains_key(&(participant, code)) {
+        let Entry::Vacant(place) = self.places.entry((participant, code)) else {
             return Err(ReadingRefused::ExpectedTwice { participant, code });
-        }
+        };
+        place.insert(self.columns.len());
         let energy = vec![SlotEnergy::MISSING; slots.len()];
-        self.columns.insert((participant, code), Column { first_slot: slots.start, energy });
+        self.columns.push(Column { participant, code, first_slot: slots.start, energy });
         Ok(())
     }
 
@@ -130,7 +139,7 @@ impl PeriodReadings {
         slot: Slot,
         energy: SlotEnergy,
     ) -> Result<(), ReadingRefused> {
-        let known = self.columns.get_mut(&(participant, code)).and_then(|column| {
+        let known = self.column(participant, code).and_then(|column| {
             let place = slot.0.checked_sub(column.first_slot)?;
             column.energy.get_mut(usize::from(place))
         });
@@ -143,13 +152,22 @@ impl PeriodReadings {
         Ok(())
     }
 
+    fn column(&mut self, participant: ParticipantNumber, code: Code) -> Option<&mut Column> {
+        let is_it = |place: &usize| {
+            let column = self.columns.get(*place);
+            column.is_some_and(|column| column.participant == participant && column.code == code)
+        };
+        let near = [self.last, self.last + 1].into_iter().find(is_it);
+        self.last = near.or_else(|| self.places.get(&(participant, code)).copied())?;
+        self.columns.get_mut(self.last)
+    }
+
     /// Returns the sections, ascending by (participant, code), as [`settle_period`](crate::settle_period) takes them.
     pub fn sections(&self) -> impl Iterator<Item = Section<'_>> {
-        self.columns.iter().map(|(&(participant, code), column)| Section {
-            participant,
-            code,
-            first_slot: Slot(column.first_slot),
-            energy: &column.energy,
+        self.places.values().map(|&place| {
+            let Column { participant, code, first_slot, energy } = &self.columns[place];
+            let (participant, code, first_slot) = (*participant, *code, Slot(*first_slot));
+            Section { participant, code, first_slot, energy }
         })
     }
 
@@ -163,6 +181,7 @@ impl PeriodReadings {
 mod tests {
     use super::*;
     use crate::slot_energy::Gap;
+    use proptest::prelude::*;
 
     const HOME: ParticipantNumber = ParticipantNumber(1);
     const CODE: Code = Code::CONSUMPTION;
@@ -203,5 +222,39 @@ mod tests {
             readings.add(HOME, CODE, Slot(0), energy).unwrap();
         }
         assert_eq!(readings.sections().next().unwrap().energy, [wh(5)]);
+    }
+
+    proptest! {
+        /// Whoever comes first, participant, code or slot: the sections are the same, and ascend.
+        #[test]
+        fn the_order_of_values_never_matters(
+            values in proptest::collection::btree_map((1_u32..5, 1_u8..4, 0_u16..6), 0_i64..900, 0..40),
+            shuffle in any::<u64>(),
+        ) {
+            let collect = |values: &[((u32, u8, u16), i64)]| {
+                let mut readings = PeriodReadings::new();
+                for number in 1..5 {
+                    for code in 1..4 {
+                        readings.expect(ParticipantNumber(number), Code::new(code).unwrap(), 0..6).unwrap();
+                    }
+                }
+                for &((number, code, slot), energy_wh) in values {
+                    let code = Code::new(code).unwrap();
+                    readings.add(ParticipantNumber(number), code, Slot(slot), wh(energy_wh)).unwrap();
+                }
+                readings
+            };
+            let mut values: Vec<_> = values.into_iter().collect();
+            let readings = collect(&values);
+            values.sort_by_key(|&((number, code, slot), _)| {
+                (u64::from(number) << 32 | u64::from(code) << 16 | u64::from(slot)).wrapping_mul(shuffle | 1)
+            });
+            let again = collect(&values);
+            prop_assert!(again.sections().eq(readings.sections()));
+            let keys: Vec<_> = readings.sections().map(|section| (section.participant, section.code)).collect();
+            prop_assert!(keys.is_sorted());
+            let missing: u64 = readings.gaps().map(|gap| u64::from(gap.slot_count)).sum();
+            prop_assert_eq!(missing, 72 - values.len() as u64);
+        }
     }
 }

@@ -8,7 +8,8 @@ use gridtally_core::period::{SettlementCalendar, SettlementPeriod};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::period::{MissingPolicy, PeriodRecords};
+use crate::period::PeriodRecords;
+use crate::slot_energy::{EstimatedPolicy, MissingPolicy};
 use crate::total::Totals;
 
 /// Everything that a run depends on. Two runs with the same manifest have the same records, byte for byte.
@@ -25,8 +26,10 @@ pub struct RunManifest {
     pub until: Timestamp,
     /// 0 for a regular run, from 1 on for corrections.
     pub run: u16,
-    /// What was done where energy was missing.
+    /// What was done with gaps.
     pub missing: MissingPolicy,
+    /// What was done with estimated values.
+    pub estimated: EstimatedPolicy,
     /// Whole weeks by which prices were moved: prices of `t + shift` were used at `t`. 0 but for history at later prices.
     pub price_shift_weeks: i32,
     /// Hashes of readings, prices, tariffs and parties, by what and which.
@@ -47,27 +50,29 @@ impl fmt::Display for RunId {
 }
 
 impl RunManifest {
-    /// Returns the manifest as lines of `key value`, always in the same order.
+    /// Returns the manifest as lines of `key value`, always in the same order. Texts are quoted, and everything in them
+    /// beyond printable ASCII is escaped, so that no input can look like another line.
     #[must_use]
     pub fn canonical(&self) -> String {
         let calendar = &self.calendar;
-        let missing = match self.missing {
-            MissingPolicy::Refuse => "refuse",
-            MissingPolicy::LeaveOut => "leave_out",
-        };
         let mut lines = vec![
             "gridtally-run 1".to_owned(),
-            format!("code_version {:?}", self.code_version),
+            format!("code_version {}", quoted(&self.code_version)),
             format!("genesis_time {}", calendar.genesis_time()),
             format!("period_length_s {}", calendar.period_length_s()),
             format!("slots_per_period {}", calendar.slots_per_period()),
             format!("from {}", self.from),
             format!("until {}", self.until),
             format!("run {}", self.run),
-            format!("missing {missing}"),
+            format!("missing {}", self.missing),
+            format!("estimated {}", self.estimated),
             format!("price_shift_weeks {}", self.price_shift_weeks),
         ];
-        lines.extend(self.inputs.iter().map(|(name, hash)| format!("input {name:?} {hash:?}")));
+        lines.extend(
+            self.inputs
+                .iter()
+                .map(|(name, hash)| format!("input {} {}", quoted(name), quoted(hash))),
+        );
         lines.extend(
             self.tariff_hashes.iter().map(|(period, hash)| format!("tariff {period} {hash}")),
         );
@@ -81,6 +86,11 @@ impl RunManifest {
     }
 }
 
+/// Not `{:?}`: what that escapes follows the Unicode tables of the compiler.
+fn quoted(text: &str) -> String {
+    format!("\"{}\"", text.escape_default())
+}
+
 /// What a run came to, without its records.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RunSummary {
@@ -91,19 +101,34 @@ pub struct RunSummary {
 }
 
 impl RunSummary {
+    /// Returns what one period came to. Periods can be summed up apart, on several cores, and joined in order.
+    #[must_use]
+    pub fn of(settled: &PeriodRecords) -> Self {
+        Self {
+            record_hashes: BTreeMap::from([(settled.period, settled.hash())]),
+            totals: settled.totals.clone(),
+        }
+    }
+
     /// Adds the next period.
     ///
     /// # Panics
     ///
-    /// When the periods do not ascend: funds are needed in the order in which records are settled.
+    /// As [`Self::join`] does.
     pub fn append(&mut self, settled: &PeriodRecords) {
+        self.join(&Self::of(settled));
+    }
+
+    /// Adds the summary of what comes next in the run.
+    ///
+    /// # Panics
+    ///
+    /// When the periods do not ascend: funds are needed in the order in which records are settled.
+    pub fn join(&mut self, later: &Self) {
         let last = self.record_hashes.last_key_value().map(|(&period, _)| period);
-        assert!(
-            last < Some(settled.period),
-            "period {} does not come after {last:?}",
-            settled.period
-        );
-        self.record_hashes.insert(settled.period, settled.hash());
-        self.totals.append(&settled.totals);
+        let Some((&first, _)) = later.record_hashes.first_key_value() else { return };
+        assert!(last < Some(first), "period {first} does not come after {last:?}");
+        self.record_hashes.extend(&later.record_hashes);
+        self.totals.append(&later.totals);
     }
 }

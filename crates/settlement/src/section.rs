@@ -38,7 +38,10 @@ pub struct GapRange {
 impl std::fmt::Display for GapRange {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self { participant, code, first_slot, slot_count, gap } = self;
-        write!(f, "participant {participant} code {code}: {slot_count} {gap} from slot {first_slot}")
+        write!(
+            f,
+            "participant {participant} code {code}: {slot_count} {gap} from slot {first_slot}"
+        )
     }
 }
 
@@ -52,16 +55,16 @@ impl Section<'_> {
     pub fn gaps(&self) -> impl Iterator<Item = GapRange> {
         let &Section { participant, code, first_slot, energy } = self;
         let mut slot = first_slot.0;
-        energy.chunk_by(|left, right| left == right || (left.wh().and(right.wh())).is_some()).filter_map(
-            move |chunk| {
+        energy
+            .chunk_by(|left, right| left == right || (left.wh().and(right.wh())).is_some())
+            .filter_map(move |chunk| {
                 let first_slot = Slot(slot);
                 // A period has at most 1024 slots; a longer section is refused when it is settled.
                 let slot_count = u16::try_from(chunk.len()).unwrap_or(u16::MAX);
                 slot = slot.saturating_add(slot_count);
                 let gap = chunk[0].settled().err()?;
                 Some(GapRange { participant, code, first_slot, slot_count, gap })
-            },
-        )
+            })
     }
 }
 

@@ -52,6 +52,40 @@ pub enum MissingPolicy {
     LeaveOut,
 }
 
+impl EstimatedPolicy {
+    /// Returns the word in manifests and configuration.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Refuse => "refuse",
+            Self::Settle => "settle",
+        }
+    }
+}
+
+impl MissingPolicy {
+    /// Returns the word in manifests and configuration.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Refuse => "refuse",
+            Self::LeaveOut => "leave_out",
+        }
+    }
+}
+
+impl std::fmt::Display for EstimatedPolicy {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl std::fmt::Display for MissingPolicy {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
 /// Why a number of watt-hours is not the energy of a slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum SlotEnergyError {
@@ -161,6 +195,16 @@ impl SlotEnergy {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn policies_have_the_same_word_everywhere() {
+        for policy in [EstimatedPolicy::Refuse, EstimatedPolicy::Settle] {
+            assert_eq!(serde_json::to_value(policy).unwrap(), policy.as_str());
+        }
+        for policy in [MissingPolicy::Refuse, MissingPolicy::LeaveOut] {
+            assert_eq!(serde_json::to_value(policy).unwrap(), policy.as_str());
+        }
+    }
 
     #[test]
     fn gaps_come_back() {

@@ -7,6 +7,7 @@ use gridtally_core::quantity::Amount;
 use serde::Serialize;
 
 use crate::code::Code;
+use crate::slot_energy::Gap;
 
 /// How a balance moves over a run: where it ends, and how low it got on the way.
 ///
@@ -28,11 +29,6 @@ impl Position {
     #[must_use]
     pub const fn needed_micro(&self) -> i128 {
         -self.lowest_micro
-    }
-
-    fn add(&mut self, amount: Amount) {
-        self.net_micro += i128::from(amount.micro());
-        self.lowest_micro = self.lowest_micro.min(self.net_micro);
     }
 
     fn append(&mut self, later: Self) {
@@ -57,10 +53,10 @@ pub struct CodeTotal {
 pub struct Totals {
     /// Records.
     pub record_count: u64,
-    /// Slots without a value, which were left out.
-    pub missing_count: u64,
-    /// Missing slots by participant and code, where there are any.
-    pub missing: BTreeMap<(ParticipantNumber, Code), u64>,
+    /// Slots that could not be settled and were left out.
+    pub gap_count: u64,
+    /// Those slots by participant, code and why, where there are any.
+    pub gaps: BTreeMap<(ParticipantNumber, Code, Gap), u64>,
     /// Sums by code.
     pub codes: BTreeMap<Code, CodeTotal>,
     /// Each participant's balance.
@@ -77,9 +73,9 @@ impl Totals {
     /// When the joined totals do not balance to zero, which would be a bug.
     pub fn append(&mut self, later: &Self) {
         self.record_count += later.record_count;
-        self.missing_count += later.missing_count;
-        for (&key, &count) in &later.missing {
-            *self.missing.entry(key).or_default() += count;
+        self.gap_count += later.gap_count;
+        for (&key, &count) in &later.gaps {
+            *self.gaps.entry(key).or_default() += count;
         }
         for (&code, total) in &later.codes {
             let sum = self.codes.entry(code).or_default();
@@ -96,16 +92,16 @@ impl Totals {
 
     /// Opens the sums of one participant and code; they are booked when the value is dropped.
     pub(crate) fn section(&mut self, participant: ParticipantNumber, code: Code) -> SectionSum<'_> {
-        let position = self.participants.get(&participant).copied().unwrap_or_default();
-        let hub = self.hub;
         SectionSum {
             totals: self,
             participant,
             code,
-            position,
-            hub,
-            total: CodeTotal::default(),
-            missing: 0,
+            record_count: 0,
+            energy_wh: 0,
+            net_micro: 0,
+            lowest_micro: 0,
+            highest_micro: 0,
+            gaps: [0; Gap::ALL.len()],
         }
     }
 
@@ -115,47 +111,54 @@ impl Totals {
     }
 }
 
-/// The sums of one participant and code, kept out of the maps while they grow.
+/// The sums of one participant and code in one period. They fit 64 bits: at most 1024 records of less than 2^53
+/// micro-units each.
 pub(crate) struct SectionSum<'a> {
     totals: &'a mut Totals,
     participant: ParticipantNumber,
     code: Code,
-    position: Position,
-    hub: Position,
-    total: CodeTotal,
-    missing: u64,
+    record_count: u64,
+    energy_wh: i64,
+    net_micro: i64,
+    lowest_micro: i64,
+    highest_micro: i64,
+    gaps: [u64; Gap::ALL.len()], // by place in `Gap::ALL`
 }
 
 impl SectionSum<'_> {
     pub(crate) fn add(&mut self, energy_wh: i32, amount: Amount) {
-        self.position.add(amount);
-        self.hub.add(Amount::from_micro(-amount.micro()));
-        self.total.record_count += 1;
-        self.total.energy_wh += i128::from(energy_wh);
-        self.total.amount_micro += i128::from(amount.micro());
+        self.record_count += 1;
+        self.energy_wh += i64::from(energy_wh);
+        self.net_micro += amount.micro();
+        self.lowest_micro = self.lowest_micro.min(self.net_micro);
+        self.highest_micro = self.highest_micro.max(self.net_micro);
     }
 
-    pub(crate) fn missing(&mut self) {
-        self.missing += 1;
+    pub(crate) fn add_gap(&mut self, gap: Gap) {
+        self.gaps[gap as usize] += 1;
     }
 }
 
 impl Drop for SectionSum<'_> {
     fn drop(&mut self) {
         let totals = &mut *self.totals;
-        if self.missing > 0 {
-            *totals.missing.entry((self.participant, self.code)).or_default() += self.missing;
-            totals.missing_count += self.missing;
+        for (gap, count) in Gap::ALL.into_iter().zip(self.gaps).filter(|&(_, count)| count > 0) {
+            *totals.gaps.entry((self.participant, self.code, gap)).or_default() += count;
+            totals.gap_count += count;
         }
-        if self.total.record_count == 0 {
+        if self.record_count == 0 {
             return;
         }
-        totals.participants.insert(self.participant, self.position);
-        totals.hub = self.hub;
-        totals.record_count += self.total.record_count;
+        let [net_micro, lowest_micro, highest_micro] =
+            [self.net_micro, self.lowest_micro, self.highest_micro].map(i128::from);
+        let position = Position { net_micro, lowest_micro };
+        totals.participants.entry(self.participant).or_default().append(position);
+        // The hub gets the opposite of each amount, so it is lowest where the participant is highest.
+        totals.hub.append(Position { net_micro: -net_micro, lowest_micro: -highest_micro });
+        totals.record_count += self.record_count;
         let sum = totals.codes.entry(self.code).or_default();
-        sum.record_count += self.total.record_count;
-        sum.energy_wh += self.total.energy_wh;
-        sum.amount_micro += self.total.amount_micro;
+        sum.record_count += self.record_count;
+        sum.energy_wh += i128::from(self.energy_wh);
+        sum.amount_micro += net_micro;
     }
 }

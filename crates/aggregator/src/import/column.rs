@@ -72,42 +72,106 @@ impl Column {
     }
 }
 
+/// A value and the line that it comes from; 16 bytes, because files have millions of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Row {
+    start_s: i64,
+    value: i32,
+    /// Lines beyond 32 bits are not told apart.
+    line: u32,
+}
+
 /// Gathers rows in whatever order they come.
 #[derive(Debug, Default)]
-pub struct Values {
-    rows: Vec<(i64, i64)>,
+pub(super) struct Values {
+    rows: Vec<Row>,
     is_unsorted: bool,
+}
+
+/// One start with two values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Conflict {
+    pub(super) start_s: i64,
+    pub(super) first: (u64, i32),
+    pub(super) second: (u64, i32),
+}
+
+/// What rows became.
+#[derive(Debug)]
+pub(super) struct Sorted {
+    pub(super) column: Column,
+    /// Rows that repeat an earlier one.
+    pub(super) repeated_count: u64,
+    /// Starts that have two values, in order.
+    pub(super) conflicts: Vec<Conflict>,
 }
 
 impl Values {
     /// Returns the start of the row that came last.
     pub(super) fn last_start_s(&self) -> Option<i64> {
-        self.rows.last().map(|&(start_s, _)| start_s)
+        self.rows.last().map(|row| row.start_s)
     }
 
-    /// Adds a row. Returns whether it comes in order.
-    pub(super) fn push(&mut self, start_s: i64, value: i64) -> bool {
-        let in_order = self.last_start_s().is_none_or(|last| last < start_s);
-        self.is_unsorted |= !in_order;
-        self.rows.push((start_s, value));
-        in_order
+    /// Adds a row from a line.
+    pub(super) fn push(&mut self, start_s: i64, value: i32, line: u64) {
+        self.is_unsorted |= self.last_start_s().is_some_and(|last| last >= start_s);
+        let line = u32::try_from(line).unwrap_or(u32::MAX);
+        self.rows.push(Row { start_s, value, line });
     }
 
-    /// Returns the rows in order without repetitions, how many were repeated, and the starts that have two values.
-    pub(super) fn finish(mut self, resolution: Resolution) -> (Column, u64, Vec<i64>) {
-        let (mut repeated, mut conflicts) = (0, Vec::new());
+    /// Returns the rows in order without repetitions; of conflicting rows the first, and at most `conflicts_max` conflicts.
+    pub(super) fn sorted(mut self, resolution: Resolution, conflicts_max: usize) -> Sorted {
+        let (mut repeated_count, mut conflicts) = (0, Vec::new());
         if self.is_unsorted {
-            self.rows.sort_by_key(|&(start_s, _)| start_s);
+            // Already sorted runs, forward or backward, are found by the sort.
+            self.rows.sort_by_key(|row| (row.start_s, row.line));
             self.rows.dedup_by(|next, kept| {
-                let is_same_start = next.0 == kept.0;
-                if is_same_start && next.1 == kept.1 {
-                    repeated += 1;
-                } else if is_same_start && conflicts.last() != Some(&kept.0) {
-                    conflicts.push(kept.0);
+                if next.start_s != kept.start_s {
+                    return false;
                 }
-                is_same_start
+                if next.value == kept.value {
+                    repeated_count += 1;
+                } else if conflicts.len() < conflicts_max {
+                    let place = |row: &Row| (u64::from(row.line), row.value);
+                    conflicts.push(Conflict {
+                        start_s: kept.start_s,
+                        first: place(kept),
+                        second: place(next),
+                    });
+                }
+                true
             });
         }
-        (Column::new(resolution, self.rows), repeated, conflicts)
+        // Rows and pairs have the same size, so the memory is used again.
+        let rows = self.rows.into_iter().map(|row| (row.start_s, i64::from(row.value))).collect();
+        Sorted { column: Column::new(resolution, rows), repeated_count, conflicts }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_are_sorted_repetitions_counted_and_conflicts_named() {
+        let mut values = Values::default();
+        for (line, (start_s, value)) in
+            (2..).zip([(1800, 3), (0, 1), (900, 2), (0, 1), (900, 9), (900, 2)])
+        {
+            values.push(start_s, value, line);
+        }
+        let sorted = values.sorted(Resolution::Minutes15, 10);
+        assert_eq!(sorted.column.rows(), [(0, 1), (900, 2), (1800, 3)]);
+        assert_eq!(sorted.repeated_count, 2);
+        let conflict = Conflict { start_s: 900, first: (4, 2), second: (6, 9) };
+        assert_eq!(sorted.conflicts, [conflict]);
+    }
+
+    #[test]
+    fn gaps_lie_between_values() {
+        let column = Column::new(Resolution::Minutes15, vec![(0, 1), (900, 1), (3600, 1)]);
+        let gaps: Vec<_> = column.gaps().collect();
+        let at = |second| Timestamp::from_second(second).unwrap();
+        assert_eq!(gaps, [Gap { from: at(1800), until: at(3600), missing_count: 2 }]);
     }
 }

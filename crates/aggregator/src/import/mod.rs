@@ -7,9 +7,11 @@
 mod column;
 pub mod csv;
 pub mod entsoe;
+mod file;
 mod input;
 mod report;
 
-pub use column::{Column, Gap, Values};
+pub use column::{Column, Gap};
+pub use file::{Format, Imported, Kind, file, kind_of};
 pub use input::{Encoding, Limits};
 pub use report::{ChangeDay, ColumnReport, Refused, Report};

@@ -30,6 +30,67 @@ impl From<Rejection> for Refused {
     }
 }
 
+/// Gathers rejections up to a limit, and counts the others.
+#[derive(Debug)]
+pub(super) struct Rejections {
+    file: String,
+    first: Vec<Rejection>,
+    count: u64,
+    kept_max: usize,
+}
+
+impl Rejections {
+    /// Rejections for each one that is kept, after which a file is given up.
+    const COUNTED_PER_KEPT: u64 = 100;
+
+    /// Returns an empty list for a file.
+    pub(super) fn new(file: &str, kept_max: usize) -> Self {
+        Self { file: file.to_owned(), first: Vec::new(), count: 0, kept_max: kept_max.max(1) }
+    }
+
+    /// Adds a rejection; it is made only when it is kept.
+    pub(super) fn push(&mut self, rejection: impl FnOnce() -> Rejection) {
+        if self.first.len() < self.kept_max {
+            self.first.push(rejection().in_file(&self.file));
+        }
+        self.count += 1;
+    }
+
+    /// Returns how many there are.
+    pub(super) const fn count(&self) -> u64 {
+        self.count
+    }
+
+    /// Returns how many more would be kept.
+    pub(super) fn room(&self) -> usize {
+        self.kept_max.saturating_sub(self.first.len())
+    }
+
+    /// Returns whether there are so many that reading on is useless.
+    pub(super) fn is_hopeless(&self) -> bool {
+        let kept_max = u64::try_from(self.kept_max).unwrap_or(u64::MAX);
+        self.count >= kept_max.saturating_mul(Self::COUNTED_PER_KEPT)
+    }
+
+    /// Returns those that were kept.
+    pub(super) fn into_first(self) -> Vec<Rejection> {
+        self.first
+    }
+
+    /// Returns the refusal of the file.
+    pub(super) fn into_refused(mut self) -> Refused {
+        self.first.sort_by_key(|rejection| rejection.line);
+        Refused { rejections: self.first, count: self.count }
+    }
+
+    /// Returns the refusal of the file with one more rejection.
+    pub(super) fn refused_with(mut self, last: Rejection) -> Refused {
+        self.kept_max += 1;
+        self.push(|| last);
+        self.into_refused()
+    }
+}
+
 fn first(rejections: &[Rejection]) -> String {
     rejections.first().map_or_else(String::new, ToString::to_string)
 }
@@ -48,12 +109,18 @@ pub struct Report {
     /// What separates the fields of a table.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub separator: Option<char>,
+    /// Columns of a table that were not asked for.
+    pub columns_ignored: Vec<String>,
+    /// What was understood in another way than written.
+    pub notes: Vec<String>,
     /// Rows of a table, or points of a document.
     pub row_count: u64,
     /// Rows that repeat an earlier one.
     pub repeated_count: u64,
     /// Rows that are earlier than the one before them.
     pub unordered_count: u64,
+    /// Values with more decimals than are kept, rounded half away from zero.
+    pub rounded_count: u64,
     /// Rows that were refused and passed over.
     pub rejection_count: u64,
     /// The first of them.
@@ -134,7 +201,8 @@ fn change_days(column: &Column, zone: &Zone) -> Vec<ChangeDay> {
             break;
         }
         if day.hours() != 24 {
-            let place = |instant: Timestamp| rows.partition_point(|&(s, _)| s < instant.as_second());
+            let place =
+                |instant: Timestamp| rows.partition_point(|&(s, _)| s < instant.as_second());
             let period_count = day.period_count(column.resolution()).unwrap_or(0);
             days.push(ChangeDay {
                 date: day.date(),

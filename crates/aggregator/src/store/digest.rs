@@ -109,6 +109,13 @@ impl Fingerprint {
     }
 }
 
+/// Returns the fingerprint of bytes.
+pub(super) fn fingerprint_of(bytes: &[u8]) -> Fingerprint {
+    let mut fingerprinter = Fingerprinter::new();
+    fingerprinter.update(bytes);
+    fingerprinter.finish()
+}
+
 /// Computes a [`Fingerprint`] while bytes pass by.
 ///
 /// Blocks start with one line each. When there are too many, neighbors are joined: a joined block is the digest of two.
@@ -181,7 +188,8 @@ impl Fingerprinter {
         if self.blocks.len() > Self::BLOCKS_MAX {
             // An even number of blocks is joined; the odd last one waits for its neighbor.
             let odd = if self.blocks.len() % 2 == 1 { self.blocks.pop() } else { None };
-            self.blocks = self.blocks.chunks_exact(2).map(|pair| join(&pair[0], &pair[1])).collect();
+            self.blocks =
+                self.blocks.chunks_exact(2).map(|pair| join(&pair[0], &pair[1])).collect();
             self.pending.resize(self.block_lines.trailing_zeros() as usize + 1, None);
             self.pending[self.block_lines.trailing_zeros() as usize] = odd;
             self.block_lines *= 2;
@@ -197,7 +205,9 @@ impl Fingerprinter {
             last = Some(last.map_or(*piece, |later| join(piece, &later)));
         }
         self.blocks.extend(last);
-        let short = |block: &[u8; 32]| block[..4].iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+        let short = |block: &[u8; 32]| {
+            block[..4].iter().map(|byte| format!("{byte:02x}")).collect::<String>()
+        };
         Fingerprint {
             sha256: Digest(self.whole.finalize().into()),
             bytes: self.bytes,
@@ -227,7 +237,10 @@ mod tests {
     fn empty_files_have_no_blocks() {
         let empty = fingerprint(b"", 1);
         assert_eq!((empty.lines, empty.blocks.as_str()), (0, ""));
-        assert_eq!(empty.sha256.to_string(), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+        assert_eq!(
+            empty.sha256.to_string(),
+            "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+        );
     }
 
     #[test]

@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use gridtally_core::rejection::Rejection;
 use serde::Serialize;
 
+use super::participants::ParticipantError;
+
 /// Why an operation on a store failed. In order of precedence.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -39,6 +41,17 @@ pub enum StoreError {
     /// Bytes of the store are not those that were recorded.
     #[error(transparent)]
     Damaged(#[from] Fault),
+    /// There is no such line in the journal.
+    #[error("the journal has {last} lines, there is no line {sequence}")]
+    NoSuchLine {
+        /// The line as given.
+        sequence: u64,
+        /// The last line.
+        last: u64,
+    },
+    /// The parties or metering points are not valid.
+    #[error(transparent)]
+    Participants(#[from] ParticipantError),
     /// The content is refused; nothing was recorded.
     #[error(transparent)]
     Refused(Box<Rejection>),
@@ -73,7 +86,10 @@ impl From<Rejection> for StoreError {
 }
 
 /// Adds what was tried and where to an I/O error.
-pub(super) fn failed<'a>(action: &'static str, path: &'a Path) -> impl FnOnce(io::Error) -> StoreError + use<'a> {
+pub(super) fn failed<'a>(
+    action: &'static str,
+    path: &'a Path,
+) -> impl FnOnce(io::Error) -> StoreError + use<'a> {
     move |source| StoreError::Io { action, path: path.to_owned(), source }
 }
 
@@ -114,6 +130,9 @@ pub enum FaultKind {
     /// The line does not belong after the one before it.
     #[error("the line does not follow the one before it: {0}")]
     Chain(String),
+    /// A write was interrupted here, and never acknowledged. Opening the store to write cleans up.
+    #[error("a write was interrupted here and never acknowledged, opening the store cleans up")]
+    Interrupted,
     /// A file that no program of ours puts there.
     #[error("the file does not belong into a store")]
     Foreign,

@@ -42,16 +42,15 @@ pub(super) fn parse_utc(text: &[u8]) -> Option<i64> {
 /// Writes the text of a second from 1970 to [`SECOND_MAX`].
 pub(super) fn push_utc(second: i64, text: &mut Vec<u8>) {
     assert!((0..=SECOND_MAX).contains(&second), "{second} has no text");
-    let (days, second) = (second / 86_400 + 719_468, second % 86_400);
-    let era = days / 146_097;
-    let day_of_era = days % 146_097;
-    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * month + 2) / 5 + 1;
-    let (year, month) = (era * 400 + year_of_era + month / 10, if month < 10 { month + 3 } else { month - 9 });
+    let ((year, month, day), second) = (civil(second), second % 86_400);
     let two = |number: i64| [digit(number / 10), digit(number % 10)];
-    text.extend([digit(year / 1000), digit(year / 100 % 10), digit(year / 10 % 10), digit(year % 10), b'-']);
+    text.extend([
+        digit(year / 1000),
+        digit(year / 100 % 10),
+        digit(year / 10 % 10),
+        digit(year % 10),
+        b'-',
+    ]);
     text.extend(two(month));
     text.push(b'-');
     text.extend(two(day));
@@ -62,6 +61,31 @@ pub(super) fn push_utc(second: i64, text: &mut Vec<u8>) {
     text.push(b':');
     text.extend(two(second % 60));
     text.push(b'Z');
+}
+
+/// Returns whether two seconds lie in the same month of UTC.
+pub(super) fn is_same_month(left: i64, right: i64) -> bool {
+    let month = |second| {
+        let (year, month, _) = civil(second);
+        (year, month)
+    };
+    month(left) == month(right)
+}
+
+/// Returns year, month and day of a second that is not before 1970.
+fn civil(second: i64) -> (i64, i64, i64) {
+    // Days since 0000-03-01.
+    let days = second / 86_400 + 719_468;
+    let era = days / 146_097;
+    let day_of_era = days % 146_097;
+    let year_of_era =
+        (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month + 2) / 5 + 1;
+    let (year, month) =
+        (era * 400 + year_of_era + month / 10, if month < 10 { month + 3 } else { month - 9 });
+    (year, month, day)
 }
 
 fn digit(number: i64) -> u8 {

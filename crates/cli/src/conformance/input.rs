@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::Refused;
+use super::document::quoted;
 
 /// A place in a document.
 #[derive(Clone)]
@@ -20,6 +21,17 @@ impl<'a> Input<'a> {
     pub(super) fn get(&self, key: &str) -> Self {
         let value = self.value.and_then(|value| value.get(key));
         Self { at: format!("{}/{}", self.at, key.replace('~', "~0").replace('/', "~1")), value }
+    }
+
+    /// Whether the document has anything there.
+    pub(super) fn is_given(&self) -> bool {
+        self.value.is_some()
+    }
+
+    /// Returns the items of a list that is not empty: nothing to check would look like nothing wrong.
+    pub(super) fn some_items(&self) -> Result<Vec<Self>, Refused> {
+        let items = self.items()?;
+        if items.is_empty() { Err(self.refused("at least one item")) } else { Ok(items) }
     }
 
     pub(super) fn items(&self) -> Result<Vec<Self>, Refused> {
@@ -57,6 +69,6 @@ impl<'a> Input<'a> {
     }
 
     pub(super) fn refused(&self, expected: &str) -> Refused {
-        Refused::Input { at: self.at.clone(), expected: expected.to_owned() }
+        Refused::Input { at: quoted(&self.at), expected: expected.to_owned() }
     }
 }

@@ -44,12 +44,15 @@ fn the_first_block_can_lie_in_the_past() {
 fn a_folder_of_another_chain_is_refused() {
     let terminal = Terminal::new();
     drop(Server::start(&terminal, "chain --folder chain --listen 127.0.0.1:0"));
-    terminal.check("chain --folder chain --listen 127.0.0.1:0 --chain-id 5", &expect![[r#"
+    terminal.check(
+        "chain --folder chain --listen 127.0.0.1:0 --chain-id 5",
+        &expect![[r#"
         -- stderr
         error: chain holds chain 31337, not chain 5
         hint: Name another folder, or what this one was made with.
         -- exit 1
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -73,7 +76,8 @@ fn a_port_that_is_taken_is_named() {
     expect![[r#"
         error: cannot listen on ADDRESS: Address already in use (os error 98)
         hint: Another program may listen there: name another port with --listen.
-    "#]].assert_eq(&messages.replace(&address, "ADDRESS"));
+    "#]]
+    .assert_eq(&messages.replace(&address, "ADDRESS"));
 }
 
 #[test]

@@ -138,7 +138,20 @@ mod tests {
             assert_eq!(Gsrn::from_body(body).unwrap().to_string(), full);
             assert_eq!(full.parse::<Gsrn>().unwrap().as_str(), full);
         }
+        assert_eq!(Gln::from_body("708000310000").unwrap().to_string(), "7080003100009");
         assert!("7080003100009".parse::<Gln>().is_ok());
+    }
+
+    #[test]
+    fn parties_are_refused_like_metering_points() {
+        for (text, message) in [
+            ("7080003100008", "check digit 9 expected, 8 found"),
+            ("708000310000", "12 characters instead of 13"),
+            ("7.0800031E+12", "scientific notation, the last digits are lost"),
+            ("708000310000X", "'X' cannot stand at position 13"),
+        ] {
+            assert_eq!(text.parse::<Gln>().unwrap_err().to_string(), message, "{text}");
+        }
     }
 
     #[test]

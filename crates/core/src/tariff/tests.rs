@@ -38,6 +38,22 @@ part = "spot"
 area = "NO2"
 margin_micro_per_kwh = -10000
 
+[[version.flexibility]]
+part = "fixed"
+price_micro_per_kwh = 250000
+
+[[version.flexibility]]
+part = "time_of_use"
+zone = "Europe/Oslo"
+holidays = "none"
+otherwise_micro_per_kwh = 0
+
+[[version.flexibility.band]]
+days = ["working_day"]
+from = "17:00"
+until = "20:00"
+price_micro_per_kwh = 3250000
+
 [[version]]
 valid_from = "2026-12-01T00:00:00+01:00"
 
@@ -88,6 +104,45 @@ fn parts_add_up_by_local_calendar() {
     ] {
         assert_eq!(price(PriceKind::Import, start), expected, "{start}");
     }
+}
+
+#[test]
+fn flexibility_and_buy_back_have_prices_of_their_own() {
+    for (kind, start, expected) in [
+        (PriceKind::Flexibility, "2026-01-14T16:00:00Z", "3500000"), // Wednesday 17:00 in Oslo
+        (PriceKind::Flexibility, "2026-01-14T19:00:00Z", "250000"),  // 20:00
+        (PriceKind::Flexibility, "2026-05-14T15:00:00Z", "3500000"), // a holiday that this part does not know
+        (PriceKind::Export, "2026-01-14T16:00:00Z", "990000"),
+        (
+            PriceKind::Flexibility,
+            "2026-12-01T16:00:00Z",
+            "the tariff has no flexibility price at 2026-12-01T16:00:00Z/PT60M",
+        ),
+    ] {
+        assert_eq!(price(kind, start), expected, "{kind} {start}");
+    }
+}
+
+#[test]
+fn a_gap_in_the_spot_prices_is_refused_and_never_zero() {
+    let area: PriceArea = "NO2".parse().unwrap();
+    let (first, gap) = (period("2026-01-14T00:00:00Z"), period("2026-01-14T05:00:00Z"));
+    let mut spot = SpotPrices::new();
+    for hour in std::iter::successors(Some(first), |hour| hour.next()).take(24) {
+        if hour != gap {
+            spot.insert(&area, hour, Price::ZERO); // zero is a price
+        }
+    }
+    for hour in std::iter::successors(Some(first), |hour| hour.next()).take(24) {
+        for kind in [PriceKind::Import, PriceKind::Export] {
+            let price = tariff(TARIFF).price(kind, hour, &spot);
+            let missing = PriceUnavailable::SpotMissing { area: area.clone(), period: hour };
+            assert_eq!(price.is_err(), hour == gap, "{hour}");
+            assert!(hour != gap || price == Err(missing));
+        }
+    }
+    let quarter = Period::new(gap.start(), Resolution::Minutes15).unwrap();
+    assert!(tariff(TARIFF).price(PriceKind::Import, quarter, &spot).is_err());
 }
 
 #[test]

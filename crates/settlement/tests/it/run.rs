@@ -8,8 +8,8 @@ use gridtally_core::party::ParticipantNumber;
 use gridtally_core::period::{SettlementCalendar, SettlementPeriod, Slot};
 use gridtally_core::quantity::{Amount, Price};
 use gridtally_settlement::{
-    Code, Difference, DirectRecord, MissingPolicy, PeriodRecords, RunManifest, RunSummary, Section,
-    Settled, SlotEnergy, TariffTable, first_difference, settle_period,
+    Code, Difference, DirectRecord, EstimatedPolicy, MissingPolicy, PeriodRecords, RunManifest,
+    RunSummary, Section, Settled, SlotEnergy, TariffTable, first_difference, settle_period,
 };
 use proptest::prelude::*;
 
@@ -22,6 +22,7 @@ fn manifest() -> RunManifest {
         until: "2026-10-26T23:00:00Z".parse().unwrap(),
         run: 0,
         missing: MissingPolicy::LeaveOut,
+        estimated: EstimatedPolicy::Settle,
         price_shift_weeks: 417,
         inputs: BTreeMap::from([("readings home_01".into(), "aa".into())]),
         tariff_hashes: BTreeMap::from([(SettlementPeriod(2), B256::ZERO)]),
@@ -32,10 +33,11 @@ fn manifest() -> RunManifest {
 fn a_run_is_named_by_everything_it_used() {
     let id = manifest().id();
     assert_eq!(manifest().id(), id);
-    let changes: [fn(&mut RunManifest); 6] = [
+    let changes: [fn(&mut RunManifest); 7] = [
         |manifest| manifest.code_version.push('1'),
         |manifest| manifest.run = 1,
         |manifest| manifest.missing = MissingPolicy::Refuse,
+        |manifest| manifest.estimated = EstimatedPolicy::Refuse,
         |manifest| manifest.price_shift_weeks = 0,
         |manifest| drop(manifest.inputs.insert("prices".into(), "bb".into())),
         |manifest| manifest.tariff_hashes.clear(),
@@ -55,11 +57,25 @@ fn a_run_is_named_by_everything_it_used() {
         until 2026-10-26T23:00:00Z
         run 0
         missing leave_out
+        estimated settle
         price_shift_weeks 417
         input "readings home_01" "aa"
         tariff 2 0x0000000000000000000000000000000000000000000000000000000000000000
     "#]]
     .assert_eq(&manifest().canonical());
+}
+
+#[test]
+fn no_input_looks_like_another() {
+    let with = |inputs: &[(&str, &str)]| RunManifest {
+        inputs: inputs.iter().map(|&(name, hash)| (name.to_owned(), hash.to_owned())).collect(),
+        ..manifest()
+    };
+    let one = with(&[("a", "1\"\ninput \"b\" \"2")]);
+    let two = with(&[("a", "1"), ("b", "2")]);
+    assert_ne!(one.id(), two.id());
+    assert_eq!(one.canonical().lines().count() + 1, two.canonical().lines().count());
+    assert!(with(&[("målepunkt 1", "aa")]).canonical().is_ascii());
 }
 
 fn settle(period: u32, values: &[i64]) -> PeriodRecords {
@@ -87,16 +103,20 @@ proptest! {
     fn positions_join_as_if_they_were_one(
         periods in proptest::collection::vec(proptest::collection::vec(0_i64..1_000, 8), 1..5),
     ) {
-        let mut summary = RunSummary::default();
+        let (mut summary, mut halves) = (RunSummary::default(), [RunSummary::default(), RunSummary::default()]);
         let (mut balance, mut lowest) = (0_i128, 0_i128);
         for (number, values) in (1..).zip(&periods) {
             let settled = settle(number, values);
             summary.append(&settled);
+            halves[usize::from(2 * number as usize > periods.len())].append(&settled);
             for priced in &settled.records {
                 balance += i128::from(priced.amount.micro());
                 lowest = lowest.min(balance);
             }
         }
+        let [mut first, second] = halves;
+        first.join(&second);
+        prop_assert_eq!(&first, &summary);
         let position = summary.totals.participants[&ParticipantNumber(1)];
         prop_assert_eq!((position.net_micro(), position.needed_micro()), (balance, -lowest));
     }

@@ -18,6 +18,8 @@ pub struct Layout<L> {
     pub decimal: DecimalSign,
     /// Name of the column with the time.
     pub time_column: String,
+    /// How it is written, such as `%d.%m.%Y %H:%M` with the directives of `strptime`; ISO 8601 where not given.
+    pub time_format: Option<String>,
     /// What that time marks.
     pub stamp: Stamp,
     /// Whose clock it is. A stamp with `Z` or an offset of its own is taken by that.
@@ -107,7 +109,7 @@ pub enum Label<L> {
 pub enum EnergyUnit {
     /// Watt-hours, whole.
     Wh,
-    /// Kilowatt-hours with at most three decimals; more must be zeros.
+    /// Kilowatt-hours; more than three decimals are rounded half away from zero.
     #[serde(rename = "kWh")]
     KiloWh,
 }
@@ -152,10 +154,36 @@ pub struct PriceColumn {
 pub struct Context {
     /// Name of the file, for messages.
     pub file: String,
-    /// Intervals that end after this instant are refused.
+    /// The time of the import. Readings of intervals that end later are refused, and prices more than two days ahead.
     pub now: Timestamp,
+    /// Readings of intervals that start earlier are refused.
+    pub oldest: Option<Timestamp>,
     /// Whose days of 23 and 25 hours the report shows.
     pub report_zone: Zone,
     /// What is accepted at most.
     pub limits: Limits,
+}
+
+/// Which intervals are accepted, in Unix seconds.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::import) struct Accepted {
+    pub(in crate::import) start_min_s: i64,
+    pub(in crate::import) end_max_s: i64,
+}
+
+impl Context {
+    /// Days that prices may lie ahead: published at noon, they reach to the end of the next day.
+    const PRICE_DAYS_AHEAD: i64 = 2;
+
+    /// Returns which intervals readings may have: they are over.
+    pub(in crate::import) fn accepted_readings(&self) -> Accepted {
+        let start_min_s = self.oldest.map_or(i64::MIN, Timestamp::as_second);
+        Accepted { start_min_s, end_max_s: self.now.as_second() }
+    }
+
+    /// Returns which intervals prices may have.
+    pub(in crate::import) fn accepted_prices(&self) -> Accepted {
+        let end_max_s = self.now.as_second() + Self::PRICE_DAYS_AHEAD * 86_400;
+        Accepted { start_min_s: i64::MIN, end_max_s }
+    }
 }

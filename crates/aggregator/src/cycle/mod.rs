@@ -1,0 +1,28 @@
+//! The settlement cycle: from what the store knows to records, and from records to payments on a chain.
+//!
+//! ```text
+//! RunOptions --> PreparedRun --> records, period by period --> a run in the store
+//!                     |                     |
+//!                     +--> tariff tables    +--> OnChain: register, publish, fund, settle
+//! ```
+//!
+//! The first half is pure apart from reading the store, and gives the same bytes for the same inputs. The second half
+//! keeps nothing: after a crash it asks the chain what is done, and does the rest.
+
+mod embedded;
+mod error;
+mod exchange;
+mod on_chain;
+mod options;
+mod prepared;
+mod record;
+mod whole;
+
+pub use embedded::{EmbeddedChain, EmbeddedError};
+pub use error::RunError;
+pub(crate) use on_chain::registrations;
+pub use on_chain::{ChainError, ChainOptions, ChainReport, ChainTime, Money, settle_on_chain};
+pub use options::RunOptions;
+pub use prepared::{PreparedRun, RunPeriod, RunPeriods};
+pub use record::{CycleProgress, RunReport, settle_into_store};
+pub use whole::{Settlement, SettlementError, settle, settle_embedded};

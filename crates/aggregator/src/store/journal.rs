@@ -1,0 +1,268 @@
+//! The journal: one line for everything that was acknowledged.
+//!
+//! ```text
+//! DIGEST {"sequence":2,"recorded":"...","kind":"readings",...}
+//! ```
+//!
+//! DIGEST is the SHA-256 of the digest of the line before and the rest of this one, so that no line can be changed, left
+//! out, added or moved without changing all that follow. A line without its line end was never acknowledged.
+
+use alloy_primitives::B256;
+use gridtally_core::tariff::PriceArea;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::digest::{Digest, Fingerprint};
+use super::error::{Fault, FaultKind};
+use crate::cycle::RunOptions;
+
+/// Name of the file in the store's folder.
+pub(super) const JOURNAL_FILE: &str = "journal";
+
+/// Something that was acknowledged.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    /// Number of the line, from 1.
+    pub sequence: u64,
+    /// When it was recorded, by the clock of whoever wrote.
+    pub recorded: Timestamp,
+    /// What.
+    #[serde(flatten)]
+    pub content: Content,
+}
+
+/// What an entry acknowledges.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Content {
+    /// The store itself; the first entry and no other.
+    Created {
+        /// `store.toml`.
+        settings: StoredFile,
+    },
+    /// Parties and metering points, in place of those before.
+    Participants {
+        /// The book.
+        file: StoredFile,
+    },
+    /// A tariff, in place of the one of that name before.
+    Tariff {
+        /// Its name.
+        name: String,
+        /// The tariff.
+        file: StoredFile,
+    },
+    /// Readings: new ones and new versions.
+    Readings {
+        /// Where they came from, as the user said.
+        source: String,
+        /// Values for periods without one before.
+        new_count: u64,
+        /// Values that replace another.
+        changed_count: u64,
+        /// Tables, each of one month of UTC.
+        files: Vec<TableFile>,
+    },
+    /// Spot prices: new ones and new versions.
+    Prices {
+        /// Where they came from, as the user said.
+        source: String,
+        /// Values for periods without one before.
+        new_count: u64,
+        /// Values that replace another.
+        changed_count: u64,
+        /// Of which areas.
+        areas: Vec<PriceArea>,
+        /// Tables, each of one month of UTC.
+        files: Vec<TableFile>,
+    },
+    /// A deployment of the contract that this store settles on.
+    Deployment {
+        /// Where it stands.
+        file: StoredFile,
+    },
+    /// A settlement run.
+    Run {
+        /// Its name.
+        id: B256,
+        /// What was asked for, with tariff and line fixed.
+        options: RunOptions,
+        /// What it used.
+        manifest: StoredFile,
+        /// What it came to.
+        records: StoredFile,
+        /// What could not be settled.
+        gaps: StoredFile,
+    },
+}
+
+/// A file of the store.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StoredFile {
+    /// Relative to the store, with `/`.
+    pub path: String,
+    /// Its bytes.
+    pub fingerprint: Fingerprint,
+}
+
+/// A table of values over time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TableFile {
+    /// First start of a period in it.
+    pub from: Timestamp,
+    /// Last end of a period in it.
+    pub until: Timestamp,
+    /// The file.
+    pub file: StoredFile,
+}
+
+/// A line of the journal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Line {
+    /// What it says.
+    pub entry: Entry,
+    /// Covers this line and all before it.
+    pub digest: Digest,
+}
+
+impl Content {
+    /// Returns all files that the entry names.
+    pub fn files(&self) -> impl Iterator<Item = &StoredFile> {
+        let (single, tables): (Vec<&StoredFile>, &[TableFile]) = match self {
+            Self::Created { settings: file }
+            | Self::Participants { file }
+            | Self::Tariff { file, .. }
+            | Self::Deployment { file } => (vec![file], &[]),
+            Self::Readings { files, .. } | Self::Prices { files, .. } => (Vec::new(), files),
+            Self::Run { manifest, records, gaps, .. } => (vec![manifest, records, gaps], &[]),
+        };
+        single.into_iter().chain(tables.iter().map(|table| &table.file))
+    }
+}
+
+impl Line {
+    /// Returns the line that follows one with digest `previous`, and its text with the line end.
+    pub(super) fn following(previous: Digest, entry: Entry) -> (Self, String) {
+        let body = serde_json::to_string(&entry).expect("an entry is plain data");
+        let digest = digest_of(previous, &body);
+        let text = format!("{digest} {body}\n");
+        (Self { entry, digest }, text)
+    }
+}
+
+fn digest_of(previous: Digest, body: &str) -> Digest {
+    Digest::of(format!("{previous} {body}").as_bytes())
+}
+
+/// A journal as it was read.
+#[derive(Debug)]
+pub(super) struct Journal {
+    pub(super) lines: Vec<Line>,
+    /// Bytes of complete lines; what comes after them is a line that was never finished.
+    pub(super) complete_bytes: u64,
+    pub(super) is_torn: bool,
+}
+
+/// Reads a journal, strictly.
+///
+/// # Errors
+///
+/// Returns the first [`Fault`].
+pub(super) fn read(bytes: &[u8]) -> Result<Journal, Fault> {
+    let complete = bytes.iter().rposition(|&byte| byte == b'\n').map_or(0, |last| last + 1);
+    let mut lines: Vec<Line> = Vec::new();
+    for (number, text) in (1..).zip(bytes[..complete].split_inclusive(|&byte| byte == b'\n')) {
+        let fault = |kind| Fault::new(JOURNAL_FILE, kind).at_line(number);
+        let malformed = |what: &str| fault(FaultKind::Malformed(what.to_owned()));
+        let text = std::str::from_utf8(&text[..text.len() - 1])
+            .map_err(|_| malformed("it is not UTF-8"))?;
+        let (digest, body) = text.split_once(' ').ok_or_else(|| malformed("it has no digest"))?;
+        let digest: Digest = digest.parse().map_err(|error| malformed(&format!("{error}")))?;
+        let previous = lines.last().map_or(Digest::ZERO, |line| line.digest);
+        if digest != digest_of(previous, body) {
+            return Err(fault(FaultKind::Chain("its digest is another one".to_owned())));
+        }
+        let entry: Entry =
+            serde_json::from_str(body).map_err(|error| malformed(&error.to_string()))?;
+        if entry.sequence != number {
+            let what = format!("it has number {}", entry.sequence);
+            return Err(fault(FaultKind::Chain(what)));
+        }
+        if (number == 1) != matches!(entry.content, Content::Created { .. }) {
+            let what = "a store is created once, by the first line";
+            return Err(fault(FaultKind::Chain(what.to_owned())));
+        }
+        lines.push(Line { entry, digest });
+    }
+    if lines.is_empty() {
+        return Err(Fault::new(JOURNAL_FILE, FaultKind::Interrupted).at_line(1));
+    }
+    Ok(Journal { lines, complete_bytes: complete as u64, is_torn: complete < bytes.len() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(path: &str) -> StoredFile {
+        let fingerprint = super::super::digest::fingerprint_of(path.as_bytes());
+        StoredFile { path: path.to_owned(), fingerprint }
+    }
+
+    fn journal() -> Vec<u8> {
+        let contents = [
+            Content::Created { settings: file("store.toml") },
+            Content::Participants { file: file("participants/a.toml") },
+            Content::Tariff { name: "household".to_owned(), file: file("tariffs/b.toml") },
+        ];
+        let mut text = String::new();
+        let mut previous = Digest::ZERO;
+        for (sequence, content) in (1..).zip(contents) {
+            let recorded = Timestamp::UNIX_EPOCH;
+            let (line, next) = Line::following(previous, Entry { sequence, recorded, content });
+            previous = line.digest;
+            text += &next;
+        }
+        text.into_bytes()
+    }
+
+    #[test]
+    fn journals_come_back() {
+        let journal = read(&journal()).unwrap();
+        assert_eq!(journal.lines.len(), 3);
+        assert!(!journal.is_torn);
+        assert_eq!(journal.lines[2].entry.content.files().next().unwrap().path, "tariffs/b.toml");
+    }
+
+    #[test]
+    fn every_changed_byte_is_found() {
+        let journal = journal();
+        let whole = read(&journal).unwrap();
+        for position in 0..journal.len() {
+            for change in [1, 0x20, 0x80] {
+                let mut changed = journal.clone();
+                changed[position] ^= change;
+                match read(&changed) {
+                    Err(fault) => assert!(fault.line.is_some()),
+                    // Only the last line end can go unseen here: the line counts as never finished.
+                    Ok(read) => {
+                        assert!(read.is_torn && read.lines == whole.lines[..2], "{position}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn lines_cannot_be_left_out_or_moved() {
+        let journal = journal();
+        let lines: Vec<&[u8]> = journal.split_inclusive(|&byte| byte == b'\n').collect();
+        for order in [[0, 2].as_slice(), &[1, 2], &[0, 2, 1], &[0, 1, 1, 2]] {
+            let bytes: Vec<u8> = order.iter().flat_map(|&line| lines[line]).copied().collect();
+            assert!(read(&bytes).is_err(), "{order:?}");
+        }
+        assert!(read(b"").is_err());
+    }
+}

@@ -1,0 +1,334 @@
+//! Who takes part, and where their exchange with the grid is metered.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use alloy_primitives::Address;
+use gridtally_core::meter::{Channel, MeteringPointId};
+use gridtally_core::party::{ParticipantNumber, PartyId, Role};
+use gridtally_core::rejection::{Reason, Rejection};
+use serde::{Deserialize, Serialize};
+
+/// Parties and metering points, as of one line of the journal.
+///
+/// As TOML:
+///
+/// ```
+/// # let text = r#"
+/// [[party]]
+/// id = "home_01"
+/// role = "prosumer"
+/// participant = 1
+///
+/// [[metering_point]]
+/// id = "707057500000000018"
+/// party = "home_01"
+/// metering = "import_export"
+/// # "#;
+/// # let book: gridtally_aggregator::store::ParticipantBook = toml::from_str(text)?;
+/// # assert_eq!(book.parties().len(), 1);
+/// # Ok::<(), toml::de::Error>(())
+/// ```
+///
+/// Holds: the participants have the numbers 1, 2, ... in order; names are unique; each point belongs to a party.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(try_from = "Unchecked")]
+pub struct ParticipantBook {
+    #[serde(rename = "party")]
+    parties: Vec<PartyEntry>,
+    #[serde(rename = "metering_point")]
+    points: Vec<PointEntry>,
+}
+
+/// The same fields before they were checked.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Unchecked {
+    #[serde(default, rename = "party")]
+    parties: Vec<PartyEntry>,
+    #[serde(default, rename = "metering_point")]
+    points: Vec<PointEntry>,
+}
+
+/// A party and what the contract's registry is to know of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PartyEntry {
+    /// Short name.
+    pub id: PartyId,
+    /// What it does.
+    pub role: Role,
+    /// Number in the contract's registry, from 1.
+    pub participant: ParticipantNumber,
+    /// Address of the key that signs its readings; where it has none yet, the hub's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub meter: Option<Address>,
+    /// Who may withdraw its money; where nobody is named, the hub holds it in trust.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<Address>,
+}
+
+/// A metering point.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PointEntry {
+    /// Its identifier.
+    pub id: MeteringPointId,
+    /// Whose exchange is metered.
+    pub party: PartyId,
+    /// What its channels are.
+    pub metering: Metering,
+}
+
+/// What the channels of a metering point are, and so how the exchange with the grid follows from them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Metering {
+    /// The import register alone.
+    Import,
+    /// Both registers of the exchange with the grid.
+    ImportExport,
+    /// Consumption (as the import channel) and generation (as the export channel) behind the connection. The exchange is
+    /// derived for each period: import = max(0, consumption - generation), export = max(0, generation - consumption).
+    Gross,
+}
+
+impl Metering {
+    /// Returns whether readings of a channel belong to it.
+    #[must_use]
+    pub const fn has(self, channel: Channel) -> bool {
+        match channel {
+            Channel::Import => true,
+            Channel::Export => !matches!(self, Self::Import),
+        }
+    }
+}
+
+/// Why there is no such book. In order of precedence.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ParticipantError {
+    /// More than anybody needs.
+    #[error("{actual} parties and metering points are more than {max}", max = ParticipantBook::ENTRIES_MAX)]
+    TooMany {
+        /// As given.
+        actual: usize,
+    },
+    /// The numbers do not count from 1.
+    #[error("party {party} has participant number {actual}, the next one is {expected}")]
+    Number {
+        /// The party.
+        party: PartyId,
+        /// The number that comes next.
+        expected: u32,
+        /// As given.
+        actual: u32,
+    },
+    /// Two parties have one name.
+    #[error("party {party} is named twice")]
+    PartyTwice {
+        /// The party.
+        party: PartyId,
+    },
+    /// Two metering points have one identifier.
+    #[error("metering point {point} is named twice")]
+    PointTwice {
+        /// The metering point.
+        point: MeteringPointId,
+    },
+    /// A metering point of nobody.
+    #[error("metering point {point} belongs to {party}, which is no party here")]
+    PartyUnknown {
+        /// The metering point.
+        point: MeteringPointId,
+        /// The party as given.
+        party: PartyId,
+    },
+    /// The book before had this party as something else: what stands in the contract's registry stays.
+    #[error("party {party} was another one before: a party stays what it is, only new ones come")]
+    PartyChanged {
+        /// The party as it was.
+        party: PartyId,
+    },
+    /// The book before had this metering point as something else, and readings are understood by it.
+    #[error("metering point {point} was another one before: what readings mean does not change")]
+    PointChanged {
+        /// The metering point as it was.
+        point: MeteringPointId,
+    },
+}
+
+impl From<ParticipantError> for Rejection {
+    fn from(error: ParticipantError) -> Self {
+        Self::new(Reason::PartyInvalid, "").because(error)
+    }
+}
+
+impl ParticipantBook {
+    /// Most parties and metering points together.
+    pub const ENTRIES_MAX: usize = 1_000_000;
+
+    /// Returns the book of these parties and metering points.
+    ///
+    /// # Errors
+    ///
+    /// The first five of [`ParticipantError`], in their order.
+    pub fn new(
+        parties: Vec<PartyEntry>,
+        points: Vec<PointEntry>,
+    ) -> Result<Self, ParticipantError> {
+        let actual = parties.len() + points.len();
+        if actual > Self::ENTRIES_MAX {
+            return Err(ParticipantError::TooMany { actual });
+        }
+        for (expected, party) in (1..).zip(&parties) {
+            let actual = party.participant.0;
+            if actual != expected {
+                let party = party.id.clone();
+                return Err(ParticipantError::Number { party, expected, actual });
+            }
+        }
+        let mut names = BTreeSet::new();
+        for party in &parties {
+            if !names.insert(&party.id) {
+                return Err(ParticipantError::PartyTwice { party: party.id.clone() });
+            }
+        }
+        let mut ids = BTreeSet::new();
+        for point in &points {
+            if !ids.insert(&point.id) {
+                return Err(ParticipantError::PointTwice { point: point.id.clone() });
+            }
+        }
+        for point in &points {
+            if !names.contains(&point.party) {
+                let (point, party) = (point.id.clone(), point.party.clone());
+                return Err(ParticipantError::PartyUnknown { point, party });
+            }
+        }
+        Ok(Self { parties, points })
+    }
+
+    /// Checks that this book can follow another: parties and metering points stay what they are.
+    ///
+    /// # Errors
+    ///
+    /// The last two of [`ParticipantError`], in their order.
+    pub fn check_follows(&self, before: &Self) -> Result<(), ParticipantError> {
+        for (index, party) in before.parties.iter().enumerate() {
+            if self.parties.get(index) != Some(party) {
+                return Err(ParticipantError::PartyChanged { party: party.id.clone() });
+            }
+        }
+        let points: BTreeMap<_, _> = self.points.iter().map(|point| (&point.id, point)).collect();
+        for point in &before.points {
+            if points.get(&point.id) != Some(&point) {
+                return Err(ParticipantError::PointChanged { point: point.id.clone() });
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns the parties, ascending by participant number from 1.
+    #[must_use]
+    pub fn parties(&self) -> &[PartyEntry] {
+        &self.parties
+    }
+
+    /// Returns the metering points, in the order of the file.
+    #[must_use]
+    pub fn metering_points(&self) -> &[PointEntry] {
+        &self.points
+    }
+
+    /// Returns the party of a participant number; nothing for the hub and for numbers that nobody has.
+    #[must_use]
+    pub fn party(&self, participant: ParticipantNumber) -> Option<&PartyEntry> {
+        self.parties.get(usize::try_from(participant.0.checked_sub(1)?).ok()?)
+    }
+
+    /// Returns the participant whose exchange each metering point measures, in the order of the metering points.
+    ///
+    /// # Panics
+    ///
+    /// Never: the constructor checks that each point belongs to a party.
+    #[must_use]
+    pub fn owners(&self) -> Vec<ParticipantNumber> {
+        let parties: BTreeMap<&PartyId, ParticipantNumber> =
+            self.parties.iter().map(|party| (&party.id, party.participant)).collect();
+        self.points.iter().map(|point| parties[&point.party]).collect()
+    }
+}
+
+impl TryFrom<Unchecked> for ParticipantBook {
+    type Error = ParticipantError;
+
+    fn try_from(unchecked: Unchecked) -> Result<Self, Self::Error> {
+        Self::new(unchecked.parties, unchecked.points)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn party(id: &str, participant: u32) -> PartyEntry {
+        PartyEntry {
+            id: id.parse().unwrap(),
+            role: Role::Prosumer,
+            participant: ParticipantNumber(participant),
+            meter: None,
+            owner: None,
+        }
+    }
+
+    fn point(id: &str, party: &str) -> PointEntry {
+        let metering = Metering::Import;
+        PointEntry { id: id.parse().unwrap(), party: party.parse().unwrap(), metering }
+    }
+
+    #[test]
+    fn refusals_come_in_order() {
+        let refused = |parties: &[(&str, u32)], points: &[(&str, &str)]| {
+            let parties = parties.iter().map(|&(id, number)| party(id, number)).collect();
+            let points = points.iter().map(|&(id, owner)| point(id, owner)).collect();
+            ParticipantBook::new(parties, points).unwrap_err().to_string()
+        };
+        assert_eq!(
+            refused(&[("a", 1), ("a", 3)], &[]),
+            "party a has participant number 3, the next one is 2"
+        );
+        assert_eq!(
+            refused(&[("a", 1), ("a", 2)], &[("p", "x"), ("p", "x")]),
+            "party a is named twice"
+        );
+        assert_eq!(
+            refused(&[("a", 1)], &[("p", "x"), ("p", "x")]),
+            "metering point p is named twice"
+        );
+        assert_eq!(
+            refused(&[("a", 1)], &[("p", "x")]),
+            "metering point p belongs to x, which is no party here"
+        );
+    }
+
+    #[test]
+    fn a_later_book_only_adds() {
+        let book = |parties, points| ParticipantBook::new(parties, points).unwrap();
+        let before = book(vec![party("a", 1)], vec![point("p", "a")]);
+        let more = book(vec![party("a", 1), party("b", 2)], vec![point("q", "b"), point("p", "a")]);
+        assert_eq!(more.check_follows(&before), Ok(()));
+        let party_changed = book(vec![party("b", 1), party("a", 2)], vec![point("p", "a")]);
+        let error = ParticipantError::PartyChanged { party: "a".parse().unwrap() };
+        assert_eq!(party_changed.check_follows(&before), Err(error));
+        let point_lost = book(vec![party("a", 1)], vec![]);
+        let error = ParticipantError::PointChanged { point: "p".parse().unwrap() };
+        assert_eq!(point_lost.check_follows(&before), Err(error));
+    }
+
+    #[test]
+    fn books_come_back_from_toml() {
+        let book = ParticipantBook::new(vec![party("a", 1)], vec![point("p", "a")]).unwrap();
+        let text = toml::to_string(&book).unwrap();
+        assert_eq!(toml::from_str::<ParticipantBook>(&text).unwrap(), book);
+        assert!(toml::from_str::<ParticipantBook>(&(text + "\n[extra]\n")).is_err());
+    }
+}

@@ -1,0 +1,348 @@
+//! Readings and prices into the store: what is new, what replaces another value, what is known already.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use gridtally_core::meter::{Channel, MeteringPointId};
+use gridtally_core::period::Resolution;
+use gridtally_core::quantity::{Energy, Price};
+use gridtally_core::reading::Quality;
+use gridtally_core::rejection::{Reason, Rejection};
+use gridtally_core::tariff::PriceArea;
+use jiff::Timestamp;
+use serde::Serialize;
+use tracing::info;
+
+use super::error::StoreError;
+use super::journal::{Content, TableFile};
+use super::merge::Merge;
+use super::names::Names;
+use super::row::{PriceRow, ReadingRow, Row, RowText};
+use super::utc::{SECOND_MAX, is_same_month, push_utc};
+use super::view::StoreView;
+use super::writer::Store;
+
+/// Readings of one channel of one metering point.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ReadingSeries<'a> {
+    /// Where it was metered.
+    pub metering_point: &'a MeteringPointId,
+    /// What was counted.
+    pub channel: Channel,
+    /// Length of each period.
+    pub resolution: Resolution,
+    /// How the values came to be; not missing.
+    pub quality: Quality,
+    /// Start of each period (Unix time, s) and its energy in Wh, in any order.
+    pub rows: &'a [(i64, i64)],
+}
+
+/// Spot prices of one area.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PriceSeries<'a> {
+    /// The area.
+    pub area: &'a PriceArea,
+    /// Length of each period.
+    pub resolution: Resolution,
+    /// Start of each period (Unix time, s) and its price in micro-units per kWh, in any order.
+    pub rows: &'a [(i64, i64)],
+}
+
+/// What became of values that were given to the store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+pub struct Added {
+    /// Values for periods without one before.
+    pub new_count: u64,
+    /// Values that replace another; both are kept.
+    pub changed_count: u64,
+    /// Values that the store has already.
+    pub repeated_count: u64,
+    /// The line of the journal that acknowledges them; none when there was nothing to add.
+    pub line: Option<u64>,
+}
+
+/// Rows to be written, with what they are to the store.
+#[derive(Debug)]
+struct Plan<R> {
+    added: Added,
+    rows: Vec<R>,
+}
+
+impl StoreView {
+    /// Returns what would become of readings, without adding them.
+    ///
+    /// # Errors
+    ///
+    /// As [`Store::add_readings`].
+    pub fn try_readings(&self, series: &[ReadingSeries<'_>]) -> Result<Added, StoreError> {
+        Ok(self.plan_readings(series)?.added)
+    }
+
+    /// Returns what would become of prices, without adding them.
+    ///
+    /// # Errors
+    ///
+    /// As [`Store::add_prices`].
+    pub fn try_prices(&self, series: &[PriceSeries<'_>]) -> Result<Added, StoreError> {
+        Ok(self.plan_prices(&self.names_with(series), series)?.added)
+    }
+
+    fn plan_readings(&self, series: &[ReadingSeries<'_>]) -> Result<Plan<ReadingRow>, StoreError> {
+        let book = self.participants(self.last())?;
+        let points: BTreeMap<_, _> =
+            book.metering_points().iter().map(|point| (&point.id, point)).collect();
+        let mut rows = Vec::with_capacity(series.iter().map(|series| series.rows.len()).sum());
+        for series in series {
+            let id = series.metering_point;
+            let place = self.point_names().place(id.as_str().as_bytes(), 0);
+            let (Some(point), Some(place)) = (points.get(id), place) else {
+                return Err(Rejection::new(Reason::IdUnknown, id.as_str()).into());
+            };
+            let &ReadingSeries { channel, resolution, quality, .. } = series;
+            if !point.metering.has(channel) {
+                let what = format!("metering point {id} is registered without this channel");
+                let rejection = Rejection::new(Reason::ChannelUnknown, &channel.to_string());
+                return Err(rejection.because(what).into());
+            }
+            for &(start_s, energy_wh) in series.rows {
+                check_start(start_s, resolution)?;
+                if energy_wh < 0 {
+                    let rejection = Rejection::new(Reason::EnergyNegative, &energy_wh.to_string());
+                    return Err(rejection.because(format!("{id} {channel}")).into());
+                }
+                let energy = Some(Energy::from_wh(energy_wh));
+                let point = place;
+                rows.push(ReadingRow { start_s, point, channel, resolution, energy, quality });
+            }
+        }
+        let tables = span_of(&rows).map(|(from, until)| {
+            self.reading_tables(from, until, self.last()).map(|(_, table)| table)
+        });
+        plan(self.folder(), self.point_names(), rows, tables.into_iter().flatten())
+    }
+
+    fn plan_prices(
+        &self,
+        names: &Names,
+        series: &[PriceSeries<'_>],
+    ) -> Result<Plan<PriceRow>, StoreError> {
+        let mut rows = Vec::with_capacity(series.iter().map(|series| series.rows.len()).sum());
+        for series in series {
+            let place = names.place(series.area.as_str().as_bytes(), 0);
+            let area = place.expect("the names are those of the series too");
+            let resolution = series.resolution;
+            for &(start_s, price) in series.rows {
+                check_start(start_s, resolution)?;
+                let Ok(micro) = i32::try_from(price) else {
+                    return Err(Rejection::new(Reason::NumberOutOfRange, &price.to_string()).into());
+                };
+                let price = Price::from_micro_per_kwh(micro);
+                rows.push(PriceRow { start_s, area, resolution, price });
+            }
+        }
+        let tables = span_of(&rows).map(|(from, until)| {
+            self.price_tables(from, until, self.last()).map(|(_, table)| table)
+        });
+        plan(self.folder(), names, rows, tables.into_iter().flatten())
+    }
+
+    fn names_with(&self, series: &[PriceSeries<'_>]) -> Names {
+        Names::new(self.price_areas().chain(series.iter().map(|series| series.area.as_str())))
+    }
+}
+
+impl Store {
+    /// Adds readings: all of them or none. A value that the store has already is counted and not written again; another
+    /// value for a period becomes its newest version.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Refused`] with [`Reason::IdUnknown`] for a metering point that is not registered,
+    /// [`Reason::ChannelUnknown`] for a channel that it does not have, [`Reason::TimeOutOfRange`],
+    /// [`Reason::TimeNotAligned`], [`Reason::EnergyNegative`], [`Reason::PeriodTwice`], [`Reason::PeriodsOverlap`];
+    /// otherwise [`StoreError::Damaged`], [`StoreError::Interrupted`] or [`StoreError::Io`].
+    pub fn add_readings(
+        &mut self,
+        source: &str,
+        series: &[ReadingSeries<'_>],
+        now: Timestamp,
+    ) -> Result<Added, StoreError> {
+        let Plan { added, rows } = self.view().plan_readings(series)?;
+        let names = self.view().point_names().clone();
+        let source = source.to_owned();
+        let Added { new_count, changed_count, .. } = added;
+        let line = self.write_rows(&rows, &names, now, |files| Content::Readings {
+            source,
+            new_count,
+            changed_count,
+            files,
+        })?;
+        info!(new_count, changed_count, "readings added");
+        Ok(Added { line, ..added })
+    }
+
+    /// Adds spot prices: all of them or none, as [`Self::add_readings`].
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Refused`] with [`Reason::TimeOutOfRange`], [`Reason::TimeNotAligned`], [`Reason::NumberOutOfRange`],
+    /// [`Reason::PeriodTwice`], [`Reason::PeriodsOverlap`]; otherwise as [`Self::add_readings`].
+    pub fn add_prices(
+        &mut self,
+        source: &str,
+        series: &[PriceSeries<'_>],
+        now: Timestamp,
+    ) -> Result<Added, StoreError> {
+        let names = self.view().names_with(series);
+        let Plan { added, rows } = self.view().plan_prices(&names, series)?;
+        let mut areas: Vec<PriceArea> = series.iter().map(|series| series.area.clone()).collect();
+        areas.sort();
+        areas.dedup();
+        let source = source.to_owned();
+        let Added { new_count, changed_count, .. } = added;
+        let line = self.write_rows(&rows, &names, now, |files| Content::Prices {
+            source,
+            new_count,
+            changed_count,
+            areas,
+            files,
+        })?;
+        info!(new_count, changed_count, "prices added");
+        Ok(Added { line, ..added })
+    }
+
+    /// Writes rows into one table for each month of UTC and acknowledges them. Nothing is written where there are none.
+    fn write_rows<R: RowText>(
+        &mut self,
+        rows: &[R],
+        names: &Names,
+        now: Timestamp,
+        content: impl FnOnce(Vec<TableFile>) -> Content,
+    ) -> Result<Option<u64>, StoreError> {
+        if rows.is_empty() {
+            return Ok(None);
+        }
+        let (mut placed, mut tables) = (Vec::new(), Vec::new());
+        for rows in rows.chunk_by(|left, right| is_same_month(left.start_s(), right.start_s())) {
+            let mut file = self.incoming()?;
+            file.write(R::HEADER.as_bytes())?;
+            let mut line = Vec::new();
+            for row in rows {
+                line.clear();
+                row.write(names, &mut line);
+                file.write(&line)?;
+            }
+            let about = format!("{}-", month(rows[0].start_s()));
+            let file = file.finish()?.named(R::FOLDER, &about, "csv");
+            let (from, until) = span_of(rows).expect("a month has rows");
+            tables.push(TableFile { from, until, file: file.stored.clone() });
+            placed.push(file);
+        }
+        self.acknowledge(placed, content(tables), now).map(Some)
+    }
+}
+
+/// Returns the month of UTC, `2026-01` say.
+fn month(start_s: i64) -> String {
+    utc(start_s)[..7].to_owned()
+}
+
+fn span_of<R: Row>(rows: &[R]) -> Option<(Timestamp, Timestamp)> {
+    let from = rows.iter().map(Row::start_s).min()?;
+    let until = rows.iter().map(|row| row.start_s() + row.resolution().duration_seconds()).max()?;
+    Some((Timestamp::from_second(from).ok()?, Timestamp::from_second(until).ok()?))
+}
+
+fn check_start(start_s: i64, resolution: Resolution) -> Result<(), Rejection> {
+    // An hour before the end of the calendar, so that the end of the period has a text too.
+    if !(0..=SECOND_MAX - 3_600).contains(&start_s) {
+        return Err(Rejection::new(Reason::TimeOutOfRange, &start_s.to_string()));
+    }
+    if start_s % resolution.duration_seconds() != 0 {
+        return Err(Rejection::new(Reason::TimeNotAligned, &utc(start_s)));
+    }
+    Ok(())
+}
+
+fn utc(second: i64) -> String {
+    let mut text = Vec::new();
+    push_utc(second, &mut text);
+    String::from_utf8_lossy(&text).into_owned()
+}
+
+/// Sorts rows and compares them with what the store has.
+fn plan<'a, R: RowText>(
+    folder: &'a Path,
+    names: &'a Names,
+    mut rows: Vec<R>,
+    tables: impl Iterator<Item = &'a TableFile>,
+) -> Result<Plan<R>, StoreError> {
+    let mut added = Added::default();
+    rows.sort_unstable_by_key(Row::key);
+    let mut merge: Merge<'_, R> = Merge::new(folder, names, tables);
+    let mut known = merge.next()?;
+    let mut ends = Ends::default();
+    let mut before: Option<R> = None;
+    let mut kept = 0;
+    for index in 0..rows.len() {
+        let row = rows[index];
+        if let Some(before) = before.filter(|before| before.key() == row.key()) {
+            if before != row {
+                return Err(rejected(Reason::PeriodTwice, &row, names));
+            }
+            added.repeated_count += 1;
+            continue;
+        }
+        before = Some(row);
+        while let Some(earlier) = known.filter(|known| known.key() < row.key()) {
+            ends.pass(&earlier, names)?;
+            known = merge.next()?;
+        }
+        let same_key = known.filter(|known| known.key() == row.key());
+        if same_key.is_some_and(|known| known.resolution() != row.resolution()) {
+            return Err(rejected(Reason::PeriodsOverlap, &row, names));
+        }
+        if same_key.is_some() {
+            known = merge.next()?;
+        }
+        ends.pass(&row, names)?;
+        match same_key {
+            Some(same) if same == row => {
+                added.repeated_count += 1;
+                continue;
+            }
+            Some(_) => added.changed_count += 1,
+            None => added.new_count += 1,
+        }
+        rows[kept] = row;
+        kept += 1;
+    }
+    while let Some(later) = known {
+        ends.pass(&later, names)?;
+        known = merge.next()?;
+    }
+    rows.truncate(kept);
+    Ok(Plan { added, rows })
+}
+
+/// Where the last period of each series ended.
+#[derive(Debug, Default)]
+struct Ends(BTreeMap<(u32, u8), i64>);
+
+impl Ends {
+    /// Takes note of a row, which must not begin before the last one of its series ended.
+    fn pass<R: Row>(&mut self, row: &R, names: &Names) -> Result<(), StoreError> {
+        let (start_s, place, channel) = row.key();
+        let end_s = start_s + row.resolution().duration_seconds();
+        let last_end_s = self.0.insert((place, channel), end_s);
+        if last_end_s.is_some_and(|last_end_s| start_s < last_end_s) {
+            return Err(rejected(Reason::PeriodsOverlap, row, names));
+        }
+        Ok(())
+    }
+}
+
+fn rejected<R: Row>(reason: Reason, row: &R, names: &Names) -> StoreError {
+    let rejection = Rejection::new(reason, &utc(row.start_s()));
+    rejection.because(names.name(row.place())).into()
+}
