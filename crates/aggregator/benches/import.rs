@@ -86,6 +86,7 @@ fn layout<L>(time_column: &str, zone: &str, label: Label<L>) -> Layout<L> {
         separator: None,
         decimal: DecimalSign::Point,
         time_column: time_column.into(),
+        time_format: None,
         stamp: Stamp::Start,
         zone: zone.parse::<StampZone>().expect("a zone"),
         repeated: Repeated::Refuse,

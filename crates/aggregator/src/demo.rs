@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use alloy_primitives::{Address, B256};
+use gridtally_chain::CHAIN_ID_DEFAULT;
 use gridtally_core::meter::{Channel, MeteringPointId};
 use gridtally_core::party::{ParticipantNumber, PartyId, Role};
 use gridtally_core::period::{Resolution, SettlementCalendar, SettlementCalendarError};
@@ -206,7 +207,7 @@ pub async fn run_demo(
     let mut store = Store::create(folder, &settings, now)?;
     let reading_count = fill(&mut store, &neighborhood, &priced, now, progress)?;
 
-    let chain = EmbeddedChain::open(Some(folder.join(CHAIN_FOLDER)), &calendar)?;
+    let chain = EmbeddedChain::open(Some(folder.join(CHAIN_FOLDER)), CHAIN_ID_DEFAULT, &calendar)?;
     let run_options = RunOptions::regular(from, until);
     let settlement = settle_embedded(&mut store, &run_options, &chain, now, progress).await?;
     let records = shown_records(&store, &run_options, &settlement, &chain).await?;

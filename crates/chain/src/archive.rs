@@ -2,6 +2,7 @@
 
 use std::{
     collections::{HashMap, VecDeque},
+    io::{self, Write},
     sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
 };
 
@@ -11,6 +12,7 @@ use alloy_rlp::Decodable;
 use crate::{
     block::{BlockRecord, SealedBlock},
     block_log::{BlockLog, LogError},
+    checkpoint::codec::Encoder,
     index::Index,
     state::StateDiff,
 };
@@ -59,6 +61,11 @@ impl Archive {
     pub(crate) fn new(log: BlockLog, genesis: SealedBlock) -> Self {
         let mut index = Index::default();
         index.push(&genesis, None);
+        Self::with_index(log, genesis, index)
+    }
+
+    /// Returns an archive whose first blocks are in `index` already.
+    pub(crate) fn with_index(log: BlockLog, genesis: SealedBlock, index: Index) -> Self {
         Self {
             genesis: Arc::new(genesis),
             log: Mutex::new(log),
@@ -67,12 +74,32 @@ impl Archive {
         }
     }
 
-    /// Reads the whole log, giving each block with its changes of state to `each`, in order.
+    /// Returns the same archive as if nothing of the log had been read.
+    pub(crate) fn with_empty_index(self) -> Self {
+        let log = self.log.into_inner().unwrap_or_else(PoisonError::into_inner);
+        Self::new(log, Arc::unwrap_or_clone(self.genesis))
+    }
+
+    /// Returns whether block `number` is in the index and in the log, has this hash and ends at `end`, and the
+    /// first block is the first of this chain.
+    pub(crate) fn has(&self, number: u64, hash: B256, end: u64) -> bool {
+        let location = self.index().location(number).filter(|location| location.end() == end);
+        let Some(location) = location.filter(|location| location.end() <= self.log_len()) else {
+            return false;
+        };
+        let block = self.log().read(location).ok().and_then(|read| decode(number, &read).ok());
+        block.is_some_and(|(block, _)| block.hash == hash)
+            && self.hash(number) == Some(hash)
+            && self.hash(0) == Some(self.genesis.hash)
+    }
+
+    /// Reads the log from `start` on, or whole, giving each block with its changes of state to `each`, in order.
     pub(crate) fn replay<E: From<ArchiveError> + From<LogError>>(
         &self,
+        start: Option<u64>,
         mut each: impl FnMut(&SealedBlock, StateDiff) -> Result<(), E>,
     ) -> Result<u64, E> {
-        self.log().scan(None, |location, payload| {
+        self.log().scan(start, |location, payload| {
             let number = self.index().len();
             let (block, diff) = decode(number, payload)?;
             if block.number() != number
@@ -117,6 +144,25 @@ impl Archive {
         }
         self.cache().forget_after(number);
         Ok(())
+    }
+
+    /// Returns the length of the log in bytes.
+    pub(crate) fn log_len(&self) -> u64 {
+        self.log().len()
+    }
+
+    /// Returns where the log goes on after block `number`.
+    pub(crate) fn log_end(&self, number: u64) -> Option<u64> {
+        self.index().location(number).map(|location| location.end())
+    }
+
+    /// Writes the index of the blocks up to `number`.
+    pub(crate) fn encode_index<W: Write>(
+        &self,
+        number: u64,
+        out: &mut Encoder<W>,
+    ) -> io::Result<()> {
+        self.index().encode(number, out)
     }
 
     /// Returns the number of the last block.

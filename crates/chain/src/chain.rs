@@ -2,11 +2,11 @@
 
 use std::{
     collections::BTreeMap,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
 };
 
-use alloy_consensus::Header;
+use alloy_consensus::{Header, TxEnvelope, transaction::Recovered};
 use alloy_primitives::{Address, B256, Bytes};
 use alloy_rpc_types_eth::{Filter, Log};
 use tokio::sync::broadcast;
@@ -16,16 +16,19 @@ use crate::{
     archive::{Archive, ArchiveError},
     block::{BlockReceipt, SealedBlock},
     block_log::{BlockLog, LogError, LogIdentity},
+    checkpoint::Checkpoint,
     config::{ChainConfig, Sealing},
     engine::RevmEngine,
     genesis::{BLOB_PARAMS, Genesis},
+    patch::AccountPatch,
     pool::Pool,
+    rpc::memory::Memory,
     sealer::{SealError, SealerHandle},
     state::{
         Account, State, StateDiff, StateError, StateRead, StateView, overlay::OverlayState,
         proof::AccountProof,
     },
-    submit::{self, SubmitError, Terms},
+    submit::{self, Incoming, SubmitError, Terms},
     time::ChainTime,
 };
 
@@ -113,8 +116,11 @@ pub(crate) struct Core {
     pub(crate) genesis: Genesis,
     pub(crate) time: ChainTime,
     pub(crate) engine: RevmEngine,
-    pub(crate) archive: Archive,
+    pub(crate) archive: Arc<Archive>,
+    /// How far in the log the checkpoint reaches from which the chain was opened.
+    pub(crate) checkpointed: u64,
     pub(crate) pool: Mutex<Pool>,
+    pub(crate) rpc: Memory,
     state: RwLock<Arc<State>>,
     head: RwLock<Arc<SealedBlock>>,
     events: broadcast::Sender<ChainEvent>,
@@ -188,6 +194,17 @@ impl Chain {
         Ok(hash)
     }
 
+    /// Takes a transaction of an impersonated account without its signature. It waits for a block then.
+    pub(crate) fn submit_for(
+        &self,
+        sender: Address,
+        transaction: TxEnvelope,
+    ) -> Result<B256, SubmitError> {
+        let hash = self.core.submit_for(sender, transaction)?;
+        self.sealer.wake();
+        Ok(hash)
+    }
+
     /// Seals a block now and returns it. When this returns, it is on disk.
     ///
     /// # Errors
@@ -203,7 +220,7 @@ impl Chain {
     /// # Errors
     ///
     /// Returns a [`SealError`].
-    pub fn patch(&self, patch: StateDiff) -> Result<Arc<SealedBlock>, SealError> {
+    pub fn patch(&self, patch: AccountPatch) -> Result<Arc<SealedBlock>, SealError> {
         self.sealer.patch(patch)
     }
 
@@ -215,6 +232,16 @@ impl Chain {
     /// Returns a [`SealError`].
     pub fn revert_to(&self, number: u64) -> Result<(), SealError> {
         self.sealer.revert_to(number)
+    }
+
+    /// Writes a checkpoint now, so that the next start need not read the log. Without it a start takes somewhat
+    /// longer, and nothing else is different.
+    ///
+    /// # Errors
+    ///
+    /// Returns a [`SealError`].
+    pub fn checkpoint(&self) -> Result<(), SealError> {
+        self.sealer.checkpoint()
     }
 
     /// Returns when blocks are sealed.
@@ -266,7 +293,10 @@ impl Chain {
         &self,
         hash: B256,
     ) -> Result<Option<(Arc<SealedBlock>, usize)>, ArchiveError> {
-        self.core.archive.transaction(hash)
+        // The log has a block a moment before it is the head: nobody hears of it earlier.
+        let head = self.core.head().number();
+        let found = self.core.archive.transaction(hash)?;
+        Ok(found.filter(|(block, _)| block.number() <= head))
     }
 
     /// Returns the log events that a filter asks for, at most `max` and one more.
@@ -353,16 +383,17 @@ impl Core {
                 }
             })?,
         };
-        let (state, first) = first_block(&genesis);
-        let archive = Archive::new(log, first);
-        replay(&archive, &state)?;
+        let Restored { archive, state, checkpointed } =
+            restore(log, &genesis, config.folder.as_deref())?;
         let head = archive.block(archive.head())?.expect("the head is in the log");
         let start = config.genesis_time_unix_s.map(|_| head.header.timestamp);
         Ok(Self {
             time: ChainTime::new(Arc::clone(&config.clock), start),
             engine: RevmEngine::new(config.chain_id),
-            archive,
+            archive: Arc::new(archive),
+            checkpointed,
             pool: Mutex::default(),
+            rpc: Memory::default(),
             state: RwLock::new(Arc::new(state)),
             head: RwLock::new(head),
             events: broadcast::channel(EVENTS_KEPT).0,
@@ -393,6 +424,7 @@ impl Core {
     }
 
     pub(crate) fn send_event(&self, event: ChainEvent) {
+        self.rpc.note(&event);
         // Nobody may be listening.
         drop(self.events.send(event));
     }
@@ -406,12 +438,9 @@ impl Core {
     pub(crate) fn rebuild_state(&self) -> Result<(), OpenError> {
         let (state, _) = first_block(&self.genesis);
         for number in 1..=self.archive.head() {
-            apply_checked(
-                &state,
-                &self.archive.block(number)?.expect("the block is in the log"),
-                &self.archive.diff(number)?,
-            )?;
+            state.load(number, &self.archive.diff(number)?);
         }
+        check_root(&state, &self.archive)?;
         *self.state.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(state);
         Ok(())
     }
@@ -434,19 +463,32 @@ impl Core {
     }
 
     pub(crate) fn submit(&self, encoded: &[u8]) -> Result<B256, SubmitError> {
-        let head = self.head();
-        let terms = self.terms(&head.header);
-        let incoming = submit::read(encoded, &terms)?;
-        let transaction = incoming.transaction;
+        let terms = self.terms(&self.head().header);
+        self.admit(submit::read(encoded, &terms)?, &terms)
+    }
+
+    /// Takes a transaction of an impersonated account, which may be a contract.
+    pub(crate) fn submit_for(
+        &self,
+        sender: Address,
+        transaction: TxEnvelope,
+    ) -> Result<B256, SubmitError> {
+        let terms = self.terms(&self.head().header);
+        let transaction = Recovered::new_unchecked(transaction, sender);
+        self.admit(Incoming { transaction, sidecar: None, is_impersonated: true }, &terms)
+    }
+
+    fn admit(&self, incoming: Incoming, terms: &Terms) -> Result<B256, SubmitError> {
+        let Incoming { transaction, sidecar, is_impersonated } = incoming;
         let hash = *transaction.inner().hash();
-        let view = self.state().at(head.number())?;
+        let view = self.state().at(self.head().number())?;
         let account = view.account(transaction.signer())?.unwrap_or_default();
         let is_contract = match view.code(account.code_hash)? {
             Some(code) => !code.is_empty() && !code.starts_with(&DELEGATION_PREFIX),
             None => false,
         };
-        submit::check(&transaction, &account, is_contract, &terms)?;
-        self.pool().add(transaction, incoming.sidecar, account.nonce)?;
+        submit::check(&transaction, &account, is_contract && !is_impersonated, terms)?;
+        self.pool().add(transaction, sidecar, account.nonce)?;
         self.send_event(ChainEvent::Pending(hash));
         Ok(hash)
     }
@@ -464,7 +506,7 @@ pub(crate) fn base_fee_after(parent: &Header) -> u64 {
 
 fn check_identity(
     config: &ChainConfig,
-    folder: &std::path::Path,
+    folder: &Path,
     found: &LogIdentity,
 ) -> Result<(), OpenError> {
     let folder = folder.to_owned();
@@ -492,23 +534,61 @@ fn identity_of(genesis: &Genesis) -> LogIdentity {
 
 fn first_block(genesis: &Genesis) -> (State, SealedBlock) {
     let state = State::starting_at(0);
-    let header = genesis.header(state.apply(0, &genesis.state()));
+    state.load(0, &genesis.state());
+    let header = genesis.header(state.complete());
     let (transactions, receipts): (_, Vec<BlockReceipt>) = (Vec::new(), Vec::new());
     let block = SealedBlock { hash: header.hash_slow(), header, transactions, receipts };
     (state, block)
 }
 
-fn replay(archive: &Archive, state: &State) -> Result<(), OpenError> {
-    let cut = archive.replay::<OpenError>(|block, diff| apply_checked(state, block, &diff))?;
+/// A chain as it was left.
+struct Restored {
+    archive: Archive,
+    state: State,
+    checkpointed: u64,
+}
+
+/// Restores a chain from a checkpoint and the rest of the log, or from the whole log.
+fn restore(log: BlockLog, genesis: &Genesis, folder: Option<&Path>) -> Result<Restored, OpenError> {
+    let (state, first) = first_block(genesis);
+    let Some(checkpoint) = folder.and_then(Checkpoint::read) else {
+        return read_whole(Archive::new(log, first), state);
+    };
+    let Checkpoint { number, hash, log_end, state: kept, index } = checkpoint;
+    let archive = Archive::with_index(log, first, index);
+    if archive.has(number, hash, log_end) {
+        match replay(&archive, &kept, Some(log_end)) {
+            Ok(()) => return Ok(Restored { archive, state: kept, checkpointed: log_end }),
+            Err(error) => tracing::warn!(%error, "checkpoint passed over"),
+        }
+    } else {
+        tracing::warn!(number, %hash, "checkpoint of another chain passed over");
+    }
+    read_whole(archive.with_empty_index(), state)
+}
+
+fn read_whole(archive: Archive, state: State) -> Result<Restored, OpenError> {
+    replay(&archive, &state, None)?;
+    Ok(Restored { archive, state, checkpointed: 0 })
+}
+
+/// Reads the log from `start` on into `state`, which stands at the block before.
+fn replay(archive: &Archive, state: &State, start: Option<u64>) -> Result<(), OpenError> {
+    let cut = archive.replay::<OpenError>(start, |block, diff| {
+        state.load(block.number(), &diff);
+        Ok(())
+    })?;
     if cut > 0 {
         tracing::warn!(bytes = cut, "unfinished block at the end of the log cut off");
     }
-    Ok(())
+    check_root(state, archive)
 }
 
-fn apply_checked(state: &State, block: &SealedBlock, diff: &StateDiff) -> Result<(), OpenError> {
-    let (number, expected) = (block.number(), block.header.state_root);
-    let found = state.apply(number, diff);
+/// Builds the tries of a state that stands at the head and compares its root with the header's.
+fn check_root(state: &State, archive: &Archive) -> Result<(), OpenError> {
+    let number = archive.head();
+    let head = archive.block(number)?.expect("the head is in the log");
+    let (found, expected) = (state.complete(), head.header.state_root);
     if found == expected { Ok(()) } else { Err(OpenError::StateRoot { number, found, expected }) }
 }
 

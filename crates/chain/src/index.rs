@@ -1,10 +1,17 @@
 //! Where in the log each block, transaction and log event is. Kept in memory, small, rebuilt from the log.
 
-use std::collections::{HashMap, hash_map::Entry};
+use std::{
+    collections::{HashMap, hash_map::Entry},
+    io::{self, Read, Write},
+};
 
 use alloy_primitives::{Address, B256};
 
-use crate::{block::SealedBlock, block_log::Location};
+use crate::{
+    block::SealedBlock,
+    block_log::Location,
+    checkpoint::codec::{Decoder, Encoder},
+};
 
 /// Where a transaction is: block number and position in the block.
 pub(crate) type Place = (u32, u32);
@@ -110,6 +117,84 @@ impl Index {
             }
             (Some(only), None) | (None, Some(only)) => Some(only),
             (None, None) => None,
+        }
+    }
+
+    /// Writes what blocks up to `number` have added.
+    #[expect(clippy::iter_over_hash_type, reason = "the order of entries does not matter")]
+    pub(crate) fn encode<W: Write>(&self, number: u64, out: &mut Encoder<W>) -> io::Result<()> {
+        for (hash, location) in self.blocks.iter().take(narrow(number) as usize + 1) {
+            out.fixed(hash.as_slice())?;
+            let Location { offset, len } = location.unwrap_or(Location { offset: 0, len: 0 });
+            out.number(offset)?;
+            out.number(u64::from(len))?;
+        }
+        let is_in = |block: u32| u64::from(block) <= number;
+        out.count(self.transactions.values().filter(|(block, _)| is_in(*block)).count())?;
+        for (key, (block, position)) in &self.transactions {
+            if is_in(*block) {
+                out.fixed(&key.to_le_bytes())?;
+                out.number(u64::from(*block))?;
+                out.number(u64::from(*position))?;
+            }
+        }
+        out.count(self.collisions.values().filter(|(block, _)| is_in(*block)).count())?;
+        for (hash, (block, position)) in &self.collisions {
+            if is_in(*block) {
+                out.fixed(hash.as_slice())?;
+                out.number(u64::from(*block))?;
+                out.number(u64::from(*position))?;
+            }
+        }
+        for (key, blocks) in &self.postings {
+            let blocks = &blocks[..blocks.partition_point(|block| is_in(*block))];
+            if blocks.is_empty() {
+                continue;
+            }
+            out.count(blocks.len())?;
+            out.fixed(&key.to_le_bytes())?;
+            let mut last = 0;
+            for block in blocks {
+                out.number(u64::from(block - last))?;
+                last = *block;
+            }
+        }
+        out.count(0)
+    }
+
+    /// Reads an index of the blocks up to `number`.
+    pub(crate) fn decode<R: Read>(number: u64, input: &mut Decoder<R>) -> io::Result<Self> {
+        let mut index = Self::default();
+        for block in 0..=u32::try_from(number).map_err(|_| io::ErrorKind::InvalidData)? {
+            let hash = B256::from(input.fixed()?);
+            let location = Location { offset: input.number()?, len: input.small()? };
+            index.blocks.push((hash, (block > 0).then_some(location)));
+            index.block_numbers.insert(short(&hash), block);
+        }
+        index.transaction_count = input.number()?;
+        for _ in 0..index.transaction_count {
+            let key = u64::from_le_bytes(input.fixed()?);
+            index.transactions.insert(key, (input.small()?, input.small()?));
+        }
+        let collisions = input.number()?;
+        for _ in 0..collisions {
+            let hash = B256::from(input.fixed()?);
+            index.collisions.insert(hash, (input.small()?, input.small()?));
+        }
+        index.transaction_count += collisions;
+        loop {
+            let count = input.number()?;
+            if count == 0 {
+                return Ok(index);
+            }
+            let key = u64::from_le_bytes(input.fixed()?);
+            let blocks = index.postings.entry(key).or_default();
+            let mut last = 0_u32;
+            for _ in 0..count {
+                let step = input.small()?;
+                last = last.checked_add(step).ok_or(io::ErrorKind::InvalidData)?;
+                blocks.push(last);
+            }
         }
     }
 

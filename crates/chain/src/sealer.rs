@@ -23,9 +23,11 @@ use crate::{
     archive::ArchiveError,
     block::{BlockReceipt, SealedBlock},
     chain::{ChainEvent, Core, OpenError, base_fee_after},
+    checkpoint::{Checkpointer, WriteError},
     config::Sealing,
     engine::{Engine, EngineError, TxOutcome},
     genesis::{BLOB_PARAMS, EXTRA_DATA},
+    patch::AccountPatch,
     pool::ReadyQueue,
     state::{StateDiff, StateError, StateRead},
 };
@@ -56,6 +58,9 @@ pub enum SealError {
     /// The state could not be built anew from the log.
     #[error(transparent)]
     Rebuild(#[from] Box<OpenError>),
+    /// The checkpoint cannot be written.
+    #[error("checkpoint is not written")]
+    Checkpoint(#[from] WriteError),
     /// The chain is being closed.
     #[error("the chain is closed")]
     Closed,
@@ -67,9 +72,10 @@ enum Command {
     Wake,
     Tick,
     Mine(Reply<Arc<SealedBlock>>),
-    Patch(StateDiff, Reply<Arc<SealedBlock>>),
+    Patch(AccountPatch, Reply<Arc<SealedBlock>>),
     Revert(u64, Reply<()>),
     SetSealing(Sealing),
+    Checkpoint(Reply<()>),
     Stop,
 }
 
@@ -92,6 +98,7 @@ impl SealerHandle {
             sealing: core.config.sealing,
             ticker: Ticker::default(),
             is_woken: Arc::clone(&is_woken),
+            checkpointer: Checkpointer::new(core.config.folder.clone(), core.checkpointed),
             core,
         };
         let thread = std::thread::Builder::new()
@@ -112,12 +119,16 @@ impl SealerHandle {
         self.ask(Command::Mine)
     }
 
-    pub(crate) fn patch(&self, patch: StateDiff) -> Result<Arc<SealedBlock>, SealError> {
+    pub(crate) fn patch(&self, patch: AccountPatch) -> Result<Arc<SealedBlock>, SealError> {
         self.ask(|reply| Command::Patch(patch, reply))
     }
 
     pub(crate) fn revert_to(&self, number: u64) -> Result<(), SealError> {
         self.ask(|reply| Command::Revert(number, reply))
+    }
+
+    pub(crate) fn checkpoint(&self) -> Result<(), SealError> {
+        self.ask(Command::Checkpoint)
     }
 
     pub(crate) fn sealing(&self) -> Sealing {
@@ -154,11 +165,13 @@ struct Sealer {
     sealing: Sealing,
     ticker: Ticker,
     is_woken: Arc<AtomicBool>,
+    checkpointer: Checkpointer,
 }
 
 impl Sealer {
     fn run(mut self, queue: &Receiver<Command>, ticks: &Sender<Command>) {
         self.ticker.set(self.sealing, ticks);
+        self.checkpoint_if_due();
         while let Ok(command) = queue.recv() {
             match command {
                 Command::Wake => self.seal_waiting(),
@@ -181,14 +194,30 @@ impl Sealer {
                     self.ticker.set(sealing, ticks);
                     self.seal_waiting();
                 }
+                Command::Checkpoint(reply) => drop(reply.send(self.checkpoint())),
                 Command::Stop => break,
             }
+            self.checkpoint_if_due();
         }
         self.ticker.stop();
+        self.checkpointer.stop();
+    }
+
+    fn checkpoint(&mut self) -> Result<(), SealError> {
+        let view = self.core.state().at(self.core.archive.head())?;
+        Ok(self.checkpointer.write_now(&self.core.archive, &view)?)
+    }
+
+    fn checkpoint_if_due(&mut self) {
+        let core = &self.core;
+        self.checkpointer.consider(core.archive.log_len(), || {
+            let view = core.state().at(core.archive.head()).ok()?;
+            Some((Arc::clone(&core.archive), view))
+        });
     }
 
     /// Seals blocks until nothing can be put into one, when sealing is instant.
-    fn seal_waiting(&self) {
+    fn seal_waiting(&mut self) {
         // Cleared before the pool is looked at, so that whatever arrives from now on wakes again.
         self.is_woken.store(false, Ordering::Release);
         if self.sealing != Sealing::Instant {
@@ -201,7 +230,7 @@ impl Sealer {
             }
             match self.core.seal(Selection::Waiting) {
                 Ok(block) if block.transactions.is_empty() => return,
-                Ok(_) => {}
+                Ok(_) => self.checkpoint_if_due(),
                 Err(error) => {
                     tracing::error!(%error, "no block was sealed");
                     return;
@@ -255,8 +284,8 @@ fn tick(period: Duration, stopped: &Receiver<()>, ticks: &Sender<Command>) {
 pub(crate) enum Selection {
     /// The transactions that wait.
     Waiting,
-    /// No transaction, but these changes.
-    Patch(StateDiff),
+    /// No transaction, but these changes of an account.
+    Patch(AccountPatch),
 }
 
 /// A block that is executed but not part of the chain.
@@ -316,7 +345,10 @@ impl Core {
         let state = self.state_at(parent.number())?;
         let (state, patch, queue): (Arc<dyn StateRead>, _, _) = match selection {
             Selection::Waiting => (Arc::new(state), None, Some(self.ready(&parent.header))),
-            Selection::Patch(patch) => (Arc::new(state.with(&patch)), Some(patch), None),
+            Selection::Patch(patch) => {
+                let patch = patch.diff(&state)?;
+                (Arc::new(state.with(&patch)), Some(patch), None)
+            }
         };
         let mut execution = self.engine.begin_block(state, header.clone())?;
         let mut body = Body::default();
@@ -356,7 +388,11 @@ impl Core {
 
     fn seal(self: &Arc<Self>, selection: Selection) -> Result<Arc<SealedBlock>, SealError> {
         let parent = self.head();
-        let timestamp = self.time.take(parent.header.timestamp);
+        let timestamp = match selection {
+            Selection::Waiting => self.time.take(parent.header.timestamp),
+            // No time passes in a patch: what is set for the next block is for the next with transactions.
+            Selection::Patch(_) => parent.header.timestamp,
+        };
         let draft = self.draft(&parent, timestamp, selection)?;
         self.commit(draft)
     }
@@ -375,6 +411,8 @@ impl Core {
                 return Err(error.into());
             }
         };
+        // A transaction is in the pool until it is in a block that everybody sees.
+        self.set_head(Arc::clone(&block));
         {
             let mut pool = self.pool();
             for hash in refused {
@@ -385,7 +423,7 @@ impl Core {
                 pool.remove_below(transaction.signer(), transaction.nonce() + 1);
             }
         }
-        self.set_head(Arc::clone(&block));
+        state.prune_if_large();
         tracing::debug!(number = block.number(), hash = %block.hash, "block sealed");
         self.send_event(ChainEvent::Sealed(Arc::clone(&block)));
         Ok(block)

@@ -42,8 +42,14 @@ pub(crate) struct Arguments {
 /// One variant for each file of `commands/`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    Demo(commands::demo::Arguments),
+    Init(commands::init::Arguments),
+    Import(commands::import::Arguments),
+    Settle(commands::settle::Arguments),
+    Verify(commands::verify::Arguments),
     Chain(commands::chain::Arguments),
     Cost(commands::cost::Arguments),
+    Bench(commands::bench::Arguments),
     Conformance(commands::conformance::Arguments),
     Completions(commands::completions::Arguments),
     #[command(hide = true)]

@@ -4,6 +4,7 @@ use std::future::Future;
 use std::path::{Path, PathBuf};
 
 use anyhow::anyhow;
+use jiff::Timestamp;
 
 use crate::STACK_BYTES;
 use crate::arguments::Arguments;
@@ -50,6 +51,11 @@ impl Context {
         let mut settings = self.settings()?;
         flags(&mut settings);
         Config::new(&settings).or_usage()
+    }
+
+    /// Returns the time of day, for what is recorded and for what lies in the future.
+    pub(crate) fn now(&self) -> Timestamp {
+        Timestamp::now()
     }
 
     /// Runs asynchronous work to its end, on as many threads as there are cores.

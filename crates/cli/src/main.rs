@@ -1,6 +1,7 @@
 //! The binary `gridtally`: arguments, configuration, output. It decides nothing about money.
 
 mod arguments;
+mod chain_access;
 mod commands;
 mod config;
 mod conformance;

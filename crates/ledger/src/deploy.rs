@@ -214,25 +214,23 @@ impl Ledger {
             return Err(DeployError::WrongChain { expected, found });
         }
         let ledger = Self::at(client, deployment.contract, deployment.block).await?;
+        let Deployment { contract, token, calendar, offices, .. } = deployment;
         let found = ledger.deployment;
-        let differs = |field, expected: &dyn ToString, found: &dyn ToString| {
-            Err(DeployError::Differs {
-                address: deployment.contract,
-                field,
-                expected: expected.to_string(),
-                found: found.to_string(),
-            })
-        };
-        if found.token != deployment.token {
-            return differs("token", &deployment.token, &found.token);
-        }
-        if found.calendar != deployment.calendar {
-            let shown = |calendar: SettlementCalendar| format!("{calendar:?}");
-            return differs("calendar", &shown(deployment.calendar), &shown(found.calendar));
-        }
-        if found.offices != deployment.offices {
-            let shown = |offices: Offices| format!("{offices:?}");
-            return differs("offices", &shown(deployment.offices), &shown(found.offices));
+        let pairs = [
+            ("token", token, found.token),
+            ("hub", offices.hub, found.offices.hub),
+            ("registrar", offices.registrar, found.offices.registrar),
+            ("tariff authority", offices.tariff_authority, found.offices.tariff_authority),
+            ("metering operator", offices.metering_operator, found.offices.metering_operator),
+        ];
+        let addresses =
+            pairs.map(|(field, expected, found)| (field, expected.to_string(), found.to_string()));
+        let shown = |calendar: &SettlementCalendar| format!("{calendar:?}");
+        let calendars = ("calendar", shown(&calendar), shown(&found.calendar));
+        for (field, expected, found) in addresses.into_iter().chain([calendars]) {
+            if expected != found {
+                return Err(DeployError::Differs { address: contract, field, expected, found });
+            }
         }
         Ok(ledger)
     }

@@ -409,6 +409,8 @@ fn revert_data(data: &serde_json::Value) -> Option<Bytes> {
 }
 
 fn shortened(message: &str) -> String {
+    // Some endpoints announce a reason and then give none.
+    let message = message.trim_end_matches([' ', ':']);
     message.chars().filter(|character| !character.is_control()).take(MESSAGE_LENGTH_MAX).collect()
 }
 

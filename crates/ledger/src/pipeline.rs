@@ -4,9 +4,14 @@ use std::collections::VecDeque;
 
 use tracing::debug;
 
+use crate::client::GasPrice;
 use crate::gas::GasMeasurements;
 use crate::sender::{Call, SendError, Sender, Sent};
 use crate::wire::Receipt;
+
+/// How many transactions have a price before it is asked for again. Twice the base fee is offered,
+/// which lasts for six full blocks; a price that turns out too low is raised.
+const PRICE_USES_MAX: u32 = 6;
 
 /// How far a long piece of work has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,6 +41,8 @@ pub(crate) struct Pipeline<'a> {
     sender: &'a Sender,
     in_flight_max: usize,
     in_flight: VecDeque<Sent>,
+    /// The newest transaction's price, and how many had it.
+    price: Option<(GasPrice, u32)>,
     progress: Progress,
     listener: &'a mut dyn ProgressListener,
     /// What the receipts so far say.
@@ -53,6 +60,7 @@ impl<'a> Pipeline<'a> {
             sender,
             in_flight_max: in_flight_max.max(1),
             in_flight: VecDeque::new(),
+            price: None,
             progress: Progress { done: 0, total, transactions: 0 },
             listener,
             measured: GasMeasurements::default(),
@@ -72,13 +80,16 @@ impl<'a> Pipeline<'a> {
         while self.in_flight.len() >= self.in_flight_max {
             receipts.extend(self.confirm_oldest().await?);
         }
-        let sent = match self.sender.submit(call.clone()).await {
+        let price = self.price.filter(|(_, uses)| *uses < PRICE_USES_MAX);
+        let at = price.map(|(price, _)| price);
+        let sent = match self.sender.submit_at(call.clone(), at).await {
             Err(SendError::Refused { .. }) if !self.in_flight.is_empty() => {
                 receipts.extend(self.finish().await?);
-                self.sender.submit(call).await?
+                self.sender.submit_at(call, at).await?
             }
             result => result?,
         };
+        self.price = Some((sent.price(), 1 + price.map_or(0, |(_, uses)| uses)));
         self.in_flight.push_back(sent);
         Ok(receipts)
     }

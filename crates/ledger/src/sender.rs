@@ -144,13 +144,16 @@ pub enum SendError {
         /// How often its price was raised.
         replacements: u32,
     },
-    /// Somebody else used the nonce with the same key. The call was not carried out.
-    #[error("nonce {nonce} of {kind} was used by another transaction of the same key")]
+    /// The nonce is of no use any more: another transaction of the same key has it, or a
+    /// re-organization took transactions before it away. The call was not carried out.
+    #[error("nonce {nonce} of {kind} is lost, {next} comes next")]
     NonceLost {
         /// The call.
         kind: CallKind,
         /// The nonce.
         nonce: u64,
+        /// The account's next nonce.
+        next: u64,
     },
     /// The transaction is in a block, but not as deep as asked for. It may still get there.
     #[error("{kind} ({transaction}) did not get {confirmations} blocks deep in time")]
@@ -215,6 +218,11 @@ impl Sent {
     #[must_use]
     pub fn nonce(&self) -> u64 {
         self.nonce
+    }
+
+    /// Returns what the newest version pays for a unit of gas at most.
+    pub(crate) fn price(&self) -> GasPrice {
+        self.price
     }
 
     /// Returns what was called.
@@ -284,11 +292,23 @@ impl Sender {
     /// Returns the first [`SendError`] in the order of its variants; after any but
     /// [`SendError::Endpoint`] nothing is on its way.
     pub async fn submit(&self, call: Call) -> Result<Sent, SendError> {
+        self.submit_at(call, None).await
+    }
+
+    /// As [`submit`](Self::submit), at a price that is known to be of use still.
+    pub(crate) async fn submit_at(
+        &self,
+        call: Call,
+        price: Option<GasPrice>,
+    ) -> Result<Sent, SendError> {
         let gas_limit = match call.gas_limit {
             Some(gas_limit) => gas_limit,
             None => self.gas_limit(&call).await?,
         };
-        let mut price = self.price().await?;
+        let mut price = match price {
+            Some(price) => price,
+            None => self.price().await?,
+        };
         let mut nonce_next = self.nonce_next.lock().await;
         let mut failure = None;
         for _ in 0..SIGNATURES_MAX {
@@ -347,8 +367,9 @@ impl Sender {
                     let confirmations = self.options.confirmations;
                     return Err(SendError::NotDeep { kind, transaction, confirmations });
                 }
-                if self.is_nonce_lost(sent).await? {
-                    return Err(SendError::NonceLost { kind, nonce });
+                if let Some(next) = self.nonce_lost(sent).await? {
+                    *self.nonce_next.lock().await = None;
+                    return Err(SendError::NonceLost { kind, nonce, next });
                 }
                 if replacements >= self.options.replacements_max {
                     let transaction = sent.transaction();
@@ -375,6 +396,8 @@ impl Sender {
             let done = self.client.transaction_count(self.address(), BlockId::Latest).await?;
             let sent = self.client.transaction_count(self.address(), BlockId::Pending).await?;
             if sent <= done {
+                // The chain's count is the truth: a re-organization may have lowered it.
+                *self.nonce_next.lock().await = None;
                 return Ok(());
             }
             tokio::time::sleep(pause).await;
@@ -430,10 +453,16 @@ impl Sender {
         Err(SendError::Reverted { kind: sent.call.kind, transaction, refusal })
     }
 
-    async fn is_nonce_lost(&self, sent: &Sent) -> Result<bool, SendError> {
+    /// Returns the account's next nonce where it shows that this one's transaction will never be
+    /// carried out.
+    async fn nonce_lost(&self, sent: &Sent) -> Result<Option<u64>, SendError> {
         let used = self.client.transaction_count(self.address(), BlockId::Latest).await?;
-        // A block may have taken ours between the two questions.
-        Ok(used > sent.nonce && self.receipt(sent).await?.is_none())
+        if used > sent.nonce {
+            // A block may have taken ours between the two questions.
+            return Ok(self.receipt(sent).await?.is_none().then_some(used));
+        }
+        let next = self.client.transaction_count(self.address(), BlockId::Pending).await?;
+        Ok((next < sent.nonce).then_some(next))
     }
 
     /// Hands in the same call with the same nonce at a higher price.

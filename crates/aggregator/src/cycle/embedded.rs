@@ -37,11 +37,13 @@ impl EmbeddedChain {
     /// [`EmbeddedError::Open`], then [`EmbeddedError::Serve`].
     pub fn open(
         folder: Option<PathBuf>,
+        chain_id: u64,
         calendar: &SettlementCalendar,
     ) -> Result<Self, EmbeddedError> {
         let genesis_s = calendar.genesis_time().as_second();
         let config = ChainConfig {
             folder,
+            chain_id,
             genesis_time_unix_s: Some(u64::try_from(genesis_s).unwrap_or(0)),
             ..ChainConfig::default()
         };

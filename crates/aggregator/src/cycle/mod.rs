@@ -25,4 +25,4 @@ pub use on_chain::{ChainError, ChainOptions, ChainReport, ChainTime, Money, sett
 pub use options::RunOptions;
 pub use prepared::{PreparedRun, RunPeriod, RunPeriods};
 pub use record::{CycleProgress, RunReport, settle_into_store};
-pub use whole::{Settlement, SettlementError, settle_embedded};
+pub use whole::{Settlement, SettlementError, settle, settle_embedded};

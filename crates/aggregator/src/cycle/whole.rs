@@ -27,15 +27,15 @@ pub struct Settlement {
 /// Why a settlement came to no end. Doing it again goes on where it stopped.
 #[derive(Debug, thiserror::Error)]
 pub enum SettlementError {
-    /// The run is not possible.
-    #[error(transparent)]
-    Run(#[from] RunError),
     /// The chain cannot be asked.
     #[error(transparent)]
     Embedded(#[from] EmbeddedError),
     /// The key cannot be used.
     #[error(transparent)]
     Key(#[from] KeyError),
+    /// The run is not possible.
+    #[error(transparent)]
+    Run(#[from] RunError),
     /// The run is not on the chain as a whole.
     #[error(transparent)]
     Chain(#[from] ChainError),
@@ -47,11 +47,35 @@ pub enum SettlementError {
     Verify(#[from] VerifyError),
 }
 
-/// Computes a run, puts it onto an embedded chain as its first development account, and verifies both.
+/// Computes a run, puts it onto the chain that `sender` speaks to, and verifies both.
 ///
 /// # Errors
 ///
 /// Returns the first [`SettlementError`]; the variants stand in the order of the steps.
+pub async fn settle(
+    store: &mut Store,
+    options: &RunOptions,
+    sender: &Sender,
+    chain_options: &ChainOptions,
+    now: Timestamp,
+    progress: &mut (dyn FnMut(CycleProgress) + Send),
+) -> Result<Settlement, SettlementError> {
+    let (run, run_report) = settle_into_store(store, options, now, progress)?;
+    let chain_report = settle_on_chain(store, &run, sender, chain_options, now, progress).await?;
+    let folder = store.view().folder().to_owned();
+    let mut told = |of: crate::verify::VerifyProgress| {
+        progress(CycleProgress { step: of.step, done: of.done, total: of.total });
+    };
+    let verification = verify(&folder, Some(sender.client()), &mut told).await?;
+    let deployment = store.view().deployment()?.ok_or(StoreError::NotAStore { folder })?;
+    Ok(Settlement { run: run_report, chain: chain_report, deployment, verification })
+}
+
+/// Settles on an embedded chain as its first development account.
+///
+/// # Errors
+///
+/// As [`settle`], and [`SettlementError::Embedded`] where the chain does not answer.
 pub async fn settle_embedded(
     store: &mut Store,
     options: &RunOptions,
@@ -59,18 +83,8 @@ pub async fn settle_embedded(
     now: Timestamp,
     progress: &mut (dyn FnMut(CycleProgress) + Send),
 ) -> Result<Settlement, SettlementError> {
-    let (run, run_report) = settle_into_store(store, options, now, progress)?;
-    let client = chain.client().await?;
-    let sender = Sender::new(client.clone(), Key::test_account(0)?, SendOptions::default());
-    let chain_options = ChainOptions::development();
-    let chain_report = settle_on_chain(store, &run, &sender, &chain_options, now, progress).await?;
-    let folder = store.view().folder().to_owned();
-    let mut told = |of: crate::verify::VerifyProgress| {
-        progress(CycleProgress { step: of.step, done: of.done, total: of.total });
-    };
-    let verification = verify(&folder, Some(&client), &mut told).await?;
-    let deployment = store.view().deployment()?.ok_or(StoreError::NotAStore { folder })?;
-    Ok(Settlement { run: run_report, chain: chain_report, deployment, verification })
+    let sender = Sender::new(chain.client().await?, Key::test_account(0)?, SendOptions::default());
+    settle(store, options, &sender, &ChainOptions::development(), now, progress).await
 }
 
 impl Settlement {

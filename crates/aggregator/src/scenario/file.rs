@@ -163,6 +163,9 @@ pub struct PriceSource {
 pub struct TableSource {
     /// Name of the column with the time.
     pub time_column: String,
+    /// How the time is written, with the directives of `strptime`; ISO 8601 where not given.
+    #[serde(default)]
+    pub time_format: Option<String>,
     /// What the time marks.
     pub stamp: Stamp,
     /// Whose clock it is: `UTC`, an IANA name, or an offset such as `+10:00`.
@@ -411,6 +414,7 @@ impl TableSource {
             separator: None,
             decimal: self.decimal,
             time_column: self.time_column.clone(),
+            time_format: self.time_format.clone(),
             stamp: self.stamp,
             zone,
             repeated: self.repeated,

@@ -40,6 +40,7 @@ fn layout<L>(label: Label<L>, resolution: Resolution) -> Layout<L> {
         separator: None,
         decimal: DecimalSign::Point,
         time_column: "start_utc".into(),
+        time_format: None,
         stamp: Stamp::Start,
         zone: "UTC".parse().unwrap(),
         repeated: Repeated::Refuse,

@@ -5,7 +5,11 @@ use std::path::PathBuf;
 use expect_test::expect;
 use gridtally_aggregator::import::entsoe::Prices;
 use gridtally_aggregator::import::{Format, Imported, Kind, Limits, file, kind_of};
+use gridtally_core::period::Period;
+use gridtally_core::quantity::Price;
 use gridtally_core::rejection::Reason;
+use gridtally_core::tariff::SpotPrices;
+use jiff::Timestamp;
 
 use crate::import_data::{context, data};
 
@@ -104,6 +108,25 @@ fn points_in_any_order_are_read_by_position() {
     let quarters =
         [vec![55_350, 40_320, 31_860, 28_710], vec![44_220; 6], vec![28_370; 10]].concat();
     assert_eq!(values, [quarters, vec![64_980; 2]]);
+}
+
+#[test]
+fn an_hour_costs_the_mean_of_its_quarters() {
+    let Some(prices) = prices("day_ahead_BE_15M_avg.xml") else { return };
+    let mut spot = SpotPrices::new();
+    for (area, column) in prices.of_auction(1) {
+        for &(start_s, price) in column.rows() {
+            let start = Timestamp::from_second(start_s).unwrap();
+            let period = Period::new(start, column.resolution()).unwrap();
+            spot.insert(area, period, Price::from_micro_per_kwh(i32::try_from(price).unwrap()));
+        }
+    }
+    let area = spot.areas().next().unwrap();
+    let hour = |text: &str| spot.price(area, text.parse().unwrap()).map(Price::micro_per_kwh);
+    // 55.35, 40.32, 31.86 and 28.71 EUR/MWh.
+    assert_eq!(hour("2024-10-05T22:00:00Z/PT60M"), Some(39_060));
+    assert_eq!(hour("2024-10-06T04:00:00Z/PT60M"), Some(64_980));
+    assert_eq!(hour("2024-10-06T05:00:00Z/PT60M"), None);
 }
 
 #[test]

@@ -33,6 +33,7 @@ fn layout() -> Layout<MeteringPointId> {
         separator: None,
         decimal: DecimalSign::Point,
         time_column: "start".into(),
+        time_format: None,
         stamp: Stamp::Start,
         zone: "UTC".parse().unwrap(),
         repeated: Repeated::Refuse,
@@ -141,6 +142,19 @@ fn exports_of_spreadsheets_are_read() {
         expect![[r#"
         a import: 2026-01-15T10:00:00Z=1 2026-01-15T10:15:00Z=2
     "#]],
+    );
+}
+
+#[test]
+fn local_dates_are_read_by_their_format() {
+    let format = Some("%d-%m-%Y %H:%M".into());
+    check(
+        "start;wh\n15-01-2026 10:00;1\n01/15/2026 11:00;2\n",
+        &Layout { time_format: format, skip_refused: true, ..oslo(Repeated::Refuse) },
+        expect![[r#"
+            home import: 2026-01-15T09:00:00Z=1
+            meters.csv:3: start "01/15/2026 11:00": the time cannot be read [time-malformed]; write it as 2026-01-15T10:00:00Z, or give its format
+        "#]],
     );
 }
 
@@ -416,6 +430,7 @@ fn prices_may_be_negative_and_of_tomorrow() {
         separator: None,
         decimal: DecimalSign::Point,
         time_column: "start".into(),
+        time_format: None,
         stamp: Stamp::Start,
         repeated: Repeated::Refuse,
         skip_refused: false,

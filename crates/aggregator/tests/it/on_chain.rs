@@ -8,6 +8,7 @@ use gridtally_aggregator::cycle::{
 };
 use gridtally_aggregator::store::{Store, StoreView};
 use gridtally_aggregator::verify::{Verification, verify};
+use gridtally_chain::CHAIN_ID_DEFAULT;
 use gridtally_core::meter::Channel;
 use gridtally_core::party::ParticipantNumber;
 use gridtally_ledger::{Client, Funding, Key, Ledger, Progress, SendOptions, Sender};
@@ -25,7 +26,7 @@ pub(crate) struct Hub {
 
 impl Hub {
     pub(crate) async fn start() -> Self {
-        let chain = EmbeddedChain::open(None, &settings().calendar).unwrap();
+        let chain = EmbeddedChain::open(None, CHAIN_ID_DEFAULT, &settings().calendar).unwrap();
         let client = chain.client().await.unwrap();
         let key = Key::test_account(0).unwrap();
         let sender = Sender::new(client.clone(), key, SendOptions::default());

@@ -6,6 +6,7 @@ use expect_test::{Expect, expect};
 use gridtally_aggregator::cycle::{EmbeddedChain, Settlement, settle_embedded};
 use gridtally_aggregator::scenario::{Scenario, ScenarioError};
 use gridtally_aggregator::store::CHAIN_FOLDER;
+use gridtally_chain::CHAIN_ID_DEFAULT;
 
 use crate::import_data::data;
 use crate::world::{at, faults};
@@ -27,7 +28,9 @@ async fn settle(name: &str, expected: Expect) {
     let filled = scenario.fill(&mut store, now, &mut |_| {}).unwrap();
     let calendar = scenario.settings().unwrap().calendar;
     let settle = async |store: &mut _| -> Settlement {
-        let chain = EmbeddedChain::open(Some(folder.join(CHAIN_FOLDER)), &calendar).unwrap();
+        let chain =
+            EmbeddedChain::open(Some(folder.join(CHAIN_FOLDER)), CHAIN_ID_DEFAULT, &calendar)
+                .unwrap();
         let options = scenario.run_options();
         settle_embedded(store, &options, &chain, now, &mut |_| {}).await.unwrap()
     };

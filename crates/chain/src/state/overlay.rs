@@ -117,30 +117,3 @@ impl StateRead for OverlayState {
         }
     }
 }
-
-impl StateDiff {
-    /// Returns this diff followed by `next`, as one.
-    #[must_use]
-    pub fn then(mut self, next: Self) -> Self {
-        for diff in next.accounts {
-            match self.accounts.iter_mut().find(|before| before.address == diff.address) {
-                None => self.accounts.push(diff),
-                Some(before) if diff.clears_storage || !diff.exists => *before = diff,
-                Some(before) => {
-                    let changed: HashSet<_> = diff.storage.iter().map(|slot| slot.slot).collect();
-                    let mut storage = std::mem::take(&mut before.storage);
-                    storage.retain(|slot| !changed.contains(&slot.slot));
-                    storage.extend(diff.storage);
-                    storage.sort_unstable_by_key(|slot| slot.slot);
-                    let clears_storage = before.clears_storage || !before.exists;
-                    *before = AccountDiff { storage, clears_storage, ..diff };
-                }
-            }
-        }
-        self.accounts.sort_unstable_by_key(|account| account.address);
-        self.codes.extend(next.codes);
-        self.codes.sort_unstable();
-        self.codes.dedup();
-        self
-    }
-}

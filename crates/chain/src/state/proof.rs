@@ -4,7 +4,11 @@
 
 use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
 
-use super::{Account, Inner, StateError, StateView, encode_account, set_slot, trie::Trie};
+use super::{
+    Account, StateError, StateView,
+    trie::Trie,
+    values::{Values, encode_account, set_slot},
+};
 
 /// Accounts and slots that are put into a trie again for a proof at an older block; about 2 s in release.
 pub const REBUILT_ENTRIES_MAX: usize = 1_000_000;
@@ -84,7 +88,7 @@ impl StateView {
 }
 
 fn prove_at_head(
-    inner: &mut Inner,
+    inner: &mut Values,
     account: Account,
     address: Address,
     slots: &[B256],

@@ -35,6 +35,25 @@ impl<T: Copy + PartialEq> Versions<T> {
         }
     }
 
+    /// Returns how many values were set up to the end of block `number`.
+    pub(super) fn until(&self, number: u64) -> usize {
+        match self {
+            Self::Empty => 0,
+            Self::One(block, _) => usize::from(*block <= number),
+            Self::Many(all) => all.partition_point(|(block, _)| *block <= number),
+        }
+    }
+
+    /// Returns every value with the block that set it.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (u64, &T)> {
+        let (one, many) = match self {
+            Self::Empty => (None, None),
+            Self::One(block, value) => (Some((*block, value)), None),
+            Self::Many(all) => (None, Some(all.iter().map(|(block, value)| (*block, value)))),
+        };
+        one.into_iter().chain(many.into_iter().flatten())
+    }
+
     /// Sets the value as of block `number` and returns by how many the superseded values grew (0 or 1).
     pub(super) fn set(&mut self, number: u64, value: T) -> usize {
         match self {

@@ -7,6 +7,7 @@ mod support;
 
 mod blobs;
 mod calls;
+mod checkpoint;
 mod crash;
 mod folder;
 mod history;

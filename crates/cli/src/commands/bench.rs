@@ -16,10 +16,15 @@ use crate::output::table::{Align, Table};
 
 use self::process::{Program, Running};
 
-mod process;
 mod pricing;
+mod process;
 mod settling;
 mod transfers;
+
+/// Readings that are settled from memory.
+const IN_MEMORY_READINGS: u64 = 5_000_000;
+/// Readings that are settled as a stream.
+const STREAMED_READINGS: u64 = 100_000_000;
 
 /// Measure how fast this machine settles, imports and seals
 ///
@@ -44,7 +49,7 @@ pub(crate) struct Arguments {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize)]
 #[serde(rename_all = "snake_case")]
 enum Part {
-    /// Readings and prices to balanced records, in memory
+    /// Readings and prices to balanced records, in memory and as a stream
     Settlement,
     /// Records to checked receipts with settlePacked, over HTTP
     Chain,
@@ -123,18 +128,35 @@ impl Arguments {
 }
 
 fn settlement(arguments: &Arguments) -> Vec<Measurement> {
-    let periods = u32::try_from(arguments.sized(400)).unwrap_or(u32::MAX);
-    let rates = (0..arguments.rounds).map(|_| {
-        let (records, elapsed) = pricing::run(periods);
-        rate_per_s(records, elapsed)
-    });
-    vec![Measurement {
+    let periods = |readings: u64| {
+        let periods = arguments.sized(readings).div_ceil(pricing::PERIOD_READINGS.into());
+        u32::try_from(periods).unwrap_or(u32::MAX)
+    };
+    let measurement = |what: String, unit, value| Measurement {
         part: Part::Settlement,
-        what: "readings to balanced records, in memory".to_owned(),
-        unit: "records/s",
-        value: median(rates.collect()),
+        what,
+        unit,
+        value,
         reference: None,
-    }]
+    };
+    // The stream comes first: the peak of memory is that of the process so far.
+    let streamed = pricing::stream(periods(STREAMED_READINGS));
+    let peak_bytes = process::peak_resident_bytes().unwrap_or(0);
+    let in_memory = periods(IN_MEMORY_READINGS);
+    let rates = (0..arguments.rounds).map(|_| {
+        let priced = pricing::in_memory(in_memory);
+        rate_per_s(priced.records, priced.elapsed)
+    });
+    let what = format!("{} readings streamed to balanced records", grouped(streamed.records));
+    vec![
+        measurement(
+            "readings in memory to balanced records".to_owned(),
+            "records/s",
+            median(rates.collect()),
+        ),
+        measurement(what, "records/s", rate_per_s(streamed.records, streamed.elapsed)),
+        measurement("peak of resident memory of the stream".to_owned(), "MiB", peak_bytes >> 20),
+    ]
 }
 
 async fn chain(
@@ -271,7 +293,8 @@ impl Report for BenchReport {
         for measurement in &self.measurements {
             let (name, theirs, ratio) = match &measurement.reference {
                 Some(Reference { name, value }) => {
-                    let hundredths = i128::from(measurement.value) * 100 / i128::from(*value).max(1);
+                    let hundredths =
+                        i128::from(measurement.value) * 100 / i128::from(*value).max(1);
                     ((*name).to_owned(), grouped(*value), decimal_rounded(hundredths, 2, 2))
                 }
                 None => Default::default(),

@@ -11,11 +11,15 @@ use gridtally_core::decimal::parse_scaled;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::config::ChainConfig;
+use crate::chain_access::ServedNote;
+use crate::config::{ChainConfig, Config};
 use crate::context::Context;
 use crate::error::{Blame, CommandError};
 use crate::output::Report;
 use crate::output::table::{Align, Table};
+
+/// Where a chain without a store is kept.
+const FOLDER_ALONE: &str = "gridtally-chain";
 
 /// Run the embedded Ethereum chain until Ctrl-C
 ///
@@ -23,7 +27,7 @@ use crate::output::table::{Align, Table};
 /// port. Ten accounts with 10,000 ether each are unlocked; their keys are known to everybody.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    /// Folder of the chain, made where there is none [default: gridtally-chain, or chain.folder of the configuration]
+    /// Folder of the chain, made where there is none [default: chain.folder, or that of the store, or gridtally-chain]
     #[arg(long, value_name = "FOLDER", conflicts_with = "in_memory")]
     folder: Option<PathBuf>,
     /// Keep nothing on disk
@@ -82,8 +86,8 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<(), Comman
             settings.set_flag("chain.seal_interval_ms", "--interval", interval_ms);
         }
     })?;
-    let ChainConfig { folder, listen, chain_id, seal_interval, .. } = config.chain;
-    let folder = (!arguments.in_memory).then_some(folder);
+    let folder = (!arguments.in_memory).then(|| folder_of(&config));
+    let ChainConfig { listen, chain_id, seal_interval, .. } = config.chain;
     let exposure = if arguments.force_public { Exposure::Anyone } else { Exposure::Loopback };
     let chain = open(gridtally_chain::ChainConfig {
         folder: folder.clone(),
@@ -93,11 +97,21 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<(), Comman
         ..gridtally_chain::ChainConfig::default()
     })?;
     let server = serve(&chain, listen, exposure)?;
+    let note = folder.as_deref().map(|folder| ServedNote::write(folder, &server.url()));
+    let _note = note.transpose()?;
     context.output.report(&ChainReport::new(&chain, &server, folder))?;
     context.block_on(interrupted())?;
     server.shutdown();
     context.output.note(&format!("The chain ends at block {}.", chain.head().number()));
     Ok(())
+}
+
+/// Returns the folder of the chain: that of the store where there is one, else one in the working folder.
+fn folder_of(config: &Config) -> PathBuf {
+    if config.chain.folder.is_none() && !config.store_folder.exists() {
+        return PathBuf::from(FOLDER_ALONE);
+    }
+    config.chain_folder()
 }
 
 /// Opens a chain.
@@ -106,14 +120,19 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<(), Comman
 ///
 /// A refusal where the folder holds another chain, an environment error where it cannot be used.
 pub(crate) fn open(config: gridtally_chain::ChainConfig) -> Result<Chain, CommandError> {
-    Chain::open(config).map_err(|error| match error {
+    Chain::open(config).map_err(open_error)
+}
+
+/// Says whose fault it is that a chain does not open.
+pub(crate) fn open_error(error: OpenError) -> CommandError {
+    match error {
         OpenError::OtherChainId { .. }
         | OpenError::OtherGenesisTime { .. }
         | OpenError::OtherGenesis { .. } => CommandError::refused(error)
             .hint("Name another folder, or what this one was made with."),
         OpenError::StateRoot { .. } | OpenError::Archive(_) => CommandError::refused(error),
         OpenError::Log(_) | OpenError::Thread(_) => CommandError::environment(error),
-    })
+    }
 }
 
 /// Serves a chain.

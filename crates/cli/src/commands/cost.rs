@@ -58,7 +58,7 @@ enum Preset {
 
 /// What gas costs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-struct Market {
+pub(crate) struct Market {
     name: String,
     /// Wei for a unit of gas.
     gas_price_wei: u64,
@@ -67,6 +67,16 @@ struct Market {
 }
 
 impl Market {
+    /// Returns the known markets.
+    pub(crate) fn presets() -> impl Iterator<Item = Self> {
+        Preset::value_variants().iter().copied().map(Self::preset)
+    }
+
+    /// Returns what people call it.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
     fn preset(preset: Preset) -> Self {
         let gas_price_wei = match preset {
             Preset::June2021Mean => 20_000_000_000,
@@ -79,7 +89,7 @@ impl Market {
     }
 
     /// Returns what gas costs, in micro-dollars, half away from zero.
-    fn micro_usd_rounded(&self, gas: u64) -> i128 {
+    pub(crate) fn micro_usd_rounded(&self, gas: u64) -> i128 {
         let wei = i128::from(gas) * i128::from(self.gas_price_wei);
         let micro_wei = wei.saturating_mul(i128::from(self.eth_micro_usd));
         gridtally_core::rounding::divide_half_away(micro_wei, 1_000_000_000_000_000_000)
@@ -129,7 +139,7 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<(), Comman
         (None, Some(gas_price_wei), Some(eth_micro_usd)) => {
             vec![Market { name: "given".to_owned(), gas_price_wei, eth_micro_usd }]
         }
-        _ => Preset::value_variants().iter().copied().map(Market::preset).collect(),
+        _ => Market::presets().collect(),
     };
     let gas = Gas::committed().map_err(|error| CommandError::environment(anyhow!(error)))?;
     context.output.report(&report(arguments, &gas, markets))

@@ -1,12 +1,23 @@
 //! One file for each command.
 
+pub(crate) mod bench;
 pub(crate) mod chain;
 pub(crate) mod completions;
 pub(crate) mod conformance;
 pub(crate) mod cost;
+pub(crate) mod demo;
+pub(crate) mod import;
+pub(crate) mod init;
 pub(crate) mod reference;
+pub(crate) mod settle;
+pub(crate) mod verify;
+
+use std::path::PathBuf;
+
+use gridtally_aggregator::store::StoreError;
 
 use crate::arguments::Command;
+use crate::config::Settings;
 use crate::context::Context;
 use crate::error::CommandError;
 
@@ -17,10 +28,50 @@ use crate::error::CommandError;
 /// Why it ended early; the kind of the error is the exit code.
 pub(crate) fn run(command: Command, context: &Context) -> Result<(), CommandError> {
     match command {
+        Command::Demo(arguments) => demo::run(&arguments, context),
+        Command::Init(arguments) => init::run(&arguments, context),
+        Command::Import(arguments) => import::run(&arguments, context),
+        Command::Settle(arguments) => settle::run(&arguments, context),
+        Command::Verify(arguments) => verify::run(&arguments, context),
         Command::Chain(arguments) => chain::run(&arguments, context),
-        Command::Conformance(arguments) => conformance::run(&arguments, context),
         Command::Cost(arguments) => cost::run(&arguments, context),
+        Command::Bench(arguments) => bench::run(&arguments, context),
+        Command::Conformance(arguments) => conformance::run(&arguments, context),
         Command::Completions(arguments) => completions::run(&arguments),
         Command::Reference(arguments) => reference::run(&arguments, context),
+    }
+}
+
+/// Which store a command works on.
+#[derive(Debug, clap::Args)]
+pub(crate) struct StoreArguments {
+    /// Folder of the store [default: gridtally-store, or store.folder of the configuration]
+    #[arg(long, value_name = "FOLDER")]
+    store: Option<PathBuf>,
+}
+
+impl StoreArguments {
+    /// Puts the flag above the other settings.
+    pub(crate) fn apply(&self, settings: &mut Settings) {
+        if let Some(folder) = &self.store {
+            settings.set_flag("store.folder", "--store", folder.display().to_string());
+        }
+    }
+}
+
+/// Says whose fault a failed operation on the store is, and what to do.
+pub(crate) fn store_error(error: StoreError) -> CommandError {
+    match error {
+        StoreError::NotAStore { .. } => CommandError::environment(error)
+            .hint("Create a store with gridtally init, or name one with --store."),
+        StoreError::NotEmpty { .. } => CommandError::refused(error)
+            .hint("Name another folder with --store; an existing store is never overwritten."),
+        StoreError::Locked { .. } => {
+            CommandError::environment(error).hint("Wait for the other program, or end it.")
+        }
+        StoreError::Io { .. } | StoreError::Interrupted => CommandError::environment(error),
+        StoreError::Damaged(_) => CommandError::refused(error)
+            .hint("Restore the file from a copy; gridtally verify checks all of them."),
+        _ => CommandError::refused(error),
     }
 }

@@ -6,8 +6,12 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use gridtally_aggregator::store::CHAIN_FOLDER;
 use gridtally_core::calendar::Zone;
+use gridtally_core::period::SettlementCalendar;
 use gridtally_core::quantity::Currency;
+use gridtally_ledger::{KeySource, PasswordSource};
+use jiff::Timestamp;
 
 pub(crate) use setting::{DEFAULTS, FILE_VARIABLE, SettingError, Settings, variable_name};
 
@@ -20,8 +24,7 @@ pub(crate) struct Config {
     pub(crate) store_folder: PathBuf,
     pub(crate) currency: Currency,
     pub(crate) zone: Zone,
-    pub(crate) period_length_s: u32,
-    pub(crate) slots_per_period: u16,
+    pub(crate) calendar: SettlementCalendar,
     pub(crate) chain: ChainConfig,
     pub(crate) import: ImportConfig,
 }
@@ -31,7 +34,10 @@ pub(crate) struct Config {
 pub(crate) struct ChainConfig {
     /// Nothing: the embedded chain.
     pub(crate) endpoint: Option<String>,
-    pub(crate) folder: PathBuf,
+    /// Nothing: the folder `chain` of the store.
+    pub(crate) folder: Option<PathBuf>,
+    /// The key that settles on an endpoint.
+    pub(crate) key: KeySource,
     pub(crate) listen: SocketAddr,
     pub(crate) chain_id: u64,
     /// Nothing: a block as soon as a transaction arrives.
@@ -49,6 +55,11 @@ pub(crate) struct ImportConfig {
 }
 
 impl Config {
+    /// Returns the folder of the store's embedded chain.
+    pub(crate) fn chain_folder(&self) -> PathBuf {
+        self.chain.folder.clone().unwrap_or_else(|| self.store_folder.join(CHAIN_FOLDER))
+    }
+
     /// Checks the settings, in the order of `default.toml`.
     ///
     /// # Errors
@@ -58,18 +69,12 @@ impl Config {
         let store_folder = settings.path("store.folder");
         let currency = settings.parsed("store.currency", "a currency of three capital letters")?;
         let zone = settings.parsed("market.zone", "a time zone such as Europe/Oslo")?;
-        let period_length_s = small(settings.number("settlement.period_length_s", 1..604_801)?);
-        let slots = settings.number("settlement.slots_per_period", 1..1_025)?;
-        if !u64::from(period_length_s).is_multiple_of(slots) {
-            let expected = format!("a divisor of the {period_length_s} s of a settlement period");
-            return Err(settings.refused("settlement.slots_per_period", &expected));
-        }
+        let calendar = calendar(settings)?;
         Ok(Self {
             store_folder,
             currency,
             zone,
-            period_length_s,
-            slots_per_period: u16::try_from(slots).expect("at most 1024"),
+            calendar,
             chain: ChainConfig::new(settings)?,
             import: ImportConfig::new(settings)?,
         })
@@ -89,7 +94,14 @@ impl ChainConfig {
         let seal_interval_ms = settings.number("chain.seal_interval_ms", 0..86_400_001)?;
         Ok(Self {
             endpoint: endpoint.map(str::to_owned),
-            folder: settings.path("chain.folder"),
+            folder: path(settings, "chain.folder"),
+            key: match path(settings, "chain.keystore") {
+                Some(keystore) => KeySource::Keystore {
+                    path: keystore,
+                    password: PasswordSource::File(settings.path("chain.password_file")),
+                },
+                None => KeySource::Variable(settings.text("chain.key_variable").to_owned()),
+            },
             listen,
             chain_id: settings.number("chain.chain_id", 1..1 << 53)?,
             seal_interval: (seal_interval_ms > 0).then(|| Duration::from_millis(seal_interval_ms)),
@@ -109,6 +121,26 @@ impl ImportConfig {
             age_days_max: (age_days > 0).then_some(age_days),
         })
     }
+}
+
+/// Returns how a new store divides time.
+fn calendar(settings: &Settings) -> Result<SettlementCalendar, SettingError> {
+    let genesis_key = "settlement.genesis_time";
+    let genesis: Timestamp = settings.parsed(genesis_key, "a time such as 2000-01-01T00:00:00Z")?;
+    let period_length_s = small(settings.number("settlement.period_length_s", 1..604_801)?);
+    let slots = settings.number("settlement.slots_per_period", 1..1_025)?;
+    if !u64::from(period_length_s).is_multiple_of(slots) {
+        let expected = format!("a divisor of the {period_length_s} s of a settlement period");
+        return Err(settings.refused("settlement.slots_per_period", &expected));
+    }
+    let slots = u16::try_from(slots).expect("at most 1024");
+    SettlementCalendar::new(genesis, period_length_s, slots)
+        .map_err(|error| settings.refused(genesis_key, &error.to_string()))
+}
+
+/// Returns a path, or nothing where it is empty.
+fn path(settings: &Settings, key: &str) -> Option<PathBuf> {
+    (!settings.text(key).is_empty()).then(|| settings.path(key))
 }
 
 /// Narrows a number whose range was checked.

@@ -181,6 +181,24 @@ impl Settings {
         *setting = Setting { value: value.into(), origin: Origin::Flag(flag) };
     }
 
+    /// Returns the committed defaults with their comments, and these settings in place of the values.
+    pub(crate) fn to_file(&self) -> String {
+        let (mut text, mut section) = (String::new(), "");
+        for line in DEFAULTS.lines() {
+            if let Some(name) = line.strip_prefix('[') {
+                section = name.trim_end_matches(']');
+            }
+            match line.split_once(" = ").filter(|_| !line.starts_with('#')) {
+                Some((name, _)) => {
+                    let value = &self.get(&format!("{section}.{name}")).value;
+                    text.push_str(&format!("{name} = {value}\n"));
+                }
+                None => text.push_str(&format!("{line}\n")),
+            }
+        }
+        text
+    }
+
     fn read_file(&mut self, path: &Path) -> Result<(), SettingError> {
         let unreadable = |source| SettingError::FileUnreadable { path: path.to_owned(), source };
         let bytes = std::fs::metadata(path).map_err(unreadable)?.len();
@@ -315,6 +333,28 @@ mod tests {
             &expect![[r#"
                 chain.chain_id = 5 from /gridtally.toml:2
                 chain.listen = "127.0.0.1:2" from the variable GRIDTALLY_CHAIN_LISTEN
+            "#]],
+        );
+    }
+
+    /// Returns the lines from one to another.
+    fn section_start<'a>(text: &'a str, from: &str, until: &str) -> &'a str {
+        let text = &text[text.find(from).unwrap()..];
+        &text[..text.find(until).unwrap()]
+    }
+
+    #[test]
+    fn a_written_file_reads_as_the_same_settings() {
+        let mut settings = Settings::defaults();
+        assert_eq!(settings.to_file(), DEFAULTS);
+        settings.set_flag("chain.listen", "--listen", "127.0.0.1:1");
+        check(
+            section_start(&settings.to_file(), "[chain]", "# Chain id"),
+            &[],
+            &expect![[r#"
+                chain.endpoint = "" from /gridtally.toml:3
+                chain.folder = "gridtally-chain" from /gridtally.toml:5
+                chain.listen = "127.0.0.1:1" from /gridtally.toml:7
             "#]],
         );
     }

@@ -28,21 +28,64 @@ fn paths_in_a_file_start_at_the_file() {
 #[test]
 fn unknown_keys_name_their_place() {
     let file = Terminal::new().file("gridtally.toml", "[chain]\nlissten = '127.0.0.1:0'\n");
-    file.check("chain", &expect![[""]]);
+    file.check(
+        "chain",
+        &expect![[r#"
+        -- stderr
+        error: unknown key chain.lissten in gridtally.toml:2
+        hint: docs/reference/config.md lists every key and its variable.
+        -- exit 2
+    "#]],
+    );
     let variable = Terminal::new().variable("GRIDTALLY_CHAIN_LISSTEN", "127.0.0.1:0");
-    variable.check("chain", &expect![[""]]);
+    variable.check(
+        "chain",
+        &expect![[r#"
+        -- stderr
+        error: unknown variable GRIDTALLY_CHAIN_LISSTEN
+        hint: docs/reference/config.md lists every key and its variable.
+        -- exit 2
+    "#]],
+    );
 }
 
 #[test]
 fn bad_values_name_their_place() {
     let file = Terminal::new().file("gridtally.toml", "[chain]\nattempts = 0\n");
-    file.check("chain", &expect![[""]]);
+    file.check(
+        "chain",
+        &expect![[r#"
+        -- stderr
+        error: chain.attempts = 0 in gridtally.toml:2 is not a whole number from 1 to 100
+        -- exit 2
+    "#]],
+    );
     let variable = Terminal::new().variable("GRIDTALLY_MARKET_ZONE", "Europe/Olso");
-    variable.check("chain", &expect![[""]]);
+    variable.check("chain", &expect![[r#"
+        -- stderr
+        error: market.zone = "Europe/Olso" in the variable GRIDTALLY_MARKET_ZONE is not a time zone such as Europe/Oslo
+        -- exit 2
+    "#]]);
 }
 
 #[test]
 fn a_file_that_is_named_must_be_there() {
-    Terminal::new().check("chain --config nowhere.toml", &expect![[""]]);
-    Terminal::new().variable("GRIDTALLY_CONFIG", "nowhere.toml").check("chain", &expect![[""]]);
+    Terminal::new().check(
+        "chain --config nowhere.toml",
+        &expect![[r#"
+        -- stderr
+        error: cannot read the configuration nowhere.toml: No such file or directory (os error 2)
+        hint: docs/reference/config.md lists every key and its variable.
+        -- exit 2
+    "#]],
+    );
+    Terminal::new().variable("GRIDTALLY_CONFIG", "nowhere.toml").check(
+        "chain",
+        &expect![[r#"
+        -- stderr
+        error: cannot read the configuration nowhere.toml: No such file or directory (os error 2)
+        hint: docs/reference/config.md lists every key and its variable.
+        -- exit 2
+    "#]],
+    );
 }

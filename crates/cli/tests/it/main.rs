@@ -1,5 +1,7 @@
 //! The binary as its users meet it: output and exit code of every command, and the repository as it describes itself.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod bench;
 mod chain;
 mod completions;
 mod config;

@@ -107,7 +107,8 @@ fn serve(
     }
 }
 
-fn read_request(stream: &mut TcpStream) -> std::io::Result<String> {
+/// Reads one request and returns its body.
+pub(crate) fn read_request(stream: &mut TcpStream) -> std::io::Result<String> {
     let mut head = Vec::new();
     let mut byte = [0];
     while !head.ends_with(b"\r\n\r\n") {

@@ -1,5 +1,16 @@
 //! The crate through its public interface, against real and hostile endpoints.
 
 mod endpoint;
+#[cfg(test)]
+mod follow;
 mod hostile;
 mod key;
+#[cfg(test)]
+mod life;
+mod node;
+#[cfg(test)]
+mod once;
+mod proxy;
+#[cfg(test)]
+mod refusal;
+mod town;

@@ -18,6 +18,8 @@ pub struct Layout<L> {
     pub decimal: DecimalSign,
     /// Name of the column with the time.
     pub time_column: String,
+    /// How it is written, such as `%d.%m.%Y %H:%M` with the directives of `strptime`; ISO 8601 where not given.
+    pub time_format: Option<String>,
     /// What that time marks.
     pub stamp: Stamp,
     /// Whose clock it is. A stamp with `Z` or an offset of its own is taken by that.

@@ -50,6 +50,39 @@ pub struct Prices {
 /// Rows may come in any order. A row that repeats an earlier one is counted; two values for one interval are refused. Values
 /// of energy are never negative; export is a channel of its own.
 ///
+/// ```
+/// use gridtally_aggregator::import::Limits;
+/// use gridtally_aggregator::import::csv::{
+///     Context, DecimalSign, Label, Layout, Repeated, Stamp, readings,
+/// };
+/// use gridtally_core::calendar::Zone;
+/// use gridtally_core::period::Resolution;
+///
+/// let table = "Time;kWh\n2026-01-15 10:00;0,143\n2026-01-15 11:00;0,250\n";
+/// let layout = Layout {
+///     separator: None,
+///     decimal: DecimalSign::Comma,
+///     time_column: "Time".into(),
+///     time_format: None,
+///     stamp: Stamp::Start,
+///     zone: "Europe/Oslo".parse()?,
+///     repeated: Repeated::Refuse,
+///     resolution: Resolution::Minutes60,
+///     label: Label::Fixed("home_03".parse()?),
+///     skip_refused: false,
+/// };
+/// let context = Context {
+///     file: "home_03.csv".into(),
+///     now: "2026-02-01T00:00:00Z".parse()?,
+///     oldest: None,
+///     report_zone: Zone::new("Europe/Oslo")?,
+///     limits: Limits::default(),
+/// };
+/// let readings = readings(table.as_bytes(), &layout, &["kWh=import:kWh".parse()?], &context)?;
+/// assert_eq!(readings.report.columns[0].sum, 393);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// # Errors
 ///
 /// [`Refused`] with every faulty row, up to the limit; each for the first of `docs/reference/rejections.md` that applies.

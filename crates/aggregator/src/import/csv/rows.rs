@@ -70,7 +70,7 @@ where
             names,
             header,
             parse,
-            clock: Clock::new(&layout.zone, layout.repeated),
+            clock: Clock::new(layout.time_format.as_deref(), &layout.zone, layout.repeated),
             accepted,
             gathered: Gathered {
                 labels: Vec::new(),

@@ -14,6 +14,7 @@ const DAY_S: i64 = 86_400;
 
 /// Reads stamps of one file.
 pub(super) struct Clock<'a> {
+    format: Option<&'a str>,
     zone: &'a StampZone,
     repeated: Repeated,
     /// Offset of local days, by days since 1970, where it is the same all day.
@@ -24,8 +25,9 @@ impl<'a> Clock<'a> {
     /// Days that are remembered; garbage has many.
     const DAYS_MAX: usize = 100_000;
 
-    pub(super) fn new(zone: &'a StampZone, repeated: Repeated) -> Self {
-        Self { zone, repeated, offsets_s: HashMap::new() }
+    /// Returns the clock of a file. `format` is that of its stamps, as `strptime` has it; ISO 8601 without.
+    pub(super) fn new(format: Option<&'a str>, zone: &'a StampZone, repeated: Repeated) -> Self {
+        Self { format, zone, repeated, offsets_s: HashMap::new() }
     }
 
     /// Returns the Unix second of a stamp. `is_taken` says of an instant whether the rows have come that far already.
@@ -35,6 +37,12 @@ impl<'a> Clock<'a> {
         is_taken: impl Fn(i64) -> bool,
     ) -> Result<i64, Reason> {
         let text = text.trim_matches([' ', '\t']);
+        if let Some(format) = self.format {
+            return match formatted(text, format)? {
+                Formatted::Instant(instant) => whole(instant),
+                Formatted::Local(local) => self.resolve(local, is_taken),
+            };
+        }
         if let Some((civil_s, is_utc)) = plain(text.as_bytes()) {
             if is_utc {
                 return Ok(civil_s);
@@ -46,6 +54,7 @@ impl<'a> Clock<'a> {
         self.slowly(text, is_taken)
     }
 
+    /// Reads any stamp of ISO 8601.
     fn slowly(&self, text: &str, is_taken: impl Fn(i64) -> bool) -> Result<i64, Reason> {
         let has_offset = text.ends_with(['Z', 'z'])
             || text.get(11..).is_some_and(|time| time.contains(['+', '-']));
@@ -57,7 +66,12 @@ impl<'a> Clock<'a> {
         if !text.contains(':') || text.contains('[') {
             return Err(Reason::TimeMalformed);
         }
-        let local: DateTime = text.parse().map_err(|_| Reason::TimeMalformed)?;
+        let local = text.parse().map_err(|_| Reason::TimeMalformed)?;
+        self.resolve(local, is_taken)
+    }
+
+    /// Returns the Unix second of a local time.
+    fn resolve(&self, local: DateTime, is_taken: impl Fn(i64) -> bool) -> Result<i64, Reason> {
         let zone = match self.zone {
             StampZone::Zone(zone) => zone,
             StampZone::Offset(offset_s) => {
@@ -100,6 +114,23 @@ fn offset_all_day_s(zone: &Zone, day: i64) -> Option<i64> {
     };
     let midnight_s = offset_s(0)?;
     (1..=24).all(|hour| offset_s(hour) == Some(midnight_s)).then_some(midnight_s)
+}
+
+/// What a stamp with a format of its own says.
+enum Formatted {
+    Local(DateTime),
+    Instant(Timestamp),
+}
+
+/// Reads a stamp by its format: an instant where it has an offset or counts seconds since 1970 (`%s`). A zone by name is
+/// refused: it may contradict that of the file.
+fn formatted(text: &str, format: &str) -> Result<Formatted, Reason> {
+    let parts = jiff::fmt::strtime::parse(format, text).map_err(|_| Reason::TimeMalformed)?;
+    match (parts.to_datetime(), parts.offset()) {
+        _ if parts.iana_time_zone().is_some() => Err(Reason::TimeMalformed),
+        (Ok(local), None) => Ok(Formatted::Local(local)),
+        _ => parts.to_timestamp().map(Formatted::Instant).map_err(|_| Reason::TimeMalformed),
+    }
 }
 
 fn whole(instant: Timestamp) -> Result<i64, Reason> {
@@ -177,7 +208,8 @@ mod tests {
 
     fn oslo(text: &str, repeated: Repeated, taken_s: i64) -> Result<String, Reason> {
         let zone = StampZone::Zone(Zone::new("Europe/Oslo").unwrap());
-        let second = Clock::new(&zone, repeated).unix_second(text, |second| second <= taken_s);
+        let second =
+            Clock::new(None, &zone, repeated).unix_second(text, |second| second <= taken_s);
         second.map(|second| Timestamp::from_second(second).unwrap().to_string())
     }
 
@@ -232,11 +264,32 @@ mod tests {
     #[test]
     fn a_fixed_offset_knows_no_daylight_saving() {
         let zone: StampZone = "+10:00".parse().unwrap();
-        let mut clock = Clock::new(&zone, Repeated::Refuse);
+        let mut clock = Clock::new(None, &zone, Repeated::Refuse);
         let second = clock.unix_second("2012-10-07 02:30", |_| false).unwrap();
         assert_eq!(Timestamp::from_second(second).unwrap().to_string(), "2012-10-06T16:30:00Z");
         assert!("+25:00".parse::<StampZone>().is_err());
         assert!("Mars/Olympus".parse::<StampZone>().is_err());
+    }
+
+    #[test]
+    fn stamps_have_the_format_that_is_given() {
+        let zone: StampZone = "Europe/Oslo".parse().unwrap();
+        let check = |format, text, expected: Result<&str, Reason>| {
+            let mut clock = Clock::new(Some(format), &zone, Repeated::Refuse);
+            let second = clock.unix_second(text, |_| false);
+            let instant = second.map(|second| Timestamp::from_second(second).unwrap().to_string());
+            assert_eq!(instant.as_deref(), expected.as_ref().copied(), "{text}");
+        };
+        let day_first = "%d.%m.%Y %H:%M";
+        check(day_first, "15.01.2026 10:00", Ok("2026-01-15T09:00:00Z"));
+        check(day_first, "2026-01-15 10:00", Err(Reason::TimeMalformed));
+        check(day_first, "29.03.2026 02:30", Err(Reason::TimeNonexistent));
+        check(day_first, "25.10.2026 02:30", Err(Reason::TimeAmbiguous));
+        check("%d.%m.%Y %H:%M %z", "25.10.2026 02:30 +0100", Ok("2026-10-25T01:30:00Z"));
+        check("%m/%d/%Y %I:%M %p", "01/15/2026 10:15 PM", Ok("2026-01-15T21:15:00Z"));
+        check("%s", "1768471200", Ok("2026-01-15T10:00:00Z"));
+        check("%Y-%m-%d %H:%M %Q", "2026-01-15 10:00 Asia/Tokyo", Err(Reason::TimeMalformed));
+        check("%", "15.01.2026 10:00", Err(Reason::TimeMalformed));
     }
 
     proptest! {
@@ -246,7 +299,7 @@ mod tests {
             prop_assert_eq!(plain(text.as_bytes()), Some((second, true)));
             prop_assert_eq!(plain(text.trim_end_matches('Z').as_bytes()), Some((second, false)));
             let zone: StampZone = "Europe/Lisbon".parse().unwrap();
-            let mut clock = Clock::new(&zone, Repeated::Refuse);
+            let mut clock = Clock::new(None, &zone, Repeated::Refuse);
             let local = text.trim_end_matches('Z').replace('T', " ");
             let slow = clock.slowly(&local, |_| false);
             prop_assert_eq!(clock.unix_second(&local, |_| false), slow);
@@ -258,7 +311,9 @@ mod tests {
             if let Some((second, true)) = plain(text.as_bytes()) {
                 prop_assert_eq!(text.parse::<Timestamp>().unwrap().as_second(), second);
             }
-            let _read = Clock::new(&zone, Repeated::ByOrder).unix_second(&text, |_| true);
+            for format in [None, Some("%d.%m.%Y %H:%M"), Some(text.as_str())] {
+                let _read = Clock::new(format, &zone, Repeated::ByOrder).unix_second(&text, |_| true);
+            }
         }
     }
 }

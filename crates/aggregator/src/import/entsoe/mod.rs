@@ -74,6 +74,35 @@ impl Prices {
 
 /// Reads a price document, plain or gzip.
 ///
+/// ```
+/// use gridtally_aggregator::import::csv::Context;
+/// use gridtally_aggregator::import::{Limits, entsoe};
+/// use gridtally_core::calendar::Zone;
+///
+/// let document = r#"<Publication_MarketDocument
+///     xmlns="urn:iec62325.351:tc57wg16:451-3:publicationdocument:7:3"><type>A44</type><TimeSeries>
+///   <in_Domain.mRID>10YNO-2--------T</in_Domain.mRID><out_Domain.mRID>10YNO-2--------T</out_Domain.mRID>
+///   <currency_Unit.name>EUR</currency_Unit.name><price_Measure_Unit.name>MWH</price_Measure_Unit.name>
+///   <curveType>A03</curveType><Period>
+///     <timeInterval><start>2026-01-15T10:00Z</start><end>2026-01-15T12:00Z</end></timeInterval>
+///     <resolution>PT15M</resolution>
+///     <Point><position>1</position><price.amount>45.10</price.amount></Point>
+///     <Point><position>5</position><price.amount>-0.50</price.amount></Point>
+/// </Period></TimeSeries></Publication_MarketDocument>"#;
+/// let context = Context {
+///     file: "prices.xml".into(),
+///     now: "2026-01-14T12:00:00Z".parse()?,
+///     oldest: None,
+///     report_zone: Zone::new("Europe/Oslo")?,
+///     limits: Limits::default(),
+/// };
+/// let prices = entsoe::prices(document.as_bytes(), &context)?;
+/// let (area, column) = prices.of_auction(1).next().ok_or("no prices")?;
+/// assert_eq!((area.as_str(), column.len()), ("10YNO-2--------T", 8));
+/// assert_eq!(column.sum(), 4 * 45_100 - 4 * 500);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// # Errors
 ///
 /// [`Refused`] with the faults of each `TimeSeries`, the first of each period.

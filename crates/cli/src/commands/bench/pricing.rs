@@ -1,61 +1,153 @@
-//! Readings and prices to balanced records, in memory, on all cores.
+//! Readings to priced, balanced, hashed records, on all cores: in memory, and as a stream that no memory would hold.
 
 use std::collections::BTreeMap;
 use std::num::NonZero;
+use std::ops::Range;
 use std::thread;
 use std::time::Duration;
 
 use gridtally_core::party::ParticipantNumber;
 use gridtally_core::period::{SettlementPeriod, Slot};
-use gridtally_core::quantity::Price;
+use gridtally_core::quantity::{Energy, Price};
+use gridtally_core::reading::Quality;
 use gridtally_settlement::{
-    Code, MissingPolicy, Section, SlotEnergy, TariffTable, settle_period,
+    Code, EstimatedPolicy, MissingPolicy, PeriodReadings, RunSummary, SlotEnergy, TariffTable,
+    settle_period,
 };
 
 use crate::stopwatch::Stopwatch;
 
 /// Quarter-hours of a day.
 const SLOTS: u16 = 96;
-/// Households that settle in each period, each with consumption and feed-in.
+/// Households that settle in each period, each with both codes.
 const HOUSEHOLDS: u32 = 250;
+const CODES: [Code; 2] = [Code::FEED_IN, Code::CONSUMPTION];
+/// Readings of a period: both codes of each household.
+pub(super) const PERIOD_READINGS: u32 = HOUSEHOLDS * 2 * SLOTS as u32;
 
-/// Settles `periods` periods of 48,000 records, and returns how many records that were and how long it took.
-pub(super) fn run(periods: u32) -> (u64, Duration) {
-    let threads = thread::available_parallelism().map_or(1, NonZero::get);
-    let threads = u32::try_from(threads).unwrap_or(u32::MAX).min(periods);
-    let energy: Vec<SlotEnergy> = (0..i64::from(SLOTS))
-        .map(|slot| SlotEnergy::from_wh(100 + slot * 37 % 900).expect("a household draws little"))
-        .collect();
-    let prices = |offset: i32| {
-        (0..i32::from(SLOTS)).map(|slot| Price::from_micro_per_kwh(offset + slot * 911)).collect()
-    };
-    let rows = BTreeMap::from([(Code::FEED_IN, prices(-3_000)), (Code::CONSUMPTION, prices(50_000))]);
-    let table = TariffTable::new(SLOTS, rows).expect("two rows of one length");
-    let watch = Stopwatch::start();
-    let records = thread::scope(|scope| {
-        let workers: Vec<_> = (0..threads)
-            .map(|first| {
-                let (table, energy) = (&table, energy.as_slice());
-                scope.spawn(move || {
-                    let periods = (1 + first..=periods).step_by(threads as usize);
-                    periods.map(|period| settle(period, table, energy)).sum::<u64>()
-                })
-            })
-            .collect();
-        workers.into_iter().map(|worker| worker.join().expect("the input is valid")).sum()
-    });
-    (records, watch.elapsed())
+/// What was settled, and in which time.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Priced {
+    pub(super) records: u64,
+    pub(super) elapsed: Duration,
 }
 
-fn settle(period: u32, table: &TariffTable, energy: &[SlotEnergy]) -> u64 {
-    let sections = (1..=HOUSEHOLDS).flat_map(|number| {
-        [Code::FEED_IN, Code::CONSUMPTION].map(|code| Section {
-            participant: ParticipantNumber(number),
-            code,
-            first_slot: Slot(0),
-            energy,
-        })
+/// One reading, as a meter reports it.
+#[derive(Clone, Copy)]
+struct Row {
+    participant: ParticipantNumber,
+    code: Code,
+    slot: Slot,
+    energy: Option<Energy>,
+    quality: Quality,
+}
+
+/// Settles so many periods whose readings are in memory, in the order in which meters report: each meter, then the next
+/// slot.
+pub(super) fn in_memory(periods: u32) -> Priced {
+    let readings: Vec<Vec<Row>> = (1..=periods).map(|period| rows(period).collect()).collect();
+    on_all_cores(periods, |period| {
+        let place = usize::try_from(period - 1).unwrap_or(usize::MAX);
+        readings.get(place).into_iter().flatten().copied()
+    })
+}
+
+/// Settles so many periods whose readings are made on the way, so that no more than one period of each core is in memory.
+pub(super) fn stream(periods: u32) -> Priced {
+    on_all_cores(periods, rows)
+}
+
+fn on_all_cores<R: Iterator<Item = Row>>(periods: u32, rows: impl Fn(u32) -> R + Sync) -> Priced {
+    let table = table();
+    let cores = thread::available_parallelism().map_or(1, NonZero::get);
+    let cores = u32::try_from(cores).unwrap_or(u32::MAX).clamp(1, periods.max(1));
+    let watch = Stopwatch::start();
+    let run = thread::scope(|scope| {
+        let workers: Vec<_> = (0..cores)
+            .map(|core| {
+                let share = |core: u32| 1 + u64::from(periods) * u64::from(core) / u64::from(cores);
+                let share = share(core)..share(core + 1);
+                let (table, rows) = (&table, &rows);
+                scope.spawn(move || settle_range(share, table, rows))
+            })
+            .collect();
+        let mut run = RunSummary::default();
+        for worker in workers {
+            run.join(&worker.join().expect("the readings are complete"));
+        }
+        run
     });
-    let settled = settle_period(SettlementPeriod(period), table, sections, MissingPolicy::Refuse);
-    settled.expect("the input is valid").records.len() as u64
+    Priced { records: run.totals.record_count, elapsed: watch.elapsed() }
+}
+
+fn settle_range<R: Iterator<Item = Row>>(
+    periods: Range<u64>,
+    table: &TariffTable,
+    rows: impl Fn(u32) -> R,
+) -> RunSummary {
+    let mut summary = RunSummary::default();
+    for period in periods {
+        let period = u32::try_from(period).expect("periods are numbered with 32 bits");
+        let mut readings = PeriodReadings::new();
+        for number in 1..=HOUSEHOLDS {
+            for code in CODES {
+                readings.expect(ParticipantNumber(number), code, 0..SLOTS).expect("each once");
+            }
+        }
+        for Row { participant, code, slot, energy, quality } in rows(period) {
+            let energy = SlotEnergy::of_reading(energy, quality, EstimatedPolicy::Refuse);
+            let energy = energy.expect("a household draws little");
+            readings.add(participant, code, slot, energy).expect("it is expected");
+        }
+        let settled = settle_period(
+            SettlementPeriod(period),
+            table,
+            readings.sections(),
+            MissingPolicy::Refuse,
+        );
+        summary.append(&settled.expect("the readings are complete"));
+    }
+    summary
+}
+
+fn rows(period: u32) -> impl Iterator<Item = Row> {
+    (0..SLOTS).flat_map(move |slot| {
+        (1..=HOUSEHOLDS).flat_map(move |number| {
+            CODES.map(|code| {
+                let seed =
+                    period * 31 + number * 17 + u32::from(slot) * 7 + u32::from(code.number());
+                let quality =
+                    if seed.is_multiple_of(50) { Quality::Corrected } else { Quality::Measured };
+                let energy_wh = seed.wrapping_mul(2_654_435_761) >> 21; // up to 2 kWh, by Knuth's hash
+                let energy = Some(Energy::from_wh(energy_wh.into()));
+                Row {
+                    participant: ParticipantNumber(number),
+                    code,
+                    slot: Slot(slot),
+                    energy,
+                    quality,
+                }
+            })
+        })
+    })
+}
+
+fn table() -> TariffTable {
+    let prices = |offset: i32| {
+        (0..i32::from(SLOTS)).map(|slot| Price::from_micro_per_kwh(offset + slot * 1_717)).collect()
+    };
+    let rows =
+        BTreeMap::from([(Code::FEED_IN, prices(-60_000)), (Code::CONSUMPTION, prices(400_000))]);
+    TariffTable::new(SLOTS, rows).expect("two rows of one length")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_reading_becomes_a_record_wherever_it_comes_from() {
+        let records = u64::from(PERIOD_READINGS) * 3;
+        assert_eq!((in_memory(3).records, stream(3).records), (records, records));
+    }
 }

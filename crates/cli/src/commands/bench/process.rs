@@ -36,7 +36,8 @@ impl Program {
     /// Finds anvil among the installed programs or the contracts' npm modules below the working folder.
     pub(super) fn anvil() -> Option<Self> {
         let installed = std::env::var_os("PATH").unwrap_or_default();
-        let folders = std::env::split_paths(&installed).chain([PathBuf::from("contracts/node_modules/.bin")]);
+        let folders =
+            std::env::split_paths(&installed).chain([PathBuf::from("contracts/node_modules/.bin")]);
         let found = folders.map(|folder| folder.join("anvil")).find(|path| path.is_file())?;
         found.canonicalize().ok().map(|path| Self::Anvil(native(path)))
     }
@@ -77,7 +78,13 @@ impl Running {
         let mut command = match program {
             Program::Embedded => {
                 let mut command = Command::new(std::env::current_exe()?);
-                command.args(["chain", "--output", "json", "--listen", &format!("127.0.0.1:{port}")]);
+                command.args([
+                    "chain",
+                    "--output",
+                    "json",
+                    "--listen",
+                    &format!("127.0.0.1:{port}"),
+                ]);
                 command.arg("--folder").arg(folder);
                 command
             }
@@ -90,7 +97,8 @@ impl Running {
         };
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         let watch = Stopwatch::start();
-        let mut child = command.spawn().with_context(|| format!("cannot start {}", program.name()))?;
+        let mut child =
+            command.spawn().with_context(|| format!("cannot start {}", program.name()))?;
         let address = format!("http://127.0.0.1:{port}");
         let options = EndpointOptions { attempts: 1, ..EndpointOptions::default() };
         loop {
@@ -110,10 +118,19 @@ impl Running {
 
     /// Returns the resident memory in bytes, where the system tells.
     pub(super) fn resident_bytes(&self) -> Option<u64> {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).ok()?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
-        line.trim().strip_suffix(" kB")?.parse::<u64>().ok().map(|kib| kib * 1_024)
+        status_bytes(&self.child.id().to_string(), "VmRSS:")
     }
+}
+
+/// Returns the most memory that this process had resident so far, in bytes, where the system tells.
+pub(super) fn peak_resident_bytes() -> Option<u64> {
+    status_bytes("self", "VmHWM:")
+}
+
+fn status_bytes(process: &str, name: &str) -> Option<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix(name))?;
+    line.trim().strip_suffix(" kB")?.parse::<u64>().ok().map(|kib| kib * 1_024)
 }
 
 impl Drop for Running {

@@ -1,13 +1,18 @@
 //! Records settled end to end with `settlePacked`: from records in memory to receipts that were checked.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use alloy_primitives::Bytes;
 use anyhow::ensure;
+use gridtally_core::party::ParticipantNumber;
+use gridtally_core::period::{SettlementCalendar, SettlementPeriod, Slot};
+use gridtally_core::quantity::Price;
 use gridtally_ledger::{
-    Calendar, Client, DirectRecord, Funding, GasLimit, GasMeasurements, Key, Ledger, Offices,
-    Progress, Registration, Role, SendOptions, Sender, SettleOptions, TariffTable, TokenChoice,
+    Client, Funding, GasLimit, GasMeasurements, Key, Ledger, Offices, ParticipantRole, Progress,
+    Registration, SendOptions, Sender, SettleOptions, TokenChoice,
 };
+use gridtally_settlement::{Code, DirectRecord, TariffTable};
+use jiff::Timestamp;
 
 use crate::stopwatch::Stopwatch;
 
@@ -15,8 +20,8 @@ use crate::stopwatch::Stopwatch;
 const SLOTS: u16 = 96;
 /// Seconds of a day.
 const DAY_S: u32 = 86_400;
-/// Consumption of energy: the household pays.
-const CODE: u8 = 32;
+/// The period that is settled.
+const PERIOD: SettlementPeriod = SettlementPeriod(1);
 /// Money for everybody, micro-units.
 const FUNDS_MICRO: u64 = 1_000_000_000;
 
@@ -39,25 +44,23 @@ pub(super) async fn run(client: &Client, households: u32) -> anyhow::Result<Sett
     let sender = Sender::new(client.clone(), key, SendOptions::default());
     // Period 1 starts in an hour, so that its prices can still be fixed.
     let now_s = client.block_latest().await?.timestamp;
-    let calendar = Calendar {
-        genesis_time_s: now_s + 3_600 - u64::from(DAY_S),
-        period_length_s: DAY_S,
-        slots_per_period: SLOTS,
-    };
+    let genesis_time = Timestamp::from_second(i64::try_from(now_s)? + 3_600 - i64::from(DAY_S))?;
+    let calendar = SettlementCalendar::new(genesis_time, DAY_S, SLOTS)?;
     let mut measured = GasMeasurements::default();
     let token = TokenChoice::Demonstration { owner: hub };
     let ledger =
         Ledger::deploy(&sender, Offices::all_held_by(hub), calendar, token, &mut measured).await?;
     let mut quiet = |_: Progress| {};
-    let registrations = vec![
-        Registration { meter: hub, owner: hub, role: Role::Prosumer };
-        usize::try_from(households)?
-    ];
-    ledger.register(&sender, 1, &registrations, &mut quiet).await?;
-    ledger.publish_tariffs(&sender, &[tariff()], &mut quiet).await?;
+    let registrations =
+        vec![
+            Registration { meter: hub, owner: hub, role: ParticipantRole::Prosumer };
+            usize::try_from(households)?
+        ];
+    ledger.register(&sender, ParticipantNumber(1), &registrations, &mut quiet).await?;
+    ledger.publish_tariffs(&sender, &BTreeMap::from([(PERIOD, tariff()?)]), &mut quiet).await?;
     ledger.mint(&sender, hub, FUNDS_MICRO.saturating_mul(u64::from(households))).await?;
     let funding = |participant| Funding { participant, balance_min_micro: FUNDS_MICRO };
-    let fundings: Vec<Funding> = (1..=households).map(funding).collect();
+    let fundings: Vec<Funding> = (1..=households).map(ParticipantNumber).map(funding).collect();
     ledger.fund(&sender, &fundings, &mut quiet).await?;
     let _: serde_json::Value =
         client.endpoint().request("evm_increaseTime", [u64::from(DAY_S) + 7_200]).await?;
@@ -74,23 +77,20 @@ pub(super) async fn run(client: &Client, households: u32) -> anyhow::Result<Sett
 }
 
 /// One row: 0.10 at every slot.
-fn tariff() -> TariffTable {
-    let mut table = vec![CODE];
-    for _ in 0..SLOTS {
-        table.extend(100_000_i32.to_be_bytes());
-    }
-    TariffTable { period: 1, table: Bytes::from(table) }
+fn tariff() -> anyhow::Result<TariffTable> {
+    let prices = vec![Price::from_micro_per_kwh(100_000); SLOTS.into()];
+    Ok(TariffTable::new(SLOTS, BTreeMap::from([(Code::CONSUMPTION, prices)]))?)
 }
 
 fn records(households: u32) -> Vec<DirectRecord> {
-    let of_household = |from| {
+    let of_household = |number| {
         (0..SLOTS).map(move |slot| DirectRecord {
-            from,
-            to: 0,
-            period: 1,
+            from: ParticipantNumber(number),
+            to: ParticipantNumber::HUB,
+            period: PERIOD,
             run: 0,
-            slot,
-            code: CODE,
+            slot: Slot(slot),
+            code: Code::CONSUMPTION,
             energy_wh: 100 + i32::from(slot),
         })
     };

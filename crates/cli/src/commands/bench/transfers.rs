@@ -27,9 +27,11 @@ pub(super) async fn run(client: &Client, count: u64) -> anyhow::Result<Duration>
     for index in 0..SENDERS {
         let key = Key::test_account(index)?;
         let nonce = client.transaction_count(key.address(), BlockId::Latest).await?;
-        let of_sender = count / u64::from(SENDERS) + u64::from(u64::from(index) < count % u64::from(SENDERS));
-        let transactions: Vec<Bytes> =
-            (nonce..nonce + of_sender).map(|nonce| transfer(client.chain_id(), &key, nonce)).collect();
+        let of_sender =
+            count / u64::from(SENDERS) + u64::from(u64::from(index) < count % u64::from(SENDERS));
+        let transactions: Vec<Bytes> = (nonce..nonce + of_sender)
+            .map(|nonce| transfer(client.chain_id(), &key, nonce))
+            .collect();
         signed.push((key.address(), nonce + of_sender, transactions));
     }
     let watch = Stopwatch::start();

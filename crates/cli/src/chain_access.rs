@@ -1,0 +1,181 @@
+//! How a command reaches the chain that its store settles on.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::anyhow;
+use gridtally_aggregator::cycle::{EmbeddedChain, EmbeddedError};
+use gridtally_chain::OpenError;
+use gridtally_chain::block_log::LogError;
+use gridtally_core::period::SettlementCalendar;
+use gridtally_ledger::{Client, ConnectError, EndpointOptions, Key, SendOptions, Sender};
+
+use crate::config::Config;
+use crate::error::{Blame, CommandError};
+
+/// Says in a chain's folder where the program that has it open serves it.
+const ENDPOINT_FILE: &str = "endpoint";
+/// An address is short.
+const ENDPOINT_BYTES_MAX: usize = 256;
+
+/// A chain that can be asked; an embedded one runs as long as this is held.
+#[derive(Debug)]
+pub(crate) struct ChainAccess {
+    pub(crate) client: Client,
+    /// Where the answers come from, for people.
+    pub(crate) shown: String,
+    is_embedded: bool,
+    _chain: Option<EmbeddedChain>,
+}
+
+/// Which endpoint, where it is not the configured one.
+#[derive(Debug, clap::Args)]
+pub(crate) struct ChainArguments {
+    /// JSON-RPC endpoint of the chain, http or https [default: the embedded chain, or chain.endpoint]
+    #[arg(long, value_name = "URL")]
+    endpoint: Option<String>,
+}
+
+impl ChainArguments {
+    /// Puts the flag above the other settings.
+    pub(crate) fn apply(&self, settings: &mut crate::config::Settings) {
+        if let Some(endpoint) = &self.endpoint {
+            settings.set_flag("chain.endpoint", "--endpoint", endpoint.as_str());
+        }
+    }
+}
+
+impl ChainAccess {
+    /// Connects to the configured endpoint; without one, opens the embedded chain of the store, or connects to the program
+    /// that has it open.
+    ///
+    /// # Errors
+    ///
+    /// An environment error where nobody answers, a refusal where it is another chain.
+    pub(crate) async fn open(
+        config: &Config,
+        calendar: &SettlementCalendar,
+    ) -> Result<Self, CommandError> {
+        if let Some(endpoint) = &config.chain.endpoint {
+            let client = connect(config, endpoint, None).await?;
+            return Ok(Self { client, shown: shown(endpoint), is_embedded: false, _chain: None });
+        }
+        let (folder, chain_id) = (config.chain_folder(), config.chain.chain_id);
+        match EmbeddedChain::open(Some(folder.clone()), chain_id, calendar) {
+            Ok(chain) => {
+                let client = connect(config, &chain.url(), Some(chain_id)).await?;
+                let shown = format!("the embedded chain in {}", folder.display());
+                Ok(Self { client, shown, is_embedded: true, _chain: Some(chain) })
+            }
+            Err(EmbeddedError::Open(OpenError::Log(LogError::InUse { .. }))) => {
+                let endpoint = served_at(&folder)?;
+                let client = connect(config, &endpoint, Some(chain_id)).await?;
+                let shown = format!("the embedded chain at {endpoint}");
+                Ok(Self { client, shown, is_embedded: true, _chain: None })
+            }
+            Err(EmbeddedError::Open(error)) => Err(crate::commands::chain::open_error(error)),
+            Err(error) => Err(CommandError::environment(error)),
+        }
+    }
+
+    /// Returns whether the chain is the embedded one, whose time we move and whose money we issue.
+    pub(crate) fn is_embedded(&self) -> bool {
+        self.is_embedded
+    }
+
+    /// Returns a sender: the first development account on the embedded chain, the configured key elsewhere.
+    ///
+    /// # Errors
+    ///
+    /// A usage error where there is no key.
+    pub(crate) fn sender(&self, config: &Config) -> Result<Sender, CommandError> {
+        let key = if self.is_embedded {
+            Key::test_account(0).or_environment()?
+        } else {
+            Key::load(&config.chain.key).or_usage().map_err(|error| {
+                error.hint("Set chain.keystore and chain.password_file, or the variable that chain.key_variable names.")
+            })?
+        };
+        Ok(Sender::new(self.client.clone(), key, SendOptions::default()))
+    }
+}
+
+async fn connect(
+    config: &Config,
+    endpoint: &str,
+    chain_id: Option<u64>,
+) -> Result<Client, CommandError> {
+    let options = EndpointOptions {
+        request_timeout: config.chain.request_timeout,
+        attempts: config.chain.attempts,
+        ..EndpointOptions::default()
+    };
+    Client::connect(endpoint, chain_id, options).await.map_err(|error| match error {
+        ConnectError::WrongChain { .. } => CommandError::refused(error),
+        ConnectError::Endpoint(_) => CommandError::environment(error)
+            .hint("Is the chain running there? Name another with --endpoint."),
+    })
+}
+
+/// An address may hold an access key in its path, so only its origin is shown.
+fn shown(endpoint: &str) -> String {
+    let after_scheme = endpoint.find("://").map_or(0, |at| at + 3);
+    let end = endpoint[after_scheme..].find('/').map_or(endpoint.len(), |at| after_scheme + at);
+    let origin = &endpoint[..end];
+    match origin.rfind('@') {
+        Some(at) => format!("{}{}", &endpoint[..after_scheme], &origin[at + 1..]),
+        None => origin.to_owned(),
+    }
+}
+
+/// Returns where the program that has a chain's folder open serves it.
+fn served_at(folder: &Path) -> Result<String, CommandError> {
+    let text = fs::read_to_string(folder.join(ENDPOINT_FILE)).ok();
+    text.map(|text| text.trim().to_owned())
+        .filter(|text| text.starts_with("http://") && text.len() <= ENDPOINT_BYTES_MAX)
+        .ok_or_else(|| {
+            let what = anyhow!("another program has the chain in {} open", folder.display());
+            CommandError::environment(what).hint("End it, or name its --endpoint.")
+        })
+}
+
+/// Says in a chain's folder where it is served, as long as this is held.
+#[derive(Debug)]
+pub(crate) struct ServedNote(PathBuf);
+
+impl ServedNote {
+    /// Writes the note.
+    ///
+    /// # Errors
+    ///
+    /// An environment error where the folder cannot be written.
+    pub(crate) fn write(folder: &Path, url: &str) -> Result<Self, CommandError> {
+        let path = folder.join(ENDPOINT_FILE);
+        fs::write(&path, format!("{url}\n")).or_environment()?;
+        Ok(Self(path))
+    }
+}
+
+impl Drop for ServedNote {
+    fn drop(&mut self) {
+        // A note that stays behind is only looked at while somebody has the chain open.
+        fs::remove_file(&self.0).unwrap_or_default();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_shown_without_what_may_be_secret() {
+        let cases = [
+            ("https://example.org/v3/KEY", "https://example.org"),
+            ("https://user:KEY@example.org:8545", "https://example.org:8545"),
+            ("http://127.0.0.1:8545", "http://127.0.0.1:8545"),
+        ];
+        for (endpoint, expected) in cases {
+            assert_eq!(shown(endpoint), expected);
+        }
+    }
+}

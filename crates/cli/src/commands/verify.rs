@@ -1,0 +1,169 @@
+//! `gridtally verify`: everything computed again, trusting neither the store nor whoever runs it.
+
+use std::io::{self, Write};
+
+use anyhow::anyhow;
+use gridtally_aggregator::store::StoreView;
+use gridtally_aggregator::verify::{Finding, Verification, VerifyError, VerifyProgress, verify};
+use serde::Serialize;
+
+use crate::chain_access::{ChainAccess, ChainArguments};
+use crate::commands::{StoreArguments, store_error};
+use crate::config::Config;
+use crate::context::Context;
+use crate::error::CommandError;
+use crate::output::Report;
+use crate::output::number::{counted, decimal_rounded, grouped};
+use crate::progress::Steps;
+
+/// Findings that are shown as text; the JSON document has all that were kept.
+const FINDINGS_SHOWN: usize = 10;
+
+/// Check every byte of a store, compute every record again and compare it with the chain
+///
+/// The first finding is the first thing that is wrong. Exit code 1 when there is one.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    store: StoreArguments,
+    #[command(flatten)]
+    chain: ChainArguments,
+    /// Check the store alone
+    #[arg(long, conflicts_with = "endpoint")]
+    no_chain: bool,
+}
+
+/// What was verified.
+#[derive(Debug, Serialize)]
+pub(crate) struct VerifyReport {
+    /// Where the chain was asked; nothing where it was not.
+    asked: Option<String>,
+    /// Whether there is no finding.
+    sound: bool,
+    #[serde(flatten)]
+    verification: Verification,
+}
+
+pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<(), CommandError> {
+    let config = context.config(|settings| {
+        arguments.store.apply(settings);
+        arguments.chain.apply(settings);
+    })?;
+    let mut steps = Steps::default();
+    let report = context.block_on(look(&config, arguments.no_chain, &mut steps))?;
+    steps.finish();
+    context.output.report(&report)?;
+    report.verdict()
+}
+
+async fn look(
+    config: &Config,
+    no_chain: bool,
+    steps: &mut Steps,
+) -> Result<VerifyReport, CommandError> {
+    let folder = &config.store_folder;
+    // What is wrong with the store shows below, with its place.
+    let access = match StoreView::open(folder) {
+        Ok(view) if !no_chain && view.deployment().is_ok_and(|deployment| deployment.is_some()) => {
+            Some(ChainAccess::open(config, &view.settings().calendar).await?)
+        }
+        _ => None,
+    };
+    let client = access.as_ref().map(|access| &access.client);
+    let mut told = |of: VerifyProgress| steps.told(of.step, of.done, of.total);
+    let verification = verify(folder, client, &mut told).await.map_err(verify_error)?;
+    Ok(VerifyReport::new(verification, access.as_ref()))
+}
+
+/// Says whose fault a verification without end is.
+pub(crate) fn verify_error(error: VerifyError) -> CommandError {
+    match error {
+        VerifyError::Store(error) => store_error(error),
+        VerifyError::Endpoint(_) | VerifyError::Read(_) | VerifyError::History(_) => {
+            CommandError::environment(error)
+        }
+        VerifyError::Deploy(_) => CommandError::refused(error)
+            .hint("The chain is not the one that the store settled on: name the right --endpoint."),
+    }
+}
+
+impl VerifyReport {
+    pub(crate) fn new(verification: Verification, access: Option<&ChainAccess>) -> Self {
+        let asked = access.map(|access| access.shown.clone());
+        Self { asked, sound: verification.is_sound(), verification }
+    }
+
+    /// Returns an error when there is a finding.
+    ///
+    /// # Errors
+    ///
+    /// A refusal that names the first finding.
+    pub(crate) fn verdict(&self) -> Result<(), CommandError> {
+        match self.verification.findings.first() {
+            None => Ok(()),
+            Some(finding) => Err(CommandError::refused(anyhow!("{finding}")).hint(hint(finding))),
+        }
+    }
+}
+
+fn hint(finding: &Finding) -> &'static str {
+    match finding {
+        Finding::Store { .. } => {
+            "Bytes of the store were changed or lost: restore the file from a copy."
+        }
+        Finding::RunNotRepeatable { .. } | Finding::RunDiffers { .. } => {
+            "The records do not follow from the readings and tariffs of this store."
+        }
+        Finding::Deployment { .. } | Finding::Participant { .. } => {
+            "The chain knows other parties than the store."
+        }
+        Finding::TariffMissing { .. } | Finding::TariffDiffers { .. } => {
+            "The chain settled at other prices than the store names."
+        }
+        Finding::Record(_) => "What was settled is not what the readings give.",
+        Finding::Balance { .. } | Finding::Escrow { .. } => {
+            "The contract does not keep its own books: this must never happen."
+        }
+    }
+}
+
+impl Report for VerifyReport {
+    fn write_text(&self, out: &mut dyn Write) -> io::Result<()> {
+        let Verification { line_count, file_count, byte_count, run_count, record_count, .. } =
+            self.verification;
+        writeln!(
+            out,
+            "Store   {} and {}, {} bytes: every byte compared with its hash",
+            counted(line_count, "journal line"),
+            counted(file_count, "file"),
+            grouped(byte_count),
+        )?;
+        writeln!(
+            out,
+            "Runs    {}, {} computed again from the readings",
+            counted(run_count, "run"),
+            counted(record_count, "record"),
+        )?;
+        match (&self.verification.chain, &self.asked) {
+            (Some(chain), Some(asked)) => writeln!(
+                out,
+                "Chain   {asked}, block {}: {}, {}, {}; balances of {} in all",
+                grouped(chain.block),
+                counted(chain.participant_count, "participant"),
+                counted(chain.tariff_count, "tariff"),
+                counted(chain.record_count, "equal record"),
+                decimal_rounded(chain.balance_micro, 6, 2),
+            )?,
+            _ => writeln!(out, "Chain   not asked")?,
+        }
+        let findings = &self.verification.findings;
+        if findings.is_empty() {
+            return writeln!(out, "\nNothing is wrong.");
+        }
+        writeln!(out, "\n{}:", counted(findings.len() as u64, "finding"))?;
+        for finding in findings.iter().take(FINDINGS_SHOWN) {
+            writeln!(out, "  {finding}")?;
+        }
+        Ok(())
+    }
+}

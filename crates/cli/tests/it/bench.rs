@@ -1,0 +1,24 @@
+//! `gridtally bench`, with little work: that it measures, not how fast this machine is.
+
+use serde_json::Value;
+
+use crate::run::Terminal;
+
+#[test]
+fn readings_stream_to_records_in_little_memory() {
+    let output = Terminal::new()
+        .output("bench settlement --rounds 1 --size-percent 1 --without-anvil --output json");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let value = |unit: &str| {
+        let all = report["measurements"].as_array().unwrap().iter();
+        let of_unit = all.filter(|measurement| measurement["unit"] == unit);
+        of_unit.map(|measurement| measurement["value"].as_u64().unwrap()).collect::<Vec<_>>()
+    };
+    let rates = value("records/s");
+    assert_eq!(rates.len(), 2);
+    assert!(rates.iter().all(|&rate| rate > 0), "{rates:?}");
+    // A million readings take 24 MB as rows.
+    assert!((1..1_000).contains(&value("MiB")[0]), "{report}");
+    assert_eq!(report["size_percent"], 1);
+}
