@@ -295,7 +295,7 @@ fn book(neighborhood: &Neighborhood) -> Result<ParticipantBook, ParticipantError
         let metering =
             if household.has_panels() { Metering::ImportExport } else { Metering::Import };
         let point = household.metering_point.into();
-        points.push(PointEntry { id: point, party: id.clone(), metering });
+        points.push(PointEntry { id: point, party: id.clone(), metering, since: None });
         let participant = ParticipantNumber(household.number);
         parties.push(PartyEntry {
             id,

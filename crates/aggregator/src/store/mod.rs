@@ -56,5 +56,6 @@ pub use run::RunWriter;
 pub(crate) use run::{GAPS_HEADER, RECORDS_HEADER, gap_lines, record_lines, settled_records};
 pub use series::{Added, PriceSeries, ReadingSeries};
 pub use settings::{FORMAT, Settings};
+pub(crate) use view::PRICE_LENGTH_MAX_S;
 pub use view::{Newest, StoreView};
 pub use writer::Store;

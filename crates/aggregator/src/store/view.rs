@@ -20,6 +20,8 @@ use super::row::{PriceRow, ReadingRow, RowText};
 use super::settings::{SETTINGS_FILE, Settings};
 use super::table::read_whole;
 
+/// Longest time that a price holds, s: one that holds at an instant can have begun so long before.
+pub(crate) const PRICE_LENGTH_MAX_S: i64 = 3_600;
 /// Longest journal that is read.
 const JOURNAL_BYTES_MAX: u64 = 2 << 30;
 
@@ -273,14 +275,12 @@ impl StoreView {
         as_of: u64,
         shift_s: i64,
     ) -> Result<SpotPrices, StoreError> {
-        /// A price can hold for an hour, and so have begun before `from`.
-        const RESOLUTION_MAX_S: i64 = 3_600;
         let moved = |instant: Timestamp, by_s: i64| {
             Timestamp::from_second(instant.as_second().saturating_add(by_s))
         };
         let mut prices = SpotPrices::new();
         // Beyond the calendar there are no prices.
-        let Ok(from) = moved(from, shift_s - RESOLUTION_MAX_S) else { return Ok(prices) };
+        let Ok(from) = moved(from, shift_s - PRICE_LENGTH_MAX_S) else { return Ok(prices) };
         let Ok(until) = moved(until, shift_s) else { return Ok(prices) };
         let areas: Vec<PriceArea> = self
             .areas

@@ -242,6 +242,7 @@ fn shorter_readings_are_added_up_and_their_quality_counts() {
         id: id(name),
         party: "home_1".parse().unwrap(),
         metering,
+        since: None,
     };
     let points = vec![point("house", Metering::Import), point("garage", Metering::ImportExport)];
     let book = ParticipantBook::new(vec![party("home_1", 1)], points).unwrap();
@@ -298,6 +299,42 @@ fn shorter_readings_are_added_up_and_their_quality_counts() {
         1,1,32,3,1,missing
     "#]],
     );
+}
+
+#[test]
+fn a_metering_point_counts_since_it_is_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = filled(folder.path());
+    let before = settle(&mut store, &both_periods()).unwrap();
+    // A third home moves in during the second period; what was settled before stays as it is.
+    let (mut parties, mut points) = (book().parties().to_vec(), book().metering_points().to_vec());
+    parties.push(PartyEntry {
+        id: "home_3".parse().unwrap(),
+        participant: ParticipantNumber(3),
+        ..parties[0].clone()
+    });
+    points.push(PointEntry {
+        id: id("home_3"),
+        party: "home_3".parse().unwrap(),
+        metering: Metering::Import,
+        since: Some(at("2026-01-01T09:30:00Z")),
+    });
+    let book = ParticipantBook::new(parties, points).unwrap();
+    store.set_participants(&book, now()).unwrap();
+    let rows = [(period_1_s() + 6 * 3_600, 60), (period_1_s() + 7 * 3_600, 70)];
+    let series = ReadingSeries {
+        metering_point: &id("home_3"),
+        channel: Channel::Import,
+        resolution: Resolution::Minutes60,
+        quality: Quality::Measured,
+        rows: &rows,
+    };
+    store.add_readings("test", &[series], now()).unwrap();
+    let after = settle(&mut store, &both_periods()).unwrap();
+    let added: Vec<&str> =
+        after[1].lines().filter(|line| !before[1].contains(&format!("{line}\n"))).collect();
+    assert_eq!(added, ["2,0,3,0,32,2,60,70000,4200", "2,0,3,0,32,3,70,60000,4200"]);
+    assert_eq!(after[1].lines().count(), before[1].lines().count() + 2);
 }
 
 #[test]
