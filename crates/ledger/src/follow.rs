@@ -46,8 +46,8 @@ pub struct Cursor {
     block_first: u64,
     /// The first block that was not read.
     block_next: u64,
-    /// The young blocks that were read, in order, without gaps, with their entries. After old ones
-    /// the last of these stands first, without its entries: it must not be replaced any more.
+    /// The young blocks that were read, in order, without gaps, with their entries. Before them
+    /// stands the last old block, if any was read: it must not be replaced any more.
     young: Vec<YoungBlock>,
 }
 
@@ -188,16 +188,16 @@ impl Follower {
             if now.is_some_and(|now| now.hash == young.block.hash) {
                 return Ok(());
             }
+            if young.block.number < cursor.block_first {
+                let depth_max = self.options.depth_max;
+                return Err(FollowError::ReorganizationTooDeep { number: newest, depth_max });
+            }
             let young = cursor.young.pop().expect("it was looked at");
             warn!(number = young.block.number, hash = %young.block.hash, "block replaced");
             cursor.block_next = young.block.number;
             notices.extend(young.entries.into_iter().rev().map(Notice::Reverted));
         }
-        if cursor.block_next == cursor.block_first {
-            return Ok(());
-        }
-        let depth_max = self.options.depth_max;
-        Err(FollowError::ReorganizationTooDeep { number: newest, depth_max })
+        Ok(())
     }
 
     /// Reads one range of old blocks, up to `last` at most.
@@ -267,11 +267,16 @@ fn is_next(cursor: &Cursor, block: &Block) -> bool {
     number_fits && before.is_none_or(|before| before == block.parent_hash)
 }
 
-/// Keeps the young blocks, and always the newest one that was read.
+/// Forgets the entries of blocks that are old now. The last of these blocks stays, to notice if it
+/// is replaced all the same.
 fn forget_old(cursor: &mut Cursor, head: u64, depth_max: u64) {
     let oldest = head.saturating_sub(depth_max);
     let old = cursor.young.iter().take_while(|young| young.block.number < oldest).count();
-    cursor.young.drain(..old.min(cursor.young.len().saturating_sub(1)));
+    cursor.young.drain(..old.saturating_sub(1));
+    if let Some(last_old) = cursor.young.first_mut().filter(|_| old > 0) {
+        last_old.entries.clear();
+        cursor.block_first = last_old.block.number + 1;
+    }
 }
 
 /// Asks for logs from `from` on, up to `to` or as many blocks as the endpoint answers at once.

@@ -454,13 +454,137 @@ mod tests {
         assert_eq!(Refusal::of(&failure).to_string(), expected);
     }
 
+    const ONE: Address = Address::repeat_byte(1);
+    const TWO: Address = Address::repeat_byte(2);
+
+    /// Every error of the contract, with values that tell its fields apart, in the order of its
+    /// interface.
+    fn settlement_errors() -> Vec<(Vec<u8>, &'static str)> {
+        use Contract::*;
+        let one = "0x0101010101010101010101010101010101010101";
+        let two = "0x0202020202020202020202020202020202020202";
+        assert_eq!((ONE.to_string().as_str(), TWO.to_string().as_str()), (one, two));
+        vec![
+            (
+                ConfigAddressZero { field: "hub".into() }.abi_encode(),
+                "the address hub of the configuration is zero",
+            ),
+            (
+                SlotsPerPeriodOutOfRange { slotsPerPeriod: 1025 }.abi_encode(),
+                "1025 slots per period, 1 to 1024 are possible",
+            ),
+            (
+                PeriodLengthInvalid { periodLength: 100, slotsPerPeriod: 96 }.abi_encode(),
+                "a period of 100 s cannot be cut into 96 slots",
+            ),
+            (
+                TokenDecimalsUnsupported { decimals: 18 }.abi_encode(),
+                "the token has 18 decimals, 6 are needed",
+            ),
+            (
+                CallerRefused { caller: ONE }.abi_encode(),
+                "0x0101010101010101010101010101010101010101 does not hold the office for this call",
+            ),
+            (SignatureInvalid {}.abi_encode(), "the signature is invalid"),
+            (
+                SignerRefused { signer: ONE, meter: TWO }.abi_encode(),
+                "signed by 0x0101010101010101010101010101010101010101, the meter is \
+                 0x0202020202020202020202020202020202020202",
+            ),
+            (BatchEmpty {}.abi_encode(), "the call carries no record and no participant"),
+            (
+                PackedLengthInvalid { length: U256::from(22) }.abi_encode(),
+                "22 bytes are not packed records of 21",
+            ),
+            (
+                BatchLengthsDiffer { meters: U256::from(2), owners: U256::from(3) }.abi_encode(),
+                "2 meters with 3 owners",
+            ),
+            (RoleRefused { role: 1 }.abi_encode(), "the role with number 1 cannot be given"),
+            (RegistryFull {}.abi_encode(), "all participant numbers are used"),
+            (MeterZero { participant: 5 }.abi_encode(), "the meter of participant 5 is zero"),
+            (OwnerZero { participant: 5 }.abi_encode(), "the owner of participant 5 is zero"),
+            (ParticipantUnknown { participant: 5 }.abi_encode(), "participant 5 does not exist"),
+            (
+                ParticipantInactive { participant: 5, state: 2 }.abi_encode(),
+                "participant 5 is not active (state 2)",
+            ),
+            (
+                StateChangeRefused { participant: 5, current: 3, requested: 1 }.abi_encode(),
+                "participant 5 cannot go from state 3 to 1",
+            ),
+            (
+                CallerNotOwner { participant: 5, caller: ONE }.abi_encode(),
+                "0x0101010101010101010101010101010101010101 does not own participant 5",
+            ),
+            (
+                CallerNotProposed { participant: 5, caller: ONE }.abi_encode(),
+                "0x0101010101010101010101010101010101010101 is not proposed as owner of \
+                 participant 5",
+            ),
+            (AmountZero {}.abi_encode(), "the amount is zero"),
+            (
+                EscrowOverflow { escrow: 7, amount: u64::MAX }.abi_encode(),
+                "18446744073709551615 micro-units more than 7 are too many",
+            ),
+            (PeriodZero {}.abi_encode(), "period 0 is never settled"),
+            (
+                PeriodStarted { period: 3, startsAt: U256::from(99) }.abi_encode(),
+                "period 3 started at 99, its prices can no longer be set",
+            ),
+            (
+                TariffAlreadyPublished { period: 3, hash: B256::ZERO }.abi_encode(),
+                "the prices of period 3 are fixed already (hash \
+                 0x0000000000000000000000000000000000000000000000000000000000000000)",
+            ),
+            (
+                TariffLengthInvalid { length: U256::from(8), rowLength: U256::from(385) }
+                    .abi_encode(),
+                "a table of 8 bytes is not made of rows of 385, or too long",
+            ),
+            (
+                TariffCodeInvalid { code: 2, previous: 32 }.abi_encode(),
+                "code 2 does not follow 32 within 1 to 62",
+            ),
+            (PartiesEqual { participant: 5 }.abi_encode(), "participant 5 would pay itself"),
+            (
+                SlotOutOfRange { slot: 96, slotsPerPeriod: 24 }.abi_encode(),
+                "slot 96, a period has 24",
+            ),
+            (
+                SlotNotOver { period: 3, slot: 9, endsAt: U256::from(99) }.abi_encode(),
+                "slot 9 of period 3 ends at 99, it cannot be metered yet",
+            ),
+            (EnergyNegative { energy: -3 }.abi_encode(), "-3 Wh in a first settlement"),
+            (
+                AlreadySettled { from: 1, to: 2, period: 3, run: 4, slot: 5, code: 6 }.abi_encode(),
+                "1 to 2, period 3, run 4, slot 5, code 6 is settled already",
+            ),
+            (
+                TariffUnknown { period: 3, code: 32 }.abi_encode(),
+                "code 32 has no price in period 3",
+            ),
+            (
+                FundsInsufficient { participant: 7, balance: 5, amount: 9 }.abi_encode(),
+                "participant 7 holds 5 micro-units, 9 are due",
+            ),
+            (
+                SafeERC20FailedOperation { token: ONE }.abi_encode(),
+                "the token 0x0101010101010101010101010101010101010101 refused to move",
+            ),
+        ]
+    }
+
     #[test]
-    fn reasons_carry_the_values_of_the_contract() {
-        let funds = Contract::FundsInsufficient { participant: 7, balance: 5, amount: 9 };
-        check(funds.abi_encode(), "participant 7 holds 5 micro-units, 9 are due");
-        let negative = Contract::EnergyNegative { energy: -3 };
-        check(negative.abi_encode(), "-3 Wh in a first settlement");
-        check(Contract::PeriodZero {}.abi_encode(), "period 0 is never settled");
+    fn every_error_of_the_contract_is_told_with_its_values() {
+        let errors = settlement_errors();
+        let selectors = errors.iter().map(|(data, _)| &data[..4]);
+        let distinct = selectors.collect::<std::collections::BTreeSet<_>>().len();
+        // The other two concern the name of the contract, which is a constant.
+        assert_eq!(distinct, DirectSettlementErrors::COUNT - 2);
+        for (data, expected) in errors {
+            check(data, expected);
+        }
         let revert = Revert { reason: "some\nwords".into() };
         check(revert.abi_encode(), "somewords");
     }

@@ -1,6 +1,8 @@
 //! The crate through its public interface, against real and hostile endpoints.
 
 mod endpoint;
+#[cfg(test)]
+mod follow;
 mod hostile;
 mod key;
 #[cfg(test)]
@@ -9,4 +11,6 @@ mod node;
 #[cfg(test)]
 mod once;
 mod proxy;
+#[cfg(test)]
+mod refusal;
 mod town;

@@ -2,7 +2,6 @@
 //! transactions, re-organizations.
 
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use alloy_consensus::transaction::RlpEcdsaEncodableTx;
@@ -20,6 +19,8 @@ use crate::town::{OFFICER, Town, assert_settled_once, brisk, day, key, quiet, se
 
 /// Records in a transaction: a day of two households takes six.
 const CHUNK: usize = 32;
+/// Requests that connecting to a deployment takes.
+const CONNECT_REQUESTS: usize = 9;
 
 fn options(gas_limit: GasLimit) -> SettleOptions {
     SettleOptions { chunk_records_max: CHUNK, in_flight_max: 3, gas_limit, ..Default::default() }
@@ -88,43 +89,48 @@ async fn receipts_that_come_late_are_waited_for() {
 async fn a_crash_at_any_request_is_survived() {
     on_both(async |node| {
         let town = Town::ready(node).await;
+        let records = &day()[..3 * CHUNK];
         for fate in [Fate::RequestLost, Fate::AnswerLost] {
             let mut death = 0;
-            loop {
-                let snapshot = node.steer("evm_snapshot", ()).await;
-                let requests = AtomicUsize::new(0);
-                let rule = move |_: &str, _: usize, _: &serde_json::Value| match requests
-                    .fetch_add(1, Ordering::SeqCst)
-                    .cmp(&death)
-                {
-                    std::cmp::Ordering::Less => Fate::Passed,
-                    std::cmp::Ordering::Equal => fate,
-                    std::cmp::Ordering::Greater => Fate::RequestLost,
-                };
-                let proxy = Proxy::start(node, rule).await;
-                let died = match town.seen_through(&proxy.client).await {
-                    Err(_) => true,
-                    Ok(ledger) => {
-                        let sender = Sender::new(proxy.client.clone(), key(OFFICER), brisk());
-                        let options = options(GasLimit::Known);
-                        ledger.settle(&sender, &day(), options, &mut quiet).await.is_err()
-                    }
-                };
-                let summary = settle(&town, &node.client, brisk(), GasLimit::Estimated).await;
-                let summary = summary.unwrap();
-                assert_eq!(summary.settled + summary.already_settled, 192);
-                assert_settled_once(&town, &day()).await;
-                node.steer("evm_revert", [snapshot]).await;
-                if !died {
-                    break;
-                }
-                // The first requests change nothing: it is enough to die at some of them.
-                death += if death < 9 { 3 } else { 1 };
+            while dies_and_is_survived(node, &town, records, death, fate).await {
+                death += 1;
             }
             assert!(death > 10, "{death} requests");
         }
     })
     .await;
+}
+
+/// Returns whether the process died before its work was done.
+async fn dies_and_is_survived(
+    node: &Node,
+    town: &Town,
+    records: &[DirectRecord],
+    death: usize,
+    fate: Fate,
+) -> bool {
+    let snapshot = node.steer("evm_snapshot", ()).await;
+    let mut requests = 0;
+    let proxy = Proxy::start(node, move |_, _, _| {
+        requests += 1;
+        match (requests - 1).cmp(&(CONNECT_REQUESTS + death)) {
+            std::cmp::Ordering::Less => Fate::Passed,
+            std::cmp::Ordering::Equal => fate,
+            std::cmp::Ordering::Greater => Fate::RequestLost,
+        }
+    })
+    .await;
+    let options = options(GasLimit::Known);
+    let ledger = town.seen_through(&proxy.client).await.expect("it dies later");
+    let sender = Sender::new(proxy.client.clone(), key(OFFICER), brisk());
+    let died = ledger.settle(&sender, records, options, &mut quiet).await.is_err();
+
+    let next = Sender::new(node.client.clone(), key(OFFICER), brisk());
+    let summary = town.ledger.settle(&next, records, options, &mut quiet).await.unwrap();
+    assert_eq!(summary.settled + summary.already_settled, records.len() as u64);
+    assert_settled_once(town, records).await;
+    node.steer("evm_revert", [snapshot]).await;
+    died
 }
 
 #[tokio::test]
