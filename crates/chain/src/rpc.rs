@@ -40,8 +40,8 @@ use serde_json::{
     value::{RawValue, to_raw_value},
 };
 
-pub use self::{error::RpcError, json::VALUES_MAX, params::Params};
 use self::subscribe::Subscriptions;
+pub use self::{error::RpcError, json::VALUES_MAX, params::Params};
 use crate::chain::Chain;
 
 /// Requests in one batch at most.

@@ -22,9 +22,9 @@ use super::{
 };
 
 /// Filters of all clients together at most.
-pub const FILTERS_MAX: usize = 1_024;
+pub(crate) const FILTERS_MAX: usize = 1_024;
 /// How long a filter is kept that nobody asks about, in seconds.
-pub const FILTER_AGE_MAX_S: u64 = 300;
+pub(crate) const FILTER_AGE_MAX_S: u64 = 300;
 /// Hashes of waiting transactions that are kept for filters.
 const PENDING_KEPT: u64 = 16_384;
 
@@ -47,10 +47,12 @@ pub(super) fn handler(method: &str) -> Option<TextHandler> {
             text(&context.filters().inner().by_id.remove(&id).is_some())
         },
         "eth_getFilterChanges" => changes,
-        "eth_getFilterLogs" => |context, mut params| match &context.filter(params.number()?)?.kind {
-            Kind::Logs(filter) => text(&logs(context, filter)?),
-            Kind::Blocks | Kind::Pending => Err(RpcError::server("filter is not a log filter")),
-        },
+        "eth_getFilterLogs" => {
+            |context, mut params| match &context.filter(params.number()?)?.kind {
+                Kind::Logs(filter) => text(&logs(context, filter)?),
+                Kind::Blocks | Kind::Pending => Err(RpcError::server("filter is not a log filter")),
+            }
+        }
         _ => return None,
     })
 }
@@ -190,7 +192,8 @@ fn new_logs(
     let (from, to) = range(context, from_block, to_block);
     // An open end is the newest block at any time.
     let to = if to_block.is_some_and(|to| to.is_number()) { to.min(head) } else { head };
-    let from = if from_block.is_some_and(|from| from.is_number()) { from.max(*next) } else { *next };
+    let from =
+        if from_block.is_some_and(|from| from.is_number()) { from.max(*next) } else { *next };
     let mut found = context.chain.logs(filter, from, to, LOGS_MAX)?;
     *next = head + 1;
     if found.len() > LOGS_MAX

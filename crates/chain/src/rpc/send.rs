@@ -28,7 +28,9 @@ pub(super) fn handler(method: &str) -> Option<Handler> {
             |context, mut params: Params| Ok(json!(context.chain.submit(&params.bytes()?)?))
         }
         "eth_sendRawTransactionSync" => send_raw_sync,
-        "eth_sendTransaction" => |context, mut params: Params| Ok(json!(send(context, &mut params)?)),
+        "eth_sendTransaction" => {
+            |context, mut params: Params| Ok(json!(send(context, &mut params)?))
+        }
         "eth_sendTransactionSync" => |context, mut params: Params| {
             let hash = send(context, &mut params)?;
             receipt_in_time(context, hash, params.optional_number()?)
@@ -142,7 +144,15 @@ pub(crate) fn typed(message: TransactionRequest) -> Result<TypedTransaction, Rpc
         .map_err(|_| RpcError::invalid_params("the fields do not make up a transaction"))
 }
 
-fn signed(context: &Context<'_>, message: TransactionRequest) -> Result<alloy_consensus::EthereumTxEnvelope<alloy_consensus::TxEip4844Variant<alloy_eips::eip7594::BlobTransactionSidecarVariant>>, RpcError> {
+fn signed(
+    context: &Context<'_>,
+    message: TransactionRequest,
+) -> Result<
+    alloy_consensus::EthereumTxEnvelope<
+        alloy_consensus::TxEip4844Variant<alloy_eips::eip7594::BlobTransactionSidecarVariant>,
+    >,
+    RpcError,
+> {
     let signer = accounts::signer(sender(&message)?)?;
     let transaction = typed(fill(context, message)?)?;
     let signature =

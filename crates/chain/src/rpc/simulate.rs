@@ -152,8 +152,8 @@ impl Simulation<'_> {
         for message in block.calls {
             let left = header.gas_limit.saturating_sub(header.gas_used);
             let nonce_of = |address: Address| -> Result<u64, RpcError> {
-                let changed = execution.diff()?.accounts.into_iter();
-                let changed = changed.filter(|account| account.address == address).next_back();
+                let mut changed = execution.diff()?.accounts.into_iter();
+                let changed = changed.find(|account| account.address == address);
                 let before = state.account(address)?.unwrap_or_default();
                 Ok(changed.map_or(before.nonce, |account| account.nonce))
             };
@@ -200,7 +200,8 @@ impl Simulation<'_> {
         self.parent = block.header.clone();
         self.parent_hash = block.hash;
         let inner = convert::block(&block, self.shows_whole);
-        self.found.push(SimulatedBlock { inner: inner.map_transactions(|tx| tx.map(Into::into)), calls });
+        self.found
+            .push(SimulatedBlock { inner: inner.map_transactions(|tx| tx.map(Into::into)), calls });
     }
 }
 
@@ -250,11 +251,7 @@ fn results(block: &SealedBlock, outcomes: Vec<CallOutcome>) -> Vec<SimCallResult
             CallOutcome::Success { output, .. } => (true, output, None),
             CallOutcome::Revert { output, .. } => {
                 let RpcError { message, .. } = RpcError::reverted(&output);
-                let error = SimulateError {
-                    code: REVERTED,
-                    message,
-                    data: Some(output.clone()),
-                };
+                let error = SimulateError { code: REVERTED, message, data: Some(output.clone()) };
                 (false, output, Some(error))
             }
             CallOutcome::Halt { reason, .. } => {

@@ -15,7 +15,7 @@ use super::{Context, Handler, Params, RpcError, convert, error::METHOD_NOT_FOUND
 use crate::chain::{Chain, ChainEvent};
 
 /// Subscriptions of one client at most.
-pub const SUBSCRIPTIONS_MAX: usize = 128;
+pub(crate) const SUBSCRIPTIONS_MAX: usize = 128;
 
 pub(super) fn handler(method: &str) -> Option<Handler> {
     Some(match method {
@@ -47,7 +47,9 @@ struct Subscription {
 enum Kind {
     Heads,
     Logs(Box<Filter>),
-    Pending { is_whole: bool },
+    Pending {
+        is_whole: bool,
+    },
     /// A chain without peers never has to catch up, so there is nothing to tell.
     Syncing,
 }

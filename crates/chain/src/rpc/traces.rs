@@ -18,7 +18,7 @@ use super::{Context, Params, RpcError, TextHandler, error::RESOURCE_NOT_FOUND, t
 use crate::{block::SealedBlock, engine::Engine};
 
 /// Bytes of the traces of all transactions of a block together at most.
-pub const BLOCK_TRACES_BYTES_MAX: usize = 256 << 20;
+pub(crate) const BLOCK_TRACES_BYTES_MAX: usize = 256 << 20;
 
 pub(super) fn handler(method: &str) -> Option<TextHandler> {
     Some(match method {
@@ -41,10 +41,7 @@ pub(super) fn handler(method: &str) -> Option<TextHandler> {
     })
 }
 
-fn transaction(
-    context: &Context<'_>,
-    hash: TxHash,
-) -> Result<(Arc<SealedBlock>, usize), RpcError> {
+fn transaction(context: &Context<'_>, hash: TxHash) -> Result<(Arc<SealedBlock>, usize), RpcError> {
     let found = context.chain.transaction(hash)?;
     found.ok_or_else(|| RpcError::new(RESOURCE_NOT_FOUND, "transaction not found"))
 }
@@ -136,8 +133,7 @@ fn flat_traces(
     block: &SealedBlock,
     only: Option<usize>,
 ) -> Result<Vec<LocalizedTransactionTrace>, RpcError> {
-    let options =
-        GethDebugTracingOptions::new_tracer(GethDebugBuiltInTracerType::FlatCallTracer);
+    let options = GethDebugTracingOptions::new_tracer(GethDebugBuiltInTracerType::FlatCallTracer);
     let mut found = Vec::new();
     replay(context, block, only, &options, &mut |_, trace| {
         let GethTrace::FlatCallTracer(calls) = trace else {

@@ -48,8 +48,7 @@ pub(super) fn handler(method: &str) -> Option<Handler> {
 
 /// Returns the nonce of every sender that has a waiting transaction.
 fn nonces(context: &Context<'_>) -> Result<BTreeMap<Address, u64>, RpcError> {
-    let senders: Vec<_> =
-        context.chain.core.pool().by_sender().map(|(sender, _)| sender).collect();
+    let senders: Vec<_> = context.chain.core.pool().by_sender().map(|(sender, _)| sender).collect();
     let state = context.chain.state_at(context.chain.head().number())?;
     let nonce = |sender| -> Result<_, RpcError> {
         Ok((sender, state.view().account(sender)?.unwrap_or_default().nonce))

@@ -183,7 +183,8 @@ mod tests {
         {
             assert_eq!(admit(host), "no page", "{host}");
         }
-        for host in ["evil.example:8545", "localhost.evil.example", "127.0.0.1.evil.example", ":1"] {
+        for host in ["evil.example:8545", "localhost.evil.example", "127.0.0.1.evil.example", ":1"]
+        {
             assert_eq!(admit(host), format!("host {host:?} is not this computer"));
         }
     }

@@ -13,7 +13,10 @@ use axum::{
 use tokio::time::{Interval, MissedTickBehavior, interval, timeout};
 
 use super::{Shared, until};
-use crate::rpc::{Context, subscribe::{Subscriptions, Unsubscribed}};
+use crate::rpc::{
+    Context,
+    subscribe::{Subscriptions, Unsubscribed},
+};
 
 /// How long a client may take to read a message; who reads more slowly is cut off.
 const READING_WAIT: Duration = Duration::from_secs(10);
