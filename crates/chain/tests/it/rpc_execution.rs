@@ -27,7 +27,7 @@ fn view(chain: &Chain, state: &Value, block: &Value) -> Vec<String> {
     state[&target]["code"] = json!(VIEW);
     let call = json!([{ "from": account(9), "to": target }, "latest", state, block]);
     let answer = ask(chain, "eth_call", call);
-    let bytes = answer.as_str().unwrap()[2..].as_bytes();
+    let bytes = &answer.as_str().unwrap().as_bytes()[2..];
     bytes.chunks(64).map(|word| format!("0x{}", std::str::from_utf8(word).unwrap())).collect()
 }
 
