@@ -6,7 +6,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
 };
 
-use alloy_consensus::Header;
+use alloy_consensus::{Header, TxEnvelope, transaction::Recovered};
 use alloy_primitives::{Address, B256, Bytes};
 use alloy_rpc_types_eth::{Filter, Log};
 use tokio::sync::broadcast;
@@ -20,13 +20,15 @@ use crate::{
     config::{ChainConfig, Sealing},
     engine::RevmEngine,
     genesis::{BLOB_PARAMS, Genesis},
+    patch::AccountPatch,
     pool::Pool,
+    rpc::memory::Memory,
     sealer::{SealError, SealerHandle},
     state::{
         Account, State, StateDiff, StateError, StateRead, StateView, overlay::OverlayState,
         proof::AccountProof,
     },
-    submit::{self, SubmitError, Terms},
+    submit::{self, Incoming, SubmitError, Terms},
     time::ChainTime,
 };
 
@@ -118,6 +120,7 @@ pub(crate) struct Core {
     /// How far in the log the checkpoint reaches from which the chain was opened.
     pub(crate) checkpointed: u64,
     pub(crate) pool: Mutex<Pool>,
+    pub(crate) rpc: Memory,
     state: RwLock<Arc<State>>,
     head: RwLock<Arc<SealedBlock>>,
     events: broadcast::Sender<ChainEvent>,
@@ -191,6 +194,17 @@ impl Chain {
         Ok(hash)
     }
 
+    /// Takes a transaction of an impersonated account without its signature. It waits for a block then.
+    pub(crate) fn submit_for(
+        &self,
+        sender: Address,
+        transaction: TxEnvelope,
+    ) -> Result<B256, SubmitError> {
+        let hash = self.core.submit_for(sender, transaction)?;
+        self.sealer.wake();
+        Ok(hash)
+    }
+
     /// Seals a block now and returns it. When this returns, it is on disk.
     ///
     /// # Errors
@@ -206,7 +220,7 @@ impl Chain {
     /// # Errors
     ///
     /// Returns a [`SealError`].
-    pub fn patch(&self, patch: StateDiff) -> Result<Arc<SealedBlock>, SealError> {
+    pub fn patch(&self, patch: AccountPatch) -> Result<Arc<SealedBlock>, SealError> {
         self.sealer.patch(patch)
     }
 
@@ -376,6 +390,7 @@ impl Core {
             archive: Arc::new(archive),
             checkpointed,
             pool: Mutex::default(),
+            rpc: Memory::default(),
             state: RwLock::new(Arc::new(state)),
             head: RwLock::new(head),
             events: broadcast::channel(EVENTS_KEPT).0,
@@ -406,6 +421,7 @@ impl Core {
     }
 
     pub(crate) fn send_event(&self, event: ChainEvent) {
+        self.rpc.note(&event);
         // Nobody may be listening.
         drop(self.events.send(event));
     }
@@ -444,19 +460,32 @@ impl Core {
     }
 
     pub(crate) fn submit(&self, encoded: &[u8]) -> Result<B256, SubmitError> {
-        let head = self.head();
-        let terms = self.terms(&head.header);
-        let incoming = submit::read(encoded, &terms)?;
-        let transaction = incoming.transaction;
+        let terms = self.terms(&self.head().header);
+        self.admit(submit::read(encoded, &terms)?, &terms)
+    }
+
+    /// Takes a transaction of an impersonated account, which may be a contract.
+    pub(crate) fn submit_for(
+        &self,
+        sender: Address,
+        transaction: TxEnvelope,
+    ) -> Result<B256, SubmitError> {
+        let terms = self.terms(&self.head().header);
+        let transaction = Recovered::new_unchecked(transaction, sender);
+        self.admit(Incoming { transaction, sidecar: None, is_impersonated: true }, &terms)
+    }
+
+    fn admit(&self, incoming: Incoming, terms: &Terms) -> Result<B256, SubmitError> {
+        let Incoming { transaction, sidecar, is_impersonated } = incoming;
         let hash = *transaction.inner().hash();
-        let view = self.state().at(head.number())?;
+        let view = self.state().at(self.head().number())?;
         let account = view.account(transaction.signer())?.unwrap_or_default();
         let is_contract = match view.code(account.code_hash)? {
             Some(code) => !code.is_empty() && !code.starts_with(&DELEGATION_PREFIX),
             None => false,
         };
-        submit::check(&transaction, &account, is_contract, &terms)?;
-        self.pool().add(transaction, incoming.sidecar, account.nonce)?;
+        submit::check(&transaction, &account, is_contract && !is_impersonated, terms)?;
+        self.pool().add(transaction, sidecar, account.nonce)?;
         self.send_event(ChainEvent::Pending(hash));
         Ok(hash)
     }

@@ -20,10 +20,11 @@ pub mod checkpoint;
 pub mod engine;
 pub mod genesis;
 mod index;
+pub mod patch;
 pub mod pool;
 pub mod rpc;
 mod sealer;
-mod server;
+pub mod server;
 pub mod state;
 mod submit;
 mod time;
@@ -33,6 +34,8 @@ pub use self::{
     clock::{Clock, ManualClock, SystemClock},
     config::{CHAIN_ID_DEFAULT, ChainConfig, GAS_LIMIT_DEFAULT, Sealing},
     sealer::SealError,
-    server::{ChainServer, Exposure, MESSAGE_BYTES_MAX, REQUEST_BYTES_MAX, ServeError},
+    server::{
+        ChainServer, Exposure, MESSAGE_BYTES_MAX, REQUEST_BYTES_MAX, ServeError, ServeOptions,
+    },
     submit::SubmitError,
 };

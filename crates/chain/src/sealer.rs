@@ -27,6 +27,7 @@ use crate::{
     config::Sealing,
     engine::{Engine, EngineError, TxOutcome},
     genesis::{BLOB_PARAMS, EXTRA_DATA},
+    patch::AccountPatch,
     pool::ReadyQueue,
     state::{StateDiff, StateError, StateRead},
 };
@@ -71,9 +72,9 @@ enum Command {
     Wake,
     Tick,
     Mine(Reply<Arc<SealedBlock>>),
-    Patch(StateDiff, Reply<Arc<SealedBlock>>),
+    Patch(AccountPatch, Reply<Arc<SealedBlock>>),
     Revert(u64, Reply<()>),
-    SetSealing(Sealing),
+    SetSealing(Sealing, Reply<()>),
     Checkpoint(Reply<()>),
     Stop,
 }
@@ -118,7 +119,7 @@ impl SealerHandle {
         self.ask(Command::Mine)
     }
 
-    pub(crate) fn patch(&self, patch: StateDiff) -> Result<Arc<SealedBlock>, SealError> {
+    pub(crate) fn patch(&self, patch: AccountPatch) -> Result<Arc<SealedBlock>, SealError> {
         self.ask(|reply| Command::Patch(patch, reply))
     }
 
@@ -136,8 +137,9 @@ impl SealerHandle {
 
     pub(crate) fn set_sealing(&self, sealing: Sealing) {
         *self.sealing.lock().unwrap_or_else(PoisonError::into_inner) = sealing;
-        // A closed chain seals no more.
-        drop(self.commands.send(Command::SetSealing(sealing)));
+        // Waited for, so that no transaction that is sent afterwards is sealed in the way of before. A closed chain
+        // seals no more.
+        drop(self.ask(|reply| Command::SetSealing(sealing, reply)));
     }
 
     fn ask<T>(&self, command: impl FnOnce(Reply<T>) -> Command) -> Result<T, SealError> {
@@ -188,9 +190,10 @@ impl Sealer {
                 Command::Revert(number, reply) => {
                     drop(reply.send(self.core.revert_to(number)));
                 }
-                Command::SetSealing(sealing) => {
+                Command::SetSealing(sealing, reply) => {
                     self.sealing = sealing;
                     self.ticker.set(sealing, ticks);
+                    drop(reply.send(Ok(())));
                     self.seal_waiting();
                 }
                 Command::Checkpoint(reply) => drop(reply.send(self.checkpoint())),
@@ -283,8 +286,8 @@ fn tick(period: Duration, stopped: &Receiver<()>, ticks: &Sender<Command>) {
 pub(crate) enum Selection {
     /// The transactions that wait.
     Waiting,
-    /// No transaction, but these changes.
-    Patch(StateDiff),
+    /// No transaction, but these changes of an account.
+    Patch(AccountPatch),
 }
 
 /// A block that is executed but not part of the chain.
@@ -344,7 +347,10 @@ impl Core {
         let state = self.state_at(parent.number())?;
         let (state, patch, queue): (Arc<dyn StateRead>, _, _) = match selection {
             Selection::Waiting => (Arc::new(state), None, Some(self.ready(&parent.header))),
-            Selection::Patch(patch) => (Arc::new(state.with(&patch)), Some(patch), None),
+            Selection::Patch(patch) => {
+                let patch = patch.diff(&state)?;
+                (Arc::new(state.with(&patch)), Some(patch), None)
+            }
         };
         let mut execution = self.engine.begin_block(state, header.clone())?;
         let mut body = Body::default();
@@ -384,7 +390,11 @@ impl Core {
 
     fn seal(self: &Arc<Self>, selection: Selection) -> Result<Arc<SealedBlock>, SealError> {
         let parent = self.head();
-        let timestamp = self.time.take(parent.header.timestamp);
+        let timestamp = match selection {
+            Selection::Waiting => self.time.take(parent.header.timestamp),
+            // No time passes in a patch: what is set for the next block is for the next with transactions.
+            Selection::Patch(_) => parent.header.timestamp,
+        };
         let draft = self.draft(&parent, timestamp, selection)?;
         self.commit(draft)
     }

@@ -1,25 +1,35 @@
 //! The chain over HTTP (`POST /`) and WebSocket (`GET /`), on one port.
+//!
+//! Who may ask is decided in [`guard`]. How much anybody may ask for at a time is bounded here: connections, requests
+//! that are worked on, bytes of a request, and the time that a client takes to send or to read.
+
+mod connections;
+pub mod guard;
+mod socket;
 
 use std::{
     net::{IpAddr, SocketAddr},
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError, mpsc},
     time::Duration,
 };
 
 use axum::{
     Router,
     body::{Body, Bytes, to_bytes},
-    extract::{
-        FromRequestParts, Request, State,
-        ws::{Message, WebSocket, WebSocketUpgrade},
-    },
-    http::{HeaderMap, HeaderValue, Method, StatusCode, header},
+    extract::{FromRequestParts, Request, State, ws::WebSocketUpgrade},
+    http::{HeaderValue, Method, StatusCode, header},
     response::{IntoResponse, Response},
     routing::any,
 };
 use serde_json::Value;
-use tokio::{net::TcpListener, runtime::Runtime, sync::watch};
+use tokio::{
+    net::TcpListener,
+    runtime::Runtime,
+    sync::{Semaphore, watch},
+    time::timeout,
+};
 
+use self::{connections::Connections, guard::Guard};
 use crate::{
     chain::Chain,
     rpc::{RpcError, failure},
@@ -29,6 +39,12 @@ use crate::{
 pub const REQUEST_BYTES_MAX: usize = 16 << 20;
 /// Bytes of one WebSocket message at most.
 pub const MESSAGE_BYTES_MAX: usize = REQUEST_BYTES_MAX;
+/// Connections at a time at most; more wait until others end.
+pub const CONNECTIONS_MAX: usize = 512;
+/// Requests that are read or worked on at a time at most; more wait.
+const REQUESTS_MAX: usize = 64;
+/// How long a client may take to send a request.
+const SENDING_WAIT: Duration = Duration::from_secs(30);
 /// How long a closing server waits for answers on their way.
 const CLOSING_WAIT: Duration = Duration::from_secs(2);
 
@@ -62,11 +78,23 @@ pub enum Exposure {
     Anyone,
 }
 
+/// How a chain is served.
+#[derive(Debug, Clone, Default)]
+pub struct ServeOptions {
+    /// Who may reach the server.
+    pub exposure: Exposure,
+    /// Origins of web pages that may ask besides those that always may (see [`guard`]), for example
+    /// `https://app.example.org`.
+    pub origins: Vec<String>,
+}
+
 /// A chain that is being served. Dropping it ends that.
 #[derive(Debug)]
 pub struct ChainServer {
     address: SocketAddr,
     stop: watch::Sender<bool>,
+    /// Closed once nobody is served any more.
+    ended: Mutex<mpsc::Receiver<()>>,
     runtime: Option<Runtime>,
 }
 
@@ -81,7 +109,20 @@ impl Chain {
         address: SocketAddr,
         exposure: Exposure,
     ) -> Result<ChainServer, ServeError> {
-        if exposure == Exposure::Loopback && !is_loopback(address.ip()) {
+        self.serve_with(address, ServeOptions { exposure, ..ServeOptions::default() })
+    }
+
+    /// Serves the chain on an address as the options say; port 0 takes a free one.
+    ///
+    /// # Errors
+    ///
+    /// Returns a [`ServeError`].
+    pub fn serve_with(
+        &self,
+        address: SocketAddr,
+        options: ServeOptions,
+    ) -> Result<ChainServer, ServeError> {
+        if options.exposure == Exposure::Loopback && !is_loopback(address.ip()) {
             return Err(ServeError::Exposed(address));
         }
         let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -95,11 +136,18 @@ impl Chain {
         listener.set_nonblocking(true).map_err(bind)?;
         let address = listener.local_addr().map_err(bind)?;
         let (stop, stopped) = watch::channel(false);
-        let shared = Shared { chain: self.clone(), stopped: stopped.clone() };
+        let (serving, ended) = mpsc::channel();
+        let shared = Shared {
+            chain: self.clone(),
+            guard: Guard::new(options),
+            requests: Semaphore::new(REQUESTS_MAX),
+            stopped: stopped.clone(),
+            _serving: serving,
+        };
         let router = Router::new().route("/", any(answer)).with_state(Arc::new(shared));
         let listener = {
             let _entered = runtime.enter();
-            TcpListener::from_std(listener).map_err(bind)?
+            Connections::new(TcpListener::from_std(listener).map_err(bind)?, CONNECTIONS_MAX)
         };
         runtime.spawn(async move {
             let served = axum::serve(listener, router).with_graceful_shutdown(until(stopped)).await;
@@ -107,7 +155,7 @@ impl Chain {
                 tracing::error!(%error, "the server ended");
             }
         });
-        Ok(ChainServer { address, stop, runtime: Some(runtime) })
+        Ok(ChainServer { address, stop, ended: Mutex::new(ended), runtime: Some(runtime) })
     }
 }
 
@@ -130,9 +178,13 @@ impl ChainServer {
         format!("ws://{}", self.address)
     }
 
-    /// Ends the server after the answers on their way.
+    /// Ends the server after the answers on their way, and after telling the clients on WebSockets.
     pub fn shutdown(mut self) {
         self.close();
+        let ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
+        // Nothing is ever sent: it is closed in time, or clients that do not listen are left.
+        let _ = ended.recv_timeout(CLOSING_WAIT);
+        drop(ended);
         if let Some(runtime) = self.runtime.take() {
             runtime.shutdown_timeout(CLOSING_WAIT);
         }
@@ -162,31 +214,55 @@ async fn until(mut stopped: watch::Receiver<bool>) {
     drop(stopped.wait_for(|is_stopped| *is_stopped).await);
 }
 
+/// What all connections share.
 #[derive(Debug)]
 struct Shared {
     chain: Chain,
+    guard: Guard,
+    /// One permit for each request that is read or worked on.
+    requests: Semaphore,
     stopped: watch::Receiver<bool>,
+    /// Dropped with the last connection.
+    _serving: mpsc::Sender<()>,
 }
 
 async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response {
+    let origin = match shared.guard.admit(request.headers()) {
+        Ok(origin) => origin,
+        Err(refusal) => {
+            tracing::warn!(%refusal, "request refused");
+            let error = RpcError::invalid_request(&refusal.to_string());
+            return json(StatusCode::FORBIDDEN, failure(&Value::Null, &error));
+        }
+    };
     let mut response = match *request.method() {
         Method::POST => post(&shared, request).await,
         Method::OPTIONS => StatusCode::NO_CONTENT.into_response(),
         Method::GET => upgrade(shared, request).await,
         _ => StatusCode::METHOD_NOT_ALLOWED.into_response(),
     };
-    allow_every_origin(response.headers_mut());
+    origin.allow(response.headers_mut());
     response
 }
 
 async fn post(shared: &Shared, request: Request) -> Response {
-    let Ok(body) = to_bytes(request.into_body(), REQUEST_BYTES_MAX).await else {
-        let reason = format!("request is larger than {REQUEST_BYTES_MAX} bytes or was cut off");
-        let error = failure(&Value::Null, &RpcError::invalid_request(&reason));
-        return json(StatusCode::PAYLOAD_TOO_LARGE, error.to_string().into_bytes());
+    let _permit = shared.requests.acquire().await;
+    let body = timeout(SENDING_WAIT, to_bytes(request.into_body(), REQUEST_BYTES_MAX)).await;
+    let refuse = |status, reason: &str| {
+        json(status, failure(&Value::Null, &RpcError::invalid_request(reason)))
     };
-    let response = tokio::task::block_in_place(|| shared.chain.dispatch_text(&body));
-    match response {
+    let body = match body {
+        Ok(Ok(body)) => body,
+        Ok(Err(_)) => {
+            let reason = format!("request is larger than {REQUEST_BYTES_MAX} bytes or was cut off");
+            return refuse(StatusCode::PAYLOAD_TOO_LARGE, &reason);
+        }
+        Err(_) => {
+            let reason = format!("request was not sent within {} s", SENDING_WAIT.as_secs());
+            return refuse(StatusCode::REQUEST_TIMEOUT, &reason);
+        }
+    };
+    match tokio::task::block_in_place(|| shared.chain.dispatch_text(&body)) {
         Some(response) => json(StatusCode::OK, response),
         None => StatusCode::NO_CONTENT.into_response(),
     }
@@ -203,43 +279,10 @@ async fn upgrade(shared: Arc<Shared>, request: Request) -> Response {
         Ok(upgrade) => upgrade
             .max_message_size(MESSAGE_BYTES_MAX)
             .max_frame_size(MESSAGE_BYTES_MAX)
-            .on_upgrade(move |socket| converse(shared, socket)),
+            .on_upgrade(move |socket| socket::converse(shared, socket)),
         Err(_) => {
             let hint = "JSON-RPC: send requests by POST, or open a WebSocket\n";
             (StatusCode::OK, hint).into_response()
         }
     }
-}
-
-/// Answers the requests of one WebSocket client until it leaves or the server ends.
-async fn converse(shared: Arc<Shared>, mut socket: WebSocket) {
-    let mut stopped = shared.stopped.clone();
-    loop {
-        let message = tokio::select! {
-            message = socket.recv() => message,
-            _ = stopped.wait_for(|is_stopped| *is_stopped) => None,
-        };
-        let text = match message {
-            Some(Ok(Message::Text(text))) => Bytes::from(text),
-            Some(Ok(Message::Binary(bytes))) => bytes,
-            Some(Ok(Message::Ping(_) | Message::Pong(_))) => continue,
-            Some(Ok(Message::Close(_)) | Err(_)) | None => return,
-        };
-        let response = tokio::task::block_in_place(|| shared.chain.dispatch_text(&text));
-        let Some(Ok(response)) = response.map(String::from_utf8) else { continue };
-        if socket.send(Message::Text(response.into())).await.is_err() {
-            return;
-        }
-    }
-}
-
-/// Lets pages of any origin talk to the chain, as every development chain does.
-fn allow_every_origin(headers: &mut HeaderMap) {
-    let any = HeaderValue::from_static("*");
-    headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, any.clone());
-    headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, any);
-    let methods = HeaderValue::from_static("GET, POST, OPTIONS");
-    headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, methods);
-    let day = HeaderValue::from_static("86400");
-    headers.insert(header::ACCESS_CONTROL_MAX_AGE, day);
 }

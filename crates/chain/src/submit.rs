@@ -132,6 +132,8 @@ pub enum SubmitError {
 pub(crate) struct Incoming {
     pub(crate) transaction: Recovered<TxEnvelope>,
     pub(crate) sidecar: Option<BlobTransactionSidecarEip7594>,
+    /// Whether the sender has not signed it.
+    pub(crate) is_impersonated: bool,
 }
 
 /// What the next block will ask for.
@@ -172,7 +174,8 @@ pub(crate) fn read(bytes: &[u8], terms: &Terms) -> Result<Incoming, SubmitError>
             (TxEnvelope::Eip4844(signed), Some(sidecar))
         }
     };
-    Ok(Incoming { transaction: Recovered::new_unchecked(transaction, sender), sidecar })
+    let transaction = Recovered::new_unchecked(transaction, sender);
+    Ok(Incoming { transaction, sidecar, is_impersonated: false })
 }
 
 /// Checks a transaction against the account of its sender and the terms of the next block.

@@ -21,19 +21,18 @@ pub(super) fn handler(method: &str) -> Option<Handler> {
             |_, _| Ok(Value::from(false))
         }
         "eth_coinbase" => coinbase,
-        "eth_accounts" | "personal_listAccounts" | "eth_requestAccounts" => {
-            |_, _| Ok(json!(crate::accounts::funded_addresses()))
-        }
         "eth_getCompilers" => |_, _| Ok(json!([])),
         "eth_getUncleCountByBlockHash" | "eth_getUncleCountByBlockNumber" => uncle_count,
         "eth_getUncleByBlockHashAndIndex" | "eth_getUncleByBlockNumberAndIndex" => {
             |_, _| Ok(Value::Null)
         }
         "eth_config" => config,
+        "hardhat_metadata" | "anvil_metadata" | "anvil_nodeInfo" => metadata,
         "rpc_modules" => |_, _| {
             Ok(json!({
-                "debug": "1.0", "eth": "1.0", "evm": "1.0", "net": "1.0", "rpc": "1.0",
-                "txpool": "1.0", "web3": "1.0"
+                "anvil": "1.0", "debug": "1.0", "eth": "1.0", "evm": "1.0", "hardhat": "1.0",
+                "net": "1.0", "personal": "1.0", "rpc": "1.0", "trace": "1.0", "txpool": "1.0",
+                "web3": "1.0"
             }))
         },
         _ => return None,
@@ -45,6 +44,18 @@ const CLIENT_VERSION: &str = concat!("gridtally/v", env!("CARGO_PKG_VERSION"));
 fn coinbase(context: &Context<'_>, _: Params) -> Result<Value, RpcError> {
     let recipient = context.chain.core.config.fee_recipient;
     Ok(json!(recipient))
+}
+
+/// Returns what Hardhat and Foundry ask to know that they talk to a development chain.
+fn metadata(context: &Context<'_>, _: Params) -> Result<Value, RpcError> {
+    let head = context.chain.head();
+    Ok(json!({
+        "chainId": context.chain.chain_id(),
+        "clientVersion": CLIENT_VERSION,
+        "hardFork": "osaka",
+        "latestBlockHash": head.hash,
+        "latestBlockNumber": head.number(),
+    }))
 }
 
 fn uncle_count(context: &Context<'_>, mut params: Params) -> Result<Value, RpcError> {

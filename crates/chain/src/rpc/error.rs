@@ -23,6 +23,12 @@ pub const INTERNAL_ERROR: i64 = -32_603;
 pub const SERVER_ERROR: i64 = -32_000;
 /// What was asked for does not exist or is no longer kept.
 pub const RESOURCE_NOT_FOUND: i64 = -32_001;
+/// What was asked for is more than the server gives at once.
+pub const LIMIT_EXCEEDED: i64 = -32_005;
+/// The responses to a batch are too large together.
+pub const RESPONSE_TOO_LARGE: i64 = -32_003;
+/// The transaction is accepted, but not in a block before the wait is over (EIP-7966).
+pub const NOT_SEALED_IN_TIME: i64 = 4;
 /// The message reverted; the reason is in `data`, as geth gives it.
 pub const REVERTED: i64 = 3;
 
@@ -68,6 +74,19 @@ impl RpcError {
     #[must_use]
     pub fn invalid_params(reason: impl std::fmt::Display) -> Self {
         Self::new(INVALID_PARAMS, format!("invalid params: {reason}"))
+    }
+
+    /// Returns the error for more than the server gives at once; the reason names the bound.
+    #[must_use]
+    pub fn limit_exceeded(reason: impl Into<String>) -> Self {
+        Self::new(LIMIT_EXCEEDED, reason)
+    }
+
+    /// Returns the error for a request whose response no longer fits into that to its batch.
+    #[must_use]
+    pub fn response_too_large() -> Self {
+        let max = super::BATCH_RESPONSE_BYTES_MAX;
+        Self::new(RESPONSE_TOO_LARGE, format!("response too large: {max} bytes for a batch"))
     }
 
     /// Returns an error of the server's usual code.

@@ -32,9 +32,9 @@ pub(super) fn handler(method: &str) -> Option<Handler> {
     })
 }
 
-/// Returns the state that the next parameters name.
+/// Returns the state that the next parameters name, with what they assume about it.
 fn target(context: &Context<'_>, params: &mut Params) -> Result<Target, RpcError> {
-    context.target(params.block()?)
+    context.target(params.block()?)?.with_params(params)
 }
 
 /// Executes a message.

@@ -1,21 +1,49 @@
 //! Log events of a range of blocks.
 
+use alloy_eips::BlockNumberOrTag;
 use alloy_rpc_types_eth::{Filter, FilterBlockOption, Log};
-use serde_json::json;
 
-use super::{Context, Handler, Params, RpcError, convert, error::RESOURCE_NOT_FOUND};
+use super::{Context, RpcError, TextHandler, convert, error::RESOURCE_NOT_FOUND, text};
 
 /// Log events in one answer at most.
 pub(crate) const LOGS_MAX: usize = 100_000;
+/// Addresses or alternatives for one topic in a filter at most.
+const ALTERNATIVES_MAX: usize = 1_024;
 
-pub(super) fn handler(method: &str) -> Option<Handler> {
+pub(super) fn handler(method: &str) -> Option<TextHandler> {
     Some(match method {
-        "eth_getLogs" => |context, mut params: Params| {
+        "eth_getLogs" => |context, mut params| {
             let filter: Filter = params.required()?;
-            Ok(json!(logs(context, &filter)?))
+            check(&filter)?;
+            text(&logs(context, &filter)?)
         },
         _ => return None,
     })
+}
+
+/// Checks that a filter does not list too much.
+///
+/// # Errors
+///
+/// Returns an error that names the bound.
+pub(crate) fn check(filter: &Filter) -> Result<(), RpcError> {
+    let most = filter.topics.iter().map(|topic| topic.len()).max().unwrap_or_default();
+    if filter.address.len().max(most) > ALTERNATIVES_MAX {
+        let reason = format!("more than {ALTERNATIVES_MAX} addresses or topics in a filter");
+        return Err(RpcError::invalid_params(reason));
+    }
+    Ok(())
+}
+
+/// Returns the numbers of the first and the last block that a filter means.
+pub(crate) fn range(
+    context: &Context<'_>,
+    from: Option<BlockNumberOrTag>,
+    to: Option<BlockNumberOrTag>,
+) -> (u64, u64) {
+    let head = context.chain.head().number();
+    let number = |number: Option<_>| number.map_or(head, |number| context.number(number));
+    (number(from), number(to))
 }
 
 /// Returns the log events that a filter asks for.
@@ -24,17 +52,13 @@ pub(super) fn handler(method: &str) -> Option<Handler> {
 ///
 /// Returns an error when the range is upside down, names an unknown block, or holds more than [`LOGS_MAX`] events.
 pub(crate) fn logs(context: &Context<'_>, filter: &Filter) -> Result<Vec<Log>, RpcError> {
-    let head = context.chain.head().number();
     let (from, to) = match filter.block_option {
         FilterBlockOption::AtBlockHash(hash) => {
             let block = context.find(hash.into())?;
             let unknown = || RpcError::new(RESOURCE_NOT_FOUND, "unknown block");
             return Ok(convert::matching_logs(&*block.ok_or_else(unknown)?, filter));
         }
-        FilterBlockOption::Range { from_block, to_block } => (
-            from_block.map_or(head, |number| context.number(number)),
-            to_block.map_or(head, |number| context.number(number)),
-        ),
+        FilterBlockOption::Range { from_block, to_block } => range(context, from_block, to_block),
     };
     if from > to {
         return Err(RpcError::invalid_params(
@@ -43,7 +67,8 @@ pub(crate) fn logs(context: &Context<'_>, filter: &Filter) -> Result<Vec<Log>, R
     }
     let logs = context.chain.logs(filter, from, to, LOGS_MAX)?;
     if logs.len() > LOGS_MAX {
-        return Err(RpcError::server(format!("query returned more than {LOGS_MAX} results")));
+        let reason = format!("query returned more than {LOGS_MAX} results, ask for fewer blocks");
+        return Err(RpcError::limit_exceeded(reason));
     }
     Ok(logs)
 }

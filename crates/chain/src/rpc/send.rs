@@ -1,17 +1,26 @@
 //! Sending transactions: signed by the client, or signed here for one of the funded accounts.
 
-use alloy_consensus::{SignableTransaction, TypedTransaction};
+use std::time::Duration;
+
+use alloy_consensus::{SignableTransaction, TxEnvelope, TypedTransaction};
 use alloy_eips::{BlockId, BlockNumberOrTag, eip2718::Encodable2718};
-use alloy_primitives::Bytes;
+use alloy_primitives::{Address, B256, Bytes, Signature, U256};
 use alloy_rpc_types_eth::TransactionRequest;
 use alloy_signer::SignerSync;
 use serde_json::{Value, json};
 
-use super::{Context, Handler, Params, RpcError, convert, execute::estimate};
+use super::{
+    Context, Handler, Params, RpcError, accounts, convert, error::NOT_SEALED_IN_TIME,
+    execute::estimate,
+};
 use crate::{accounts::funded_signer, chain::base_fee_after};
 
 /// The tip of transactions that name no fee, in wei per gas.
 const TIP: u128 = 1_000_000_000;
+/// How long a client waits for its receipt when it does not say, in milliseconds (EIP-7966).
+const WAIT_MS: u64 = 2_000;
+/// How long a client waits for its receipt at most, in milliseconds.
+const WAIT_MS_MAX: u64 = 30_000;
 
 pub(super) fn handler(method: &str) -> Option<Handler> {
     Some(match method {
@@ -19,13 +28,14 @@ pub(super) fn handler(method: &str) -> Option<Handler> {
             |context, mut params: Params| Ok(json!(context.chain.submit(&params.bytes()?)?))
         }
         "eth_sendRawTransactionSync" => send_raw_sync,
-        "eth_sendTransaction" => |context, mut params: Params| {
-            let encoded = sign(context, params.required()?)?;
-            Ok(json!(context.chain.submit(&encoded)?))
-        },
-        "eth_signTransaction" => {
-            |context, mut params: Params| Ok(json!({ "raw": sign(context, params.required()?)? }))
+        "eth_sendTransaction" => {
+            |context, mut params: Params| Ok(json!(send(context, &mut params)?))
         }
+        "eth_sendTransactionSync" => |context, mut params: Params| {
+            let hash = send(context, &mut params)?;
+            receipt_in_time(context, hash, params.optional_number()?)
+        },
+        "eth_signTransaction" => sign_transaction,
         "eth_fillTransaction" => {
             |context, mut params: Params| Ok(json!({ "tx": fill(context, params.required()?)? }))
         }
@@ -35,22 +45,50 @@ pub(super) fn handler(method: &str) -> Option<Handler> {
 
 /// Sends a signed transaction and waits for its receipt (EIP-7966).
 fn send_raw_sync(context: &Context<'_>, mut params: Params) -> Result<Value, RpcError> {
-    let mut events = context.chain.subscribe();
     let hash = context.chain.submit(&params.bytes()?)?;
-    // Blocks arrive in the order of their events; a closed or lagging channel ends the wait.
-    loop {
-        if let Some((block, index)) = context.chain.transaction(hash)? {
-            return Ok(json!(convert::receipt(&block, index)));
-        }
-        if context.chain.core.pool().get(hash).is_none()
-            && context.chain.transaction(hash)?.is_none()
-        {
-            return Err(RpcError::server("transaction was dropped"));
-        }
-        if events.blocking_recv().is_err() {
-            return Err(RpcError::server("the chain is closed"));
-        }
+    receipt_in_time(context, hash, params.optional_number()?)
+}
+
+fn receipt_in_time(
+    context: &Context<'_>,
+    hash: B256,
+    timeout_ms: Option<u64>,
+) -> Result<Value, RpcError> {
+    let timeout_ms = timeout_ms.filter(|ms| *ms > 0).unwrap_or(WAIT_MS).min(WAIT_MS_MAX);
+    let is_sealed = || !matches!(context.chain.transaction(hash), Ok(None));
+    context.chain.core.rpc.awaited.wait(hash, Duration::from_millis(timeout_ms), is_sealed);
+    match context.chain.transaction(hash)? {
+        Some((block, index)) => Ok(json!(convert::receipt(&block, index))),
+        None => Err(RpcError {
+            code: NOT_SEALED_IN_TIME,
+            message: format!("the transaction is in no block after {timeout_ms} ms"),
+            data: Some(json!(hash)),
+        }),
     }
+}
+
+/// Sends a transaction for an account whose key is known, or that is impersonated.
+fn send(context: &Context<'_>, params: &mut Params) -> Result<B256, RpcError> {
+    let message: TransactionRequest = params.required()?;
+    let from = sender(&message)?;
+    if funded_signer(from).is_some() {
+        return Ok(context.chain.submit(&signed(context, message)?.encoded_2718())?);
+    }
+    if !context.chain.core.rpc.is_impersonated(from) {
+        return Err(RpcError::server("unknown account"));
+    }
+    let transaction = typed(fill(context, message)?)?;
+    let transaction = transaction.into_envelope(no_signature(from));
+    // A blob transaction would need its blobs beside it, which no client sends for an impersonated account.
+    let transaction = TxEnvelope::try_from(transaction)
+        .map_err(|_| RpcError::invalid_params("blobs of an impersonated account"))?;
+    Ok(context.chain.submit_for(from, transaction)?)
+}
+
+/// Returns what stands in place of the signature of an impersonated account. It differs from account to account, so
+/// that their transactions have hashes of their own.
+pub(crate) fn no_signature(from: Address) -> Signature {
+    Signature::new(U256::from_be_slice(from.as_slice()), U256::ONE, false)
 }
 
 /// Returns the transaction with everything that it does not say: nonce, gas and fees.
@@ -58,7 +96,7 @@ fn fill(
     context: &Context<'_>,
     mut message: TransactionRequest,
 ) -> Result<TransactionRequest, RpcError> {
-    let from = message.from.ok_or_else(|| RpcError::invalid_params("missing from"))?;
+    let from = sender(&message)?;
     let head = context.chain.head();
     if message.nonce.is_none() {
         let account = context.chain.state_at(head.number())?.view().account(from)?;
@@ -91,14 +129,38 @@ fn fill(
     Ok(message)
 }
 
-fn sign(context: &Context<'_>, message: TransactionRequest) -> Result<Bytes, RpcError> {
-    let from = message.from.ok_or_else(|| RpcError::invalid_params("missing from"))?;
-    let signer = funded_signer(from).ok_or_else(|| RpcError::server("unknown account"))?;
-    let filled = fill(context, message)?;
-    let transaction: TypedTransaction = filled
+fn sender(message: &TransactionRequest) -> Result<Address, RpcError> {
+    message.from.ok_or_else(|| RpcError::invalid_params("missing from"))
+}
+
+/// Returns the transaction that the fields of a message make up.
+///
+/// # Errors
+///
+/// Returns an error when they do not make up any.
+pub(crate) fn typed(message: TransactionRequest) -> Result<TypedTransaction, RpcError> {
+    message
         .build_typed_tx()
-        .map_err(|_| RpcError::invalid_params("the fields do not make up a transaction"))?;
+        .map_err(|_| RpcError::invalid_params("the fields do not make up a transaction"))
+}
+
+fn signed(
+    context: &Context<'_>,
+    message: TransactionRequest,
+) -> Result<
+    alloy_consensus::EthereumTxEnvelope<
+        alloy_consensus::TxEip4844Variant<alloy_eips::eip7594::BlobTransactionSidecarVariant>,
+    >,
+    RpcError,
+> {
+    let signer = accounts::signer(sender(&message)?)?;
+    let transaction = typed(fill(context, message)?)?;
     let signature =
         signer.sign_hash_sync(&transaction.signature_hash()).map_err(RpcError::internal)?;
-    Ok(transaction.into_envelope(signature).encoded_2718().into())
+    Ok(transaction.into_envelope(signature))
+}
+
+fn sign_transaction(context: &Context<'_>, mut params: Params) -> Result<Value, RpcError> {
+    let transaction = signed(context, params.required()?)?;
+    Ok(json!({ "raw": Bytes::from(transaction.encoded_2718()), "tx": transaction }))
 }

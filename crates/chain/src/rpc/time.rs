@@ -8,6 +8,8 @@ use serde_json::{Value, json};
 use super::{Context, Handler, Params, RpcError};
 use crate::config::Sealing;
 
+/// The last second of the year 9999: later timestamps are refused, since other programs cannot show them.
+const TIMESTAMP_MAX: u64 = 253_402_300_799;
 /// Blocks that one request seals at most.
 const MINED_BLOCKS_MAX: u64 = 10_000;
 
@@ -25,7 +27,9 @@ pub(super) fn handler(method: &str) -> Option<Handler> {
             Sealing::Instant | Sealing::Manual => Ok(Value::Null),
         },
         "evm_increaseTime" | "anvil_increaseTime" => |context, mut params: Params| {
-            Ok(json!(context.chain.core.time.advance(params.number()?)))
+            let seconds = params.number()?;
+            check(context.chain.core.time.now().saturating_add(seconds))?;
+            Ok(json!(context.chain.core.time.advance(seconds)))
         },
         "evm_setNextBlockTimestamp" | "anvil_setNextBlockTimestamp" => set_next_timestamp,
         "evm_setTime" | "anvil_setTime" => set_time,
@@ -73,7 +77,7 @@ fn seal(context: &Context<'_>, count: u64, spacing_s: Option<u64>) -> Result<(),
     for index in 0..count {
         if let (Some(spacing_s), true) = (spacing_s, index > 0) {
             let head = context.chain.head().header.timestamp;
-            context.chain.core.time.set_next(head.saturating_add(spacing_s));
+            set_next(context, head.saturating_add(spacing_s.max(1)))?;
         }
         context.chain.mine()?;
     }
@@ -102,12 +106,21 @@ fn set_next_timestamp(context: &Context<'_>, mut params: Params) -> Result<Value
     Ok(Value::Null)
 }
 
+fn check(timestamp: u64) -> Result<(), RpcError> {
+    if timestamp > TIMESTAMP_MAX {
+        let reason = format!("timestamp {timestamp} is after the year 9999");
+        return Err(RpcError::invalid_params(reason));
+    }
+    Ok(())
+}
+
 fn set_next(context: &Context<'_>, timestamp: u64) -> Result<(), RpcError> {
     let head = context.chain.head().header.timestamp;
     if timestamp <= head {
         let reason = format!("timestamp {timestamp} is not after that of the last block, {head}");
         return Err(RpcError::invalid_params(reason));
     }
+    check(timestamp)?;
     context.chain.core.time.set_next(timestamp);
     Ok(())
 }
@@ -116,6 +129,7 @@ fn set_time(context: &Context<'_>, mut params: Params) -> Result<Value, RpcError
     let given = params.number()?;
     // Milliseconds are told from seconds by their size: seconds of that size are after the year 5000.
     let unix_s = if given > 100_000_000_000 { given / 1_000 } else { given };
+    check(unix_s)?;
     let before = context.chain.core.time.now();
     context.chain.core.time.set_now(unix_s);
     Ok(json!(U64::from(unix_s.abs_diff(before))))

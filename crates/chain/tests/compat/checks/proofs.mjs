@@ -28,7 +28,7 @@ check('eth_getProof proves storage slots, present and absent', ['viem', 'web3.js
   holds(proof.storageProof.every((slot) => storageProved(proof.storageHash, slot)), 'the proofs fit the storage root')
   const { stateRoot } = await node.rpc('eth_getBlockByNumber', 'latest', false)
   holds(accountProved(stateRoot, proof), 'the account proof fits the state root')
-  const web3 = await node.web3.eth.getProof(contract.target, ['0x0'], 'latest')
+  const web3 = await node.web3.eth.getProof(contract.target, [`0x${'00'.repeat(32)}`], 'latest')
   same(BigInt(web3.storageProof[0].value), 123n, 'value that web3.js reads')
   return true
 })

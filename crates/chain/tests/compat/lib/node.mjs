@@ -111,7 +111,7 @@ export class Node {
 
   /** Runs a cast command against the node and returns what it prints. */
   async cast(...args) {
-    const options = { env: { ...process.env, ETH_RPC_URL: this.url, NO_COLOR: '1' }, timeout: 15_000 }
+    const options = { env: { ...process.env, ETH_RPC_URL: this.url, NO_COLOR: '1' }, timeout: 60_000 }
     const { stdout } = await execFileAsync(foundryTool('cast'), args, options)
     return stdout.trim()
   }

@@ -5,7 +5,7 @@ import { checks, plain, within } from './check.mjs'
 import { Node } from './node.mjs'
 
 export const CHECK_COUNT = 90
-const CHECK_TIMEOUT_MS = 30_000
+const CHECK_TIMEOUT_MS = 120_000
 
 if (checks.length !== CHECK_COUNT) throw new Error(`there are ${checks.length} checks, not ${CHECK_COUNT}`)
 
