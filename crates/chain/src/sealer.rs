@@ -22,11 +22,12 @@ use alloy_primitives::{Address, B256, Bloom, Bytes, keccak256};
 use crate::{
     archive::ArchiveError,
     block::{BlockReceipt, SealedBlock},
-    chain::{ChainEvent, Core, OpenError, base_fee_after},
+    chain::{ChainEvent, Core, base_fee_after},
     checkpoint::{Checkpointer, WriteError},
     config::Sealing,
     engine::{Engine, EngineError, TxOutcome},
     genesis::{BLOB_PARAMS, EXTRA_DATA},
+    open::OpenError,
     patch::AccountPatch,
     pool::ReadyQueue,
     state::{StateDiff, StateError, StateRead},
