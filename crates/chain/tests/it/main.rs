@@ -20,5 +20,6 @@ mod rpc_developer;
 mod rpc_execution;
 mod rpc_filters;
 mod rpc_hostile;
+mod rpc_reference;
 mod rpc_socket;
 mod time;

@@ -118,3 +118,34 @@ fn typed_data_is_signed_as_its_standard_says() {
     let error = refusal(&chain, "eth_signTypedData_v4", json!([code::NOBODY, data]));
     assert_eq!(error["message"], "unknown account");
 }
+
+#[test]
+fn only_a_chain_without_a_folder_is_reset() {
+    let chain = chain();
+    let first = chain.head().hash;
+    ask(&chain, "hardhat_mine", json!(["0x3"]));
+    let fork = json!([{ "forking": { "jsonRpcUrl": "http://127.0.0.1:1" } }]);
+    assert_eq!(refusal(&chain, "anvil_reset", fork)["code"], -32_602);
+    assert_eq!(chain.head().number(), 3);
+    ask(&chain, "hardhat_reset", json!([]));
+    assert_eq!(chain.head().hash, first);
+    let folder = TempDir::new().unwrap();
+    let chain =
+        Chain::open(ChainConfig { folder: Some(folder.path().to_owned()), ..config() }).unwrap();
+    chain.mine().unwrap();
+    assert_eq!(refusal(&chain, "hardhat_reset", json!([]))["code"], -32_000);
+    assert_eq!(chain.head().number(), 1);
+}
+
+#[test]
+fn several_slots_are_read_at_once() {
+    let chain = chain();
+    let value = format!("0x{:064x}", 7);
+    ask(&chain, "hardhat_setStorageAt", json!([code::NOBODY, "0x1", value]));
+    let zero = format!("0x{:064x}", 0);
+    let asked = json!({ (code::NOBODY.to_string()): ["0x1", "0x2"], (account(0)): [] });
+    let found = ask(&chain, "eth_getStorageValues", json!([asked, "latest"]));
+    assert_eq!(found, json!({ (code::NOBODY.to_string()): [value, zero], (account(0)): [] }));
+    let many = json!({ (account(0)): vec!["0x1"; 1_025] });
+    assert_eq!(refusal(&chain, "eth_getStorageValues", json!([many]))["code"], -32_602);
+}

@@ -153,6 +153,11 @@ fn a_trace_shows_the_transaction_as_it_was() {
     );
     refusal(&chain, "debug_traceBlockByNumber", json!(["0x0"]));
     refusal(&chain, "debug_traceTransaction", json!([second, { "tracer": "noSuchTracer" }]));
+    for tracer in ["prestateTracer", "4byteTracer", "flatCallTracer", "muxTracer", "noopTracer"] {
+        let config = if tracer == "muxTracer" { json!({ "callTracer": {} }) } else { json!({}) };
+        let options = json!({ "tracer": tracer, "tracerConfig": config });
+        ask(&chain, "debug_traceTransaction", json!([second, options]));
+    }
 }
 
 #[test]

@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// Returns every method that the sources name.
-fn methods() -> Vec<String> {
+pub(crate) fn methods() -> Vec<String> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/rpc");
     let sources = std::fs::read_dir(folder).unwrap();
     let sources = sources.map(|file| std::fs::read_to_string(file.unwrap().path()).unwrap());
@@ -22,7 +22,8 @@ fn methods() -> Vec<String> {
     ];
     let is_method = |word: &str| match word.split_once('_') {
         Some((prefix, name)) => {
-            prefixes.contains(&prefix) && name.bytes().all(|byte| byte.is_ascii_alphanumeric())
+            prefixes.contains(&prefix)
+                && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
         }
         None => false,
     };
