@@ -179,3 +179,69 @@ impl GasMeasurements {
         self.0.iter().map(|(kind, total)| (*kind, *total))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use gridtally_core::party::ParticipantNumber;
+    use gridtally_core::period::{SettlementPeriod, Slot};
+    use gridtally_settlement::Code;
+
+    use super::*;
+
+    /// What the contract's own tests measured.
+    const SNAPSHOT: &str = include_str!("../../../contracts/snapshots/gas.json");
+
+    fn record(from: u32, to: u32, slot: u16) -> DirectRecord {
+        DirectRecord {
+            period: SettlementPeriod(1),
+            run: 0,
+            from: ParticipantNumber(from),
+            to: ParticipantNumber(to),
+            code: Code::CONSUMPTION,
+            slot: Slot(slot),
+            energy_wh: 100,
+        }
+    }
+
+    /// Household after household, slot after slot.
+    fn days(count: u32) -> Vec<DirectRecord> {
+        let slot = |index| u16::try_from(index % 96).expect("below 96");
+        (0..count).map(|index| record(1 + index / 96, 0, slot(index))).collect()
+    }
+
+    /// One payer, a new receiver for each record.
+    fn receivers(count: u32) -> Vec<DirectRecord> {
+        (1..=count).map(|to| record(0, to, 0)).collect()
+    }
+
+    #[test]
+    fn known_gas_covers_what_the_contract_was_measured_to_use() {
+        let snapshot: BTreeMap<String, String> = serde_json::from_str(SNAPSHOT).expect("JSON");
+        let check = |name: &str, records: &[DirectRecord]| {
+            let measured = snapshot[name].parse::<u64>().expect("a number");
+            let known = SettlementGas::of(records);
+            assert!(known > measured, "{name}: {known} is less than {measured}");
+            assert!(known < 3 * measured, "{name}: {known} is far above {measured}");
+        };
+        for name in ["settle first", "settle next", "settleSigned first", "settleSigned next"] {
+            check(name, &days(1));
+        }
+        for count in [10, 100, 500] {
+            check(&format!("settlePacked days x {count}"), &days(count));
+            check(&format!("settleMany days x {count}"), &days(count));
+            check(&format!("settleMany receivers first x {count}"), &receivers(count));
+            check(&format!("settleMany receivers next x {count}"), &receivers(count));
+        }
+    }
+
+    #[test]
+    fn slots_share_a_word_of_the_guard_within_256() {
+        let of = |slots: &[u16]| {
+            SettlementGas::of(&slots.iter().map(|slot| record(1, 0, *slot)).collect::<Vec<_>>())
+        };
+        assert_eq!(of(&[0]), GAS_BASE + GAS_GROUP + GAS_RECORD);
+        assert_eq!(of(&[0, 255]), GAS_BASE + GAS_GROUP + 2 * GAS_RECORD);
+        assert_eq!(of(&[255, 256]), GAS_BASE + 2 * GAS_GROUP + 2 * GAS_RECORD);
+        assert_eq!(of(&[]), GAS_BASE);
+    }
+}

@@ -293,6 +293,13 @@ fn check_keystore(path: &Path, text: &str) -> Result<(), KeyError> {
     if scrypt_bytes > SCRYPT_BYTES_MAX {
         return costly("n", number("n"), SCRYPT_BYTES_MAX / 128 / number("r"));
     }
+    if parameters["n"].is_u64() {
+        let (n, r) = (number("n"), number("r"));
+        // RFC 7914, section 6.
+        if n < 2 || !n.is_power_of_two() || u64::from(n.ilog2()) >= r.saturating_mul(16) {
+            return Err(invalid(format!("scrypt does not allow n = {n} with r = {r}")));
+        }
+    }
     if number("dklen") < DERIVED_BYTES_MIN {
         return Err(invalid(format!("dklen is below {DERIVED_BYTES_MIN}")));
     }
@@ -337,6 +344,10 @@ mod tests {
         check("8192", "99999999999", "k asks for n = 99999999999, more than 8388608");
         check("\"p\":1", "\"p\":65", "k asks for p = 65, more than 64");
         check("\"p\":1", "\"c\":99999999", "k asks for c = 99999999, more than 10000000");
+        let scrypt = |text: &str| format!("k is not a keystore file: scrypt does not allow {text}");
+        check("8192", "8193", &scrypt("n = 8193 with r = 8"));
+        check("8192", "0", &scrypt("n = 0 with r = 8"));
+        check("\"r\":8", "\"r\":0", &scrypt("n = 8192 with r = 0"));
         check("\"dklen\":32", "\"dklen\":16", "k is not a keystore file: dklen is below 32");
         check("\"dklen\":32", "\"x\":32", "k is not a keystore file: dklen is below 32");
         check("\"dklen\":32", "\"dklen\":65", "k asks for dklen = 65, more than 64");

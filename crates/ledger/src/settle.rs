@@ -366,3 +366,44 @@ fn to_contract(record: &DirectRecord) -> IDirectSettlement::Record {
         energy: record.energy_wh,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use gridtally_core::party::ParticipantNumber;
+    use gridtally_core::period::{SettlementPeriod, Slot};
+    use gridtally_settlement::Code;
+
+    use super::*;
+
+    fn records(count: u16) -> Vec<DirectRecord> {
+        let record = |slot| DirectRecord {
+            period: SettlementPeriod(1),
+            run: 0,
+            from: ParticipantNumber(1 + u32::from(slot)),
+            to: ParticipantNumber::HUB,
+            code: Code::CONSUMPTION,
+            slot: Slot(slot),
+            energy_wh: 1,
+        };
+        (0..count).map(record).collect()
+    }
+
+    fn check(records_max: usize, gas_max: u64, expected: &[usize]) {
+        let records = records(10);
+        let chunks = chunked(&records, records_max, gas_max);
+        assert_eq!(chunks.concat(), records, "all of them, in order");
+        let lengths = chunks.iter().map(|chunk| chunk.len()).collect::<Vec<_>>();
+        assert_eq!(lengths, expected);
+    }
+
+    #[test]
+    fn chunks_respect_count_and_gas() {
+        check(100, TRANSACTION_GAS_MAX, &[10]);
+        check(4, TRANSACTION_GAS_MAX, &[4, 4, 2]);
+        let three = SettlementGas::of(&records(3));
+        check(100, three, &[3, 3, 3, 1]);
+        check(100, three - 1, &[2, 2, 2, 2, 2]);
+        check(100, 0, &[1; 10]);
+        assert!(chunked(&[], 4, 1).is_empty());
+    }
+}

@@ -70,6 +70,8 @@ impl Ledger {
         tables: &BTreeMap<SettlementPeriod, TariffTable>,
         listener: &mut dyn ProgressListener,
     ) -> Result<GasMeasurements, PublishError> {
+        // What an earlier process sent must be on the chain before it is asked.
+        sender.wait_until_idle().await?;
         let now_s = self.client().block_latest().await.map_err(ReadError::from)?.timestamp;
         let mut missing = Vec::new();
         for (&period, table) in tables {

@@ -33,6 +33,60 @@ fn a_created_key_is_found_again_with_its_password_alone() {
     assert!(text.contains("aes-128-ctr"), "encrypted");
 }
 
+/// The test vector of the Web3 Secret Storage definition, and a file that geth wrote.
+#[test]
+fn keystores_of_other_programs_are_read() {
+    const DEFINITION: &str = r#"{"crypto":{"cipher":"aes-128-ctr",
+        "cipherparams":{"iv":"6087dab2f9fdbbfaddc31a909735c1e6"},
+        "ciphertext":"5318b4d5bcd28de64ee5559e671353e16f075ecae9f99c7a79a38af5f869aa46",
+        "kdf":"pbkdf2","kdfparams":{"c":262144,"dklen":32,"prf":"hmac-sha256",
+        "salt":"ae3cd4e7013836a3df6bd7241b12db061dbe2c6785853cce422d148a624ce0bd"},
+        "mac":"517ead924a9d0dc3124507e3393d175ce3ff7c1e96529c6c555ce9e51205e9b2"},
+        "id":"3198bc9c-6672-5ab3-d995-4942343ae5b6","version":3}"#;
+    const GETH: &str = r#"{"address":"45dea0fb0bba44f4fcf290bba71fd57d7117cbb8","crypto":{
+        "cipher":"aes-128-ctr","cipherparams":{"iv":"dc4926b48a105133d2f16b96833abf1e"},
+        "ciphertext":"b87781948a1befd247bff51ef4063f716cf6c2d3481163e9a8f42e1f9bb74145",
+        "kdf":"scrypt","kdfparams":{"dklen":32,"n":2,"p":1,"r":8,
+        "salt":"004244bbdc51cadda545b1cfa43cff9ed2ae88e08c61f1479dbb45410722f8f0"},
+        "mac":"39990c1684557447940d4c69e06b1b82b2aceacb43f284df65c956daf3046b85"},
+        "id":"ce541d8d-c79b-40f8-9f8c-20f59616faba","version":3}"#;
+    let folder = tempfile::tempdir().expect("a folder");
+    let check = |text: &str, password: &str, expected: &str| {
+        let (path, file) = (folder.path().join("key.json"), folder.path().join("password"));
+        std::fs::write(&path, text).expect("written");
+        std::fs::write(&file, password).expect("written");
+        let loaded = Key::load(&KeySource::Keystore { path, password: PasswordSource::File(file) });
+        let shown = loaded.map_or_else(|error| error.to_string(), |key| key.address().to_string());
+        assert!(shown.to_lowercase().contains(expected), "{shown}");
+    };
+    check(DEFINITION, "testpassword", "0x008aeeda4d805471df9b2a5b0f38a0c3bcba786b");
+    check(DEFINITION, "testpasswore", "the password is wrong or the file is damaged");
+    check(GETH, "", "0x45dea0fb0bba44f4fcf290bba71fd57d7117cbb8");
+    // Some programs write it all the same.
+    let forbidden = GETH.replace("\"n\":2", "\"n\":262144").replace("\"r\":8", "\"r\":1");
+    check(&forbidden, "", "scrypt does not allow n = 262144 with r = 1");
+}
+
+#[test]
+fn a_key_of_the_environment_is_loaded() {
+    const VARIABLE: &str = "GRIDTALLY_LEDGER_TEST_KEY";
+    const NAME: &str = "key::a_key_of_the_environment_is_loaded";
+    if std::env::var_os(VARIABLE).is_some() {
+        let key = Key::load(&KeySource::Variable(VARIABLE.into())).expect("a key");
+        assert_eq!(key.address(), Key::test_account(0).expect("known").address());
+        return;
+    }
+    // No process changes its own environment safely: the test runs itself again in another.
+    let secret = "ac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80";
+    for text in [secret.to_owned(), format!("0x{secret}\n")] {
+        let program = std::env::current_exe().expect("a program");
+        let mut command = std::process::Command::new(program);
+        let output = command.args(["--exact", NAME]).env(VARIABLE, text).output().expect("ran");
+        let output = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(output.contains("1 passed"), "{output}");
+    }
+}
+
 #[test]
 fn refusals_name_the_source_and_never_the_secret() {
     let folder = tempfile::tempdir().expect("a folder");

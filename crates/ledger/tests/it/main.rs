@@ -10,6 +10,8 @@ mod life;
 mod node;
 #[cfg(test)]
 mod once;
+#[cfg(test)]
+mod price;
 mod proxy;
 #[cfg(test)]
 mod refusal;

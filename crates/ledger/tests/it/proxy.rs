@@ -13,7 +13,7 @@ use crate::hostile::read_request;
 use crate::node::Node;
 
 /// What becomes of one request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) enum Fate {
     /// The chain gets it, the client gets the answer.
     Passed,
@@ -23,6 +23,8 @@ pub(crate) enum Fate {
     AnswerLost,
     /// The chain never gets it, the client gets this result.
     Result(&'static str),
+    /// The chain gets it, the client gets the result with this change.
+    Edited(fn(&mut Value)),
     /// The chain never gets it, the client is refused with this message.
     Refused(&'static str),
 }
@@ -100,6 +102,11 @@ fn serve(mut client: TcpStream, shared: &Shared) -> std::io::Result<()> {
             Fate::RequestLost => return Ok(()),
             Fate::Passed => forward(&shared.upstream, &body)?,
             Fate::AnswerLost => return forward(&shared.upstream, &body).map(drop),
+            Fate::Edited(change) => {
+                let mut answer: Value = serde_json::from_str(&forward(&shared.upstream, &body)?)?;
+                change(&mut answer["result"]);
+                answer.to_string()
+            }
             Fate::Result(result) => format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{result}}}"#),
             Fate::Refused(message) => format!(
                 r#"{{"jsonrpc":"2.0","id":{id},"error":{{"code":-32000,"message":"{message}"}}}}"#
