@@ -3,3 +3,4 @@
 mod endpoint;
 mod hostile;
 mod key;
+mod seeds;
