@@ -3,6 +3,7 @@
 
 mod code;
 mod process;
+mod seeds;
 mod support;
 
 mod blobs;
