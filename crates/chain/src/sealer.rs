@@ -426,7 +426,6 @@ impl Core {
                 return Err(error.into());
             }
         };
-        state.prune_if_large();
         self.set_head(Arc::clone(&block));
         {
             let mut pool = self.pool();
@@ -438,6 +437,7 @@ impl Core {
                 pool.remove_below(transaction.signer(), transaction.nonce() + 1);
             }
         }
+        state.prune_if_large();
         tracing::debug!(number = block.number(), hash = %block.hash, "block sealed");
         self.send_event(ChainEvent::Sealed(Arc::clone(&block)));
         Ok(block)
