@@ -248,6 +248,30 @@ async fn nonces_that_an_endpoint_counts_wrong_are_found() {
 }
 
 #[tokio::test]
+async fn an_endpoint_that_is_late_does_not_hide_an_own_transaction() {
+    on_both(async |node| {
+        let town = Town::ready(node).await;
+        let before = transactions(node).await;
+        // The answer is lost; asked again, one client says that the nonce is used, and another one
+        // does not know why yet.
+        let proxy = Proxy::start(node, |method, index, _| match (method, index) {
+            ("eth_sendRawTransaction", 0) => Fate::AnswerLost,
+            ("eth_sendRawTransaction", 1) => Fate::Refused("nonce too low"),
+            ("eth_getTransactionReceipt" | "eth_getTransactionByHash", 0..5) => {
+                Fate::Result("null")
+            }
+            _ => Fate::Passed,
+        })
+        .await;
+        let summary = settle(&town, &proxy.client, brisk(), GasLimit::Known).await.unwrap();
+        assert_eq!(summary.settled, 192);
+        assert_eq!(transactions(node).await, before + 6);
+        assert_settled_once(&town, &day()).await;
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_chunk_that_needs_too_much_gas_is_halved() {
     on_both(async |node| {
         let town = Town::ready(node).await;
