@@ -246,7 +246,7 @@ fn fill(
     priced: &Neighborhood,
     now: Timestamp,
     progress: &mut (dyn FnMut(CycleProgress) + Send),
-) -> Result<u64, DemoError> {
+) -> Result<u64, StoreError> {
     store.set_participants(&book(neighborhood)?, now)?;
     let tariff: Tariff = toml::from_str(TARIFF).expect("the tariff of the demonstration is one");
     store.set_tariff(&tariff, now)?;
@@ -259,18 +259,18 @@ fn fill(
     let resolution = Resolution::Minutes15;
     store.add_prices("simulation", &[PriceSeries { area: &area, resolution, rows: &rows }], now)?;
 
-    let mut channels: Vec<(MeteringPointId, Channel, Vec<(i64, i64)>)> = Vec::new();
+    let mut channels = Vec::new();
     let total = neighborhood.households().len() as u64;
     for (done, household) in (1..).zip(neighborhood.households()) {
         let metered = neighborhood.metered(household);
         let series = [(Channel::Import, Some(metered.import)), (Channel::Export, metered.export)];
         for (channel, series) in series {
             let Some(series) = series else { continue };
-            let rows = series
+            let rows: Vec<(i64, i64)> = series
                 .iter()
                 .map(|(period, energy)| (period.start().as_second(), energy.wh()))
                 .collect();
-            channels.push((household.metering_point.into(), channel, rows));
+            channels.push((MeteringPointId::from(household.metering_point), channel, rows));
         }
         progress(CycleProgress { step: "metering", done, total });
     }
@@ -295,7 +295,7 @@ fn book(neighborhood: &Neighborhood) -> Result<ParticipantBook, ParticipantError
         let metering =
             if household.has_panels() { Metering::ImportExport } else { Metering::Import };
         let point = household.metering_point.into();
-        points.push(PointEntry { id: point, party: id.clone(), metering });
+        points.push(PointEntry { id: point, party: id.clone(), metering, since: None });
         let participant = ParticipantNumber(household.number);
         parties.push(PartyEntry {
             id,

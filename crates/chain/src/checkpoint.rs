@@ -116,12 +116,28 @@ fn write(
     view: &StateView,
     is_cancelled: &AtomicBool,
 ) -> Result<(), WriteError> {
+    let path = folder.join(NEW_FILE);
+    if let Err(error) = write_file(&path, archive, view, is_cancelled) {
+        // What is left of it would be overwritten by the next one in any case.
+        drop(fs::remove_file(&path));
+        return Err(error);
+    }
+    fs::rename(&path, folder.join(CHECKPOINT_FILE))?;
+    Ok(sync_folder(folder)?)
+}
+
+fn write_file(
+    path: &Path,
+    archive: &Archive,
+    view: &StateView,
+    is_cancelled: &AtomicBool,
+) -> Result<(), WriteError> {
     let number = view.number();
     let (Some(hash), Some(log_end)) = (archive.hash(number), archive.log_end(number)) else {
+        // The first block is in no log, and a block that was reverted is gone.
         return Err(WriteError::Cancelled);
     };
-    let path = folder.join(NEW_FILE);
-    let mut out = Encoder::new(BufWriter::with_capacity(BUFFER_BYTES, File::create(&path)?));
+    let mut out = Encoder::new(BufWriter::with_capacity(BUFFER_BYTES, File::create(path)?));
     out.fixed(&MAGIC)?;
     out.fixed(&number.to_le_bytes())?;
     out.fixed(hash.as_slice())?;
@@ -129,10 +145,7 @@ fn write(
     view.encode(&mut out, || is_cancelled.load(Ordering::Relaxed))?;
     archive.encode_index(number, &mut out)?;
     let file = out.finish()?.into_inner().map_err(io::IntoInnerError::into_error)?;
-    file.sync_all()?;
-    fs::rename(&path, folder.join(CHECKPOINT_FILE))?;
-    sync_folder(folder)?;
-    Ok(())
+    Ok(file.sync_all()?)
 }
 
 /// Writes checkpoints, one at a time.
@@ -191,14 +204,16 @@ impl Checkpointer {
         }
     }
 
-    /// Writes a checkpoint now. A chain that is not kept on disk needs none.
+    /// Writes a checkpoint now. A chain that is not kept on disk needs none, nor does one without blocks.
     pub(crate) fn write_now(
         &mut self,
         archive: &Archive,
         view: &StateView,
     ) -> Result<(), WriteError> {
         self.stop();
-        let Some(folder) = &self.folder else { return Ok(()) };
+        let Some(folder) = self.folder.as_ref().filter(|_| view.number() > 0) else {
+            return Ok(());
+        };
         write(folder, archive, view, &AtomicBool::new(false))?;
         self.covered.store(archive.log_len(), Ordering::Relaxed);
         Ok(())

@@ -20,6 +20,7 @@ pub mod checkpoint;
 pub mod engine;
 pub mod genesis;
 mod index;
+mod open;
 pub mod patch;
 pub mod pool;
 pub mod rpc;
@@ -30,9 +31,10 @@ mod submit;
 mod time;
 
 pub use self::{
-    chain::{Chain, ChainEvent, ChainState, OpenError},
+    chain::{Chain, ChainEvent, ChainState},
     clock::{Clock, ManualClock, SystemClock},
     config::{CHAIN_ID_DEFAULT, ChainConfig, GAS_LIMIT_DEFAULT, Sealing},
+    open::OpenError,
     sealer::SealError,
     server::{
         ChainServer, Exposure, MESSAGE_BYTES_MAX, REQUEST_BYTES_MAX, ServeError, ServeOptions,

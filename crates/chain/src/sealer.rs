@@ -22,11 +22,12 @@ use alloy_primitives::{Address, B256, Bloom, Bytes, keccak256};
 use crate::{
     archive::ArchiveError,
     block::{BlockReceipt, SealedBlock},
-    chain::{ChainEvent, Core, OpenError, base_fee_after},
+    chain::{ChainEvent, Core, base_fee_after},
     checkpoint::{Checkpointer, WriteError},
     config::Sealing,
     engine::{Engine, EngineError, TxOutcome},
     genesis::{BLOB_PARAMS, EXTRA_DATA},
+    open::OpenError,
     patch::AccountPatch,
     pool::ReadyQueue,
     state::{StateDiff, StateError, StateRead},
@@ -74,7 +75,7 @@ enum Command {
     Mine(Reply<Arc<SealedBlock>>),
     Patch(AccountPatch, Reply<Arc<SealedBlock>>),
     Revert(u64, Reply<()>),
-    SetSealing(Sealing),
+    SetSealing(Sealing, Reply<()>),
     Checkpoint(Reply<()>),
     Stop,
 }
@@ -137,8 +138,9 @@ impl SealerHandle {
 
     pub(crate) fn set_sealing(&self, sealing: Sealing) {
         *self.sealing.lock().unwrap_or_else(PoisonError::into_inner) = sealing;
-        // A closed chain seals no more.
-        drop(self.commands.send(Command::SetSealing(sealing)));
+        // Waited for, so that no transaction that is sent afterwards is sealed in the way of before. A closed chain
+        // seals no more.
+        drop(self.ask(|reply| Command::SetSealing(sealing, reply)));
     }
 
     fn ask<T>(&self, command: impl FnOnce(Reply<T>) -> Command) -> Result<T, SealError> {
@@ -189,9 +191,10 @@ impl Sealer {
                 Command::Revert(number, reply) => {
                     drop(reply.send(self.core.revert_to(number)));
                 }
-                Command::SetSealing(sealing) => {
+                Command::SetSealing(sealing, reply) => {
                     self.sealing = sealing;
                     self.ticker.set(sealing, ticks);
+                    drop(reply.send(Ok(())));
                     self.seal_waiting();
                 }
                 Command::Checkpoint(reply) => drop(reply.send(self.checkpoint())),

@@ -9,7 +9,7 @@ mod socket;
 
 use std::{
     net::{IpAddr, SocketAddr},
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError, mpsc},
     time::Duration,
 };
 
@@ -93,6 +93,8 @@ pub struct ServeOptions {
 pub struct ChainServer {
     address: SocketAddr,
     stop: watch::Sender<bool>,
+    /// Closed once nobody is served any more.
+    ended: Mutex<mpsc::Receiver<()>>,
     runtime: Option<Runtime>,
 }
 
@@ -134,11 +136,13 @@ impl Chain {
         listener.set_nonblocking(true).map_err(bind)?;
         let address = listener.local_addr().map_err(bind)?;
         let (stop, stopped) = watch::channel(false);
+        let (serving, ended) = mpsc::channel();
         let shared = Shared {
             chain: self.clone(),
             guard: Guard::new(options),
             requests: Semaphore::new(REQUESTS_MAX),
             stopped: stopped.clone(),
+            _serving: serving,
         };
         let router = Router::new().route("/", any(answer)).with_state(Arc::new(shared));
         let listener = {
@@ -151,7 +155,7 @@ impl Chain {
                 tracing::error!(%error, "the server ended");
             }
         });
-        Ok(ChainServer { address, stop, runtime: Some(runtime) })
+        Ok(ChainServer { address, stop, ended: Mutex::new(ended), runtime: Some(runtime) })
     }
 }
 
@@ -174,9 +178,13 @@ impl ChainServer {
         format!("ws://{}", self.address)
     }
 
-    /// Ends the server after the answers on their way.
+    /// Ends the server after the answers on their way, and after telling the clients on WebSockets.
     pub fn shutdown(mut self) {
         self.close();
+        let ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
+        // Nothing is ever sent: it is closed in time, or clients that do not listen are left.
+        let _ = ended.recv_timeout(CLOSING_WAIT);
+        drop(ended);
         if let Some(runtime) = self.runtime.take() {
             runtime.shutdown_timeout(CLOSING_WAIT);
         }
@@ -214,6 +222,8 @@ struct Shared {
     /// One permit for each request that is read or worked on.
     requests: Semaphore,
     stopped: watch::Receiver<bool>,
+    /// Dropped with the last connection.
+    _serving: mpsc::Sender<()>,
 }
 
 async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response {

@@ -181,7 +181,7 @@ impl State {
             inner.head
         );
         inner.load(number, diff);
-        inner.prune_if_large();
+        inner.prune_above(SUPERSEDED_VALUES_MAX);
     }
 
     /// Builds the tries after loading and returns the state root of the head.
@@ -194,7 +194,7 @@ impl State {
     /// Lets go of the older half of the history when there is too much of it.
     pub fn prune_if_large(&self) {
         if self.read().superseded > SUPERSEDED_VALUES_MAX {
-            self.write().prune_if_large();
+            self.write().prune_above(SUPERSEDED_VALUES_MAX);
         }
     }
 
@@ -351,3 +351,6 @@ impl StateView {
         Ok(inner)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,12 +5,14 @@ use std::collections::BTreeMap;
 use gridtally_core::meter::Channel;
 use gridtally_core::party::ParticipantNumber;
 use gridtally_settlement::{Code, EstimatedPolicy, Gap, SlotEnergy, SlotEnergyError};
+use jiff::Timestamp;
 
 use crate::store::{Metering, ParticipantBook, ReadingRow};
 
 /// What all metering points counted in one slot.
 #[derive(Debug)]
 pub(super) struct PointSlots {
+    start: Timestamp,
     slot_length_s: u32,
     points: Vec<Point>,
 }
@@ -20,6 +22,7 @@ pub(super) struct PointSlots {
 struct Point {
     participant: ParticipantNumber,
     metering: Metering,
+    since: Option<Timestamp>,
     import: Counted,
     export: Counted,
 }
@@ -41,13 +44,16 @@ impl PointSlots {
         let points = points.map(|(point, participant)| Point {
             participant,
             metering: point.metering,
+            since: point.since,
             import: Counted::default(),
             export: Counted::default(),
         });
-        Self { slot_length_s: 0, points: points.collect() }
+        Self { start: Timestamp::MIN, slot_length_s: 0, points: points.collect() }
     }
 
-    pub(super) fn clear(&mut self, slot_length_s: u32) {
+    /// Forgets what was counted, for the slot that starts then.
+    pub(super) fn clear(&mut self, start: Timestamp, slot_length_s: u32) {
+        self.start = start;
         self.slot_length_s = slot_length_s;
         for point in &mut self.points {
             (point.import, point.export) = (Counted::default(), Counted::default());
@@ -75,15 +81,18 @@ impl PointSlots {
         Ok(())
     }
 
-    /// Returns what each participant exchanged with the grid: the sum of its metering points. Where one of them has a gap,
-    /// the sum has it.
+    /// Returns what each participant exchanged with the grid: the sum of its metering points that count then. Where one of
+    /// them has a gap, the sum has it.
     ///
     /// # Errors
     ///
     /// Names the place of the metering point with which a sum does not fit a record any more.
     pub(super) fn exchange(&self) -> Result<Exchange, (usize, SlotEnergyError)> {
         let mut exchange = Exchange::new();
-        for (place, point) in self.points.iter().enumerate() {
+        let counting = self.points.iter().enumerate();
+        let counting =
+            counting.filter(|(_, point)| point.since.is_none_or(|since| since <= self.start));
+        for (place, point) in counting {
             let (import, export) = point.exchange(self.slot_length_s);
             for (code, energy) in [(Code::CONSUMPTION, Some(import)), (Code::FEED_IN, export)] {
                 let Some(energy) = energy else { continue };

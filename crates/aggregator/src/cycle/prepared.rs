@@ -1,6 +1,6 @@
 //! A run with everything that it uses fixed: inputs, tariff tables, name.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use alloy_primitives::B256;
 use gridtally_core::meter::Channel;
@@ -18,7 +18,8 @@ use super::error::RunError;
 use super::exchange::PointSlots;
 use super::options::RunOptions;
 use crate::store::{
-    Line, Metering, Newest, ParticipantBook, ReadingRow, StoreError, StoreView, StoredFile,
+    Line, Metering, Newest, PRICE_LENGTH_MAX_S, ParticipantBook, ReadingRow, StoreError, StoreView,
+    StoredFile,
 };
 
 /// Most settlement periods in a run: ten years of days.
@@ -66,6 +67,10 @@ impl PreparedRun {
     /// # Errors
     ///
     /// In the order of [`RunError`].
+    ///
+    /// # Panics
+    ///
+    /// Never: a run uses participants and a tariff.
     pub fn new(view: &StoreView, options: &RunOptions) -> Result<Self, RunError> {
         let calendar = view.settings().calendar;
         let (first, last) = periods_of(&calendar, options)?;
@@ -93,7 +98,7 @@ impl PreparedRun {
 
         let whole = (calendar.period_start(first)?, calendar.period_end(last)?);
         let shift_s = i64::from(options.price_shift_weeks) * WEEK_S;
-        let priced = (moved(whole.0, shift_s)?, moved(whole.1, shift_s)?);
+        let priced = (moved(whole.0, shift_s - PRICE_LENGTH_MAX_S)?, moved(whole.1, shift_s)?);
         for (line, table) in view.price_tables(priced.0, priced.1, as_of) {
             use_file(line, &table.file);
             used.insert(line.entry.sequence, line);
@@ -134,6 +139,14 @@ impl PreparedRun {
             tariff_hashes: tables.iter().map(|(&period, table)| (period, table.hash())).collect(),
         };
         Ok(Self { manifest, options, book, tables })
+    }
+
+    /// Returns the run as a program of another version names it. Whether that one computed the same is what verification
+    /// finds out.
+    #[must_use]
+    pub fn as_of_version(mut self, code_version: String) -> Self {
+        self.manifest.code_version = code_version;
+        self
     }
 
     /// Returns what the run uses.
@@ -259,8 +272,9 @@ impl<'a> RunPeriods<'a> {
             })
             .collect::<Result<_, RunError>>()?;
         let mut readings = PeriodReadings::new();
-        if let (Some((first, _)), Some((last, _))) = (in_span.first(), in_span.last()) {
-            for (participant, code) in self.expected() {
+        for ((participant, code), since) in self.expected() {
+            let first = in_span.iter().find(|(_, start)| since.is_none_or(|since| since <= *start));
+            if let (Some((first, _)), Some((last, _))) = (first, in_span.last()) {
                 readings.expect(participant, code, first.0..last.0 + 1)?;
             }
         }
@@ -277,14 +291,17 @@ impl<'a> RunPeriods<'a> {
         Ok(RunPeriod { records, table, gaps })
     }
 
-    /// Returns who settles under what: each party with metering points draws, some feed in.
-    fn expected(&self) -> BTreeSet<(ParticipantNumber, Code)> {
+    /// Returns who settles under what, and since when: each party with metering points draws, some feed in.
+    fn expected(&self) -> BTreeMap<(ParticipantNumber, Code), Option<Timestamp>> {
         let book = &self.run.book;
-        let mut expected = BTreeSet::new();
+        let mut expected: BTreeMap<(ParticipantNumber, Code), Option<Timestamp>> = BTreeMap::new();
         for (point, participant) in book.metering_points().iter().zip(book.owners()) {
-            expected.insert((participant, Code::CONSUMPTION));
-            if point.metering.has(Channel::Export) {
-                expected.insert((participant, Code::FEED_IN));
+            let feeds_in = point.metering.has(Channel::Export);
+            let codes = [Some(Code::CONSUMPTION), feeds_in.then_some(Code::FEED_IN)];
+            for code in codes.into_iter().flatten() {
+                let since = expected.entry((participant, code)).or_insert(point.since);
+                // Nothing is earlier than any instant: the point always counts.
+                *since = (*since).min(point.since);
             }
         }
         expected
@@ -294,7 +311,7 @@ impl<'a> RunPeriods<'a> {
     fn read_slot(&mut self, period: SettlementPeriod, start: Timestamp) -> Result<(), RunError> {
         let slot_length_s = self.run.manifest.calendar.slot_length_s();
         let end_s = start.as_second() + i64::from(slot_length_s);
-        self.slots.clear(slot_length_s);
+        self.slots.clear(start, slot_length_s);
         loop {
             match self.readings.next_if(|row| row.as_ref().map_or(true, |row| row.start_s < end_s))
             {

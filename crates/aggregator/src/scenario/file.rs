@@ -303,7 +303,7 @@ impl Scenario {
                 home.parse().map_err(|error| unusable(&error))?;
             let id = home.parse().map_err(|error| unusable(&error))?;
             let metering = self.participants.metering;
-            points.push(PointEntry { id, party: party.clone(), metering });
+            points.push(PointEntry { id, party: party.clone(), metering, since: None });
             parties.push(PartyEntry {
                 id: party,
                 role: Role::Prosumer,

@@ -82,18 +82,22 @@ pub enum Content {
         file: StoredFile,
     },
     /// A settlement run.
-    Run {
-        /// Its name.
-        id: B256,
-        /// What was asked for, with tariff and line fixed.
-        options: RunOptions,
-        /// What it used.
-        manifest: StoredFile,
-        /// What it came to.
-        records: StoredFile,
-        /// What could not be settled.
-        gaps: StoredFile,
-    },
+    Run(Box<RunEntry>),
+}
+
+/// What an entry says of a settlement run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunEntry {
+    /// Its name.
+    pub id: B256,
+    /// What was asked for, with tariff and line fixed.
+    pub options: RunOptions,
+    /// What it used.
+    pub manifest: StoredFile,
+    /// What it came to.
+    pub records: StoredFile,
+    /// What could not be settled.
+    pub gaps: StoredFile,
 }
 
 /// A file of the store.
@@ -136,7 +140,7 @@ impl Content {
             | Self::Tariff { file, .. }
             | Self::Deployment { file } => (vec![file], &[]),
             Self::Readings { files, .. } | Self::Prices { files, .. } => (Vec::new(), files),
-            Self::Run { manifest, records, gaps, .. } => (vec![manifest, records, gaps], &[]),
+            Self::Run(run) => (vec![&run.manifest, &run.records, &run.gaps], &[]),
         };
         single.into_iter().chain(tables.iter().map(|table| &table.file))
     }

@@ -18,10 +18,12 @@ pub(super) struct Merge<'a, R> {
     /// Tables that are not open yet with their place in the journal, the earliest last.
     waiting: Vec<(usize, &'a TableFile)>,
     open: Vec<Option<(TableReader<R>, R)>>,
-    /// Key of the next row of each open table; then the later version, then its place in `open`.
-    order: BinaryHeap<Reverse<((i64, u32, u8), Reverse<usize>, usize)>>,
+    order: BinaryHeap<Reverse<Next>>,
     places_free: Vec<usize>,
 }
+
+/// Key of the next row of an open table; of equal keys the later version comes first; then the table's place in `open`.
+type Next = ((i64, u32, u8), Reverse<usize>, usize);
 
 impl<'a, R: RowText> Merge<'a, R> {
     /// Merges tables that are given in the order of the journal.

@@ -29,6 +29,7 @@ mod journal;
 mod names;
 mod row;
 
+mod documents;
 mod participants;
 
 mod merge;
@@ -46,13 +47,15 @@ mod check;
 pub use check::{CHAIN_FOLDER, Check, CheckProgress};
 pub use digest::{Digest, DigestError, Fingerprint};
 pub use disk::{Disk, DiskFile, SystemDisk};
+pub use documents::{read_participants, read_tariff};
 pub use error::{Fault, FaultKind, StoreError};
-pub use journal::{Content, Entry, Line, StoredFile, TableFile};
+pub use journal::{Content, Entry, Line, RunEntry, StoredFile, TableFile};
 pub use participants::{Metering, ParticipantBook, ParticipantError, PartyEntry, PointEntry};
 pub use row::{PriceRow, ReadingRow};
 pub use run::RunWriter;
 pub(crate) use run::{GAPS_HEADER, RECORDS_HEADER, gap_lines, record_lines, settled_records};
 pub use series::{Added, PriceSeries, ReadingSeries};
 pub use settings::{FORMAT, Settings};
+pub(crate) use view::PRICE_LENGTH_MAX_S;
 pub use view::{Newest, StoreView};
 pub use writer::Store;

@@ -6,6 +6,7 @@ use alloy_primitives::Address;
 use gridtally_core::meter::{Channel, MeteringPointId};
 use gridtally_core::party::{ParticipantNumber, PartyId, Role};
 use gridtally_core::rejection::{Reason, Rejection};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 /// Parties and metering points, as of one line of the journal.
@@ -77,6 +78,9 @@ pub struct PointEntry {
     pub party: PartyId,
     /// What its channels are.
     pub metering: Metering,
+    /// First instant from which it counts: before, nothing is expected of it. Left out, it always counts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<Timestamp>,
 }
 
 /// What the channels of a metering point are, and so how the exchange with the grid follows from them.
@@ -282,7 +286,8 @@ mod tests {
 
     fn point(id: &str, party: &str) -> PointEntry {
         let metering = Metering::Import;
-        PointEntry { id: id.parse().unwrap(), party: party.parse().unwrap(), metering }
+        let (id, party) = (id.parse().unwrap(), party.parse().unwrap());
+        PointEntry { id, party, metering, since: None }
     }
 
     #[test]

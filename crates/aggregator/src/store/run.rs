@@ -10,7 +10,7 @@ use gridtally_settlement::{
 use jiff::Timestamp;
 
 use super::error::StoreError;
-use super::journal::Content;
+use super::journal::{Content, RunEntry};
 use super::writer::{IncomingFile, Store};
 use crate::cycle::PreparedRun;
 
@@ -71,13 +71,14 @@ impl Store {
             }
             return Ok(line.entry.sequence);
         }
-        let content = Content::Run {
+        let entry = RunEntry {
             id,
             options: run.options().clone(),
             manifest: manifest_file.stored.clone(),
             records: records.stored.clone(),
             gaps: gaps.stored.clone(),
         };
+        let content = Content::Run(Box::new(entry));
         self.acknowledge(vec![manifest_file, records, gaps], content, now)
     }
 }

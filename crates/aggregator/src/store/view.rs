@@ -12,7 +12,7 @@ use gridtally_ledger::Deployment;
 use jiff::Timestamp;
 
 use super::error::{Fault, FaultKind, StoreError, failed};
-use super::journal::{self, Content, JOURNAL_FILE, Journal, Line, StoredFile, TableFile};
+use super::journal::{self, Content, JOURNAL_FILE, Journal, Line, RunEntry, StoredFile, TableFile};
 use super::merge::Merge;
 use super::names::Names;
 use super::participants::ParticipantBook;
@@ -20,6 +20,8 @@ use super::row::{PriceRow, ReadingRow, RowText};
 use super::settings::{SETTINGS_FILE, Settings};
 use super::table::read_whole;
 
+/// Longest time that a price holds, s: one that holds at an instant can have begun so long before.
+pub(crate) const PRICE_LENGTH_MAX_S: i64 = 3_600;
 /// Longest journal that is read.
 const JOURNAL_BYTES_MAX: u64 = 2 << 30;
 
@@ -182,12 +184,18 @@ impl StoreView {
         Ok(Some(toml::from_str(&text).map_err(|error| malformed(file, &error))?))
     }
 
+    /// Returns the runs with the lines that acknowledge them, in the order of the journal.
+    pub fn runs(&self) -> impl Iterator<Item = (&Line, &RunEntry)> + Clone {
+        self.lines.iter().filter_map(|line| match &line.entry.content {
+            Content::Run(run) => Some((line, run.as_ref())),
+            _ => None,
+        })
+    }
+
     /// Returns the line of a run.
     #[must_use]
     pub fn run_line(&self, run: B256) -> Option<&Line> {
-        self.lines
-            .iter()
-            .find(|line| matches!(&line.entry.content, Content::Run { id, .. } if *id == run))
+        self.runs().find(|(_, entry)| entry.id == run).map(|(line, _)| line)
     }
 
     /// Returns the tables of readings with periods in `[from, until)`, up to a line, in the order of the journal.
@@ -256,6 +264,10 @@ impl StoreView {
     /// # Errors
     ///
     /// [`StoreError::Damaged`] or [`StoreError::Io`].
+    ///
+    /// # Panics
+    ///
+    /// Never: areas of the journal are areas.
     pub fn spot_prices(
         &self,
         from: Timestamp,
@@ -263,14 +275,12 @@ impl StoreView {
         as_of: u64,
         shift_s: i64,
     ) -> Result<SpotPrices, StoreError> {
-        /// A price can hold for an hour, and so have begun before `from`.
-        const RESOLUTION_MAX_S: i64 = 3_600;
         let moved = |instant: Timestamp, by_s: i64| {
             Timestamp::from_second(instant.as_second().saturating_add(by_s))
         };
         let mut prices = SpotPrices::new();
         // Beyond the calendar there are no prices.
-        let Ok(from) = moved(from, shift_s - RESOLUTION_MAX_S) else { return Ok(prices) };
+        let Ok(from) = moved(from, shift_s - PRICE_LENGTH_MAX_S) else { return Ok(prices) };
         let Ok(until) = moved(until, shift_s) else { return Ok(prices) };
         let areas: Vec<PriceArea> = self
             .areas

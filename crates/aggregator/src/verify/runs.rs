@@ -10,7 +10,7 @@ use super::finding::Finding;
 use super::{Verification, VerifyError, VerifyProgress};
 use crate::cycle::{PreparedRun, RunError};
 use crate::store::{
-    Content, GAPS_HEADER, Line, RECORDS_HEADER, StoreError, StoreView, StoredFile, gap_lines,
+    GAPS_HEADER, Line, RECORDS_HEADER, RunEntry, StoreError, StoreView, StoredFile, gap_lines,
     record_lines, settled_records,
 };
 
@@ -21,32 +21,30 @@ pub(super) struct Books {
     pub(super) tables: BTreeMap<SettlementPeriod, TariffTable>,
 }
 
-/// Computes all runs again, compares their files, and returns what they say.
+/// Computes all runs again, compares their files, and adds what they say to the books where these are asked for.
 pub(super) fn recompute(
     view: &StoreView,
+    mut books: Option<&mut Books>,
     verification: &mut Verification,
     progress: &mut (dyn FnMut(VerifyProgress) + Send),
-) -> Result<Books, VerifyError> {
-    let mut books = Books::default();
-    let runs = view.lines().iter().filter(|line| matches!(line.entry.content, Content::Run { .. }));
-    let total = runs.clone().count() as u64;
-    for (done, line) in (1..).zip(runs) {
-        recompute_run(view, line, &mut books, verification)?;
+) -> Result<(), VerifyError> {
+    let total = view.runs().count() as u64;
+    for (done, (line, entry)) in (1..).zip(view.runs()) {
+        recompute_run(view, line, entry, books.as_deref_mut(), verification)?;
         verification.run_count += 1;
         progress(VerifyProgress { step: "computing runs again", done, total });
     }
-    Ok(books)
+    Ok(())
 }
 
 fn recompute_run(
     view: &StoreView,
     line: &Line,
-    books: &mut Books,
+    entry: &RunEntry,
+    mut books: Option<&mut Books>,
     verification: &mut Verification,
 ) -> Result<(), VerifyError> {
-    let Content::Run { id, options, manifest, records, gaps } = &line.entry.content else {
-        return Ok(());
-    };
+    let RunEntry { id, options, manifest, records, gaps } = entry;
     let not_repeatable =
         |reason: String| Finding::RunNotRepeatable { run: *id, line: line.entry.sequence, reason };
     // A run must not use what was recorded after it.
@@ -56,7 +54,7 @@ fn recompute_run(
         return Ok(());
     }
     let run = match PreparedRun::new(view, options) {
-        Ok(run) => run,
+        Ok(run) => run.as_of_version(code_version(&view.text(manifest)?)),
         Err(RunError::Store(error @ StoreError::Io { .. })) => return Err(error.into()),
         Err(error) => {
             verification.add(not_repeatable(error.to_string()));
@@ -93,6 +91,7 @@ fn recompute_run(
             finding = gaps.compare(&lines)?;
         }
         verification.record_count += period.records.totals.record_count;
+        let Some(books) = books.as_deref_mut() else { continue };
         for settled in settled_records(&period.records, run.manifest().run, period.table) {
             books.records.insert(RecordKey::from(&settled.record), settled);
         }
@@ -103,6 +102,12 @@ fn recompute_run(
     }
     finding.into_iter().for_each(|finding| verification.add(finding));
     Ok(())
+}
+
+/// Returns the version that a manifest names; another program computes it again.
+fn code_version(manifest: &str) -> String {
+    let line = manifest.lines().find_map(|line| line.strip_prefix("code_version "));
+    line.unwrap_or_default().trim_matches('"').to_owned()
 }
 
 /// A recorded file that is compared line by line with what is computed again.

@@ -8,9 +8,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use gridtally_aggregator::cycle::{RunOptions, settle_into_store};
 use gridtally_aggregator::store::{Disk, DiskFile, Store, StoreError, StoreView, SystemDisk};
 use gridtally_core::meter::Channel;
+use gridtally_settlement::MissingPolicy;
 
 use crate::world::{
-    add_readings, at, book, faults, fill, filled, now, readings_text, settings, tariff,
+    add_prices, add_readings, at, book, faults, filled, now, readings_text, settings, tariff,
 };
 
 /// What happens to the effect that fails.
@@ -125,10 +126,14 @@ impl DiskFile for FailingFile {
 
 /// Does everything that a store can be asked for, and says how far it came.
 fn work(store: &mut Store) -> Result<(), Box<dyn std::error::Error>> {
-    fill(store)?;
+    store.set_participants(&book(), now())?;
     store.set_tariff(&tariff(20_000), now())?;
+    add_prices(store, &[100_000; 4])?;
+    add_readings(store, "home_1", Channel::Import, &[500, 600])?;
     add_readings(store, "home_1", Channel::Import, &[501, 600, 1])?;
-    let options = RunOptions::regular(at("2026-01-01T04:00:00Z"), at("2026-01-01T12:00:00Z"));
+    let (from, until) = (at("2026-01-01T04:00:00Z"), at("2026-01-01T08:00:00Z"));
+    let missing = MissingPolicy::LeaveOut;
+    let options = RunOptions { missing, ..RunOptions::regular(from, until) };
     settle_into_store(store, &options, now(), &mut |_| {})?;
     Ok(())
 }
@@ -136,13 +141,8 @@ fn work(store: &mut Store) -> Result<(), Box<dyn std::error::Error>> {
 /// Returns what a store says: newest readings and the records of the last run. Lines can have other numbers after a failure, and so runs other
 /// names.
 fn told(view: &StoreView) -> String {
-    let runs = view.lines().iter().filter_map(|line| match &line.entry.content {
-        gridtally_aggregator::store::Content::Run { records, .. } => {
-            Some(format!("{}\n", records.fingerprint.sha256))
-        }
-        _ => None,
-    });
-    readings_text(view) + &runs.last().unwrap_or_default()
+    let runs = view.runs().map(|(_, run)| run.records.fingerprint.sha256.to_string());
+    readings_text(view) + &runs.fold(String::new(), |_, last| last)
 }
 
 #[test]
@@ -192,7 +192,7 @@ fn nothing_acknowledged_is_lost_and_nothing_is_half_done() {
             add_readings(&mut store, "home_1", Channel::Import, &[501]).unwrap();
             assert_eq!(told(store.view()), expected, "{failure:?} {failing}");
         }
-        assert!(effect_count > 80, "{effect_count}");
+        assert!(effect_count > 60, "{effect_count}");
     }
 }
 

@@ -8,6 +8,7 @@ mod import_entsoe;
 mod import_table;
 
 #[cfg(test)]
+mod seeds;
 mod world;
 
 #[cfg(test)]

@@ -2,11 +2,19 @@
 
 use expect_test::{Expect, expect};
 use gridtally_aggregator::cycle::{RunError, RunOptions, settle_into_store};
-use gridtally_aggregator::store::{Content, Store};
+use gridtally_aggregator::store::{
+    Metering, ParticipantBook, PartyEntry, PointEntry, ReadingSeries, Settings, Store,
+};
 use gridtally_core::meter::Channel;
-use gridtally_settlement::MissingPolicy;
+use gridtally_core::party::{ParticipantNumber, Role};
+use gridtally_core::period::{Resolution, SettlementCalendar};
+use gridtally_core::reading::Quality;
+use gridtally_settlement::{EstimatedPolicy, MissingPolicy};
 
-use crate::world::{add_prices, add_readings, at, book, create, faults, fill, filled, now, tariff};
+use crate::world::{
+    add_prices, add_readings, at, book, create, faults, fill, filled, hourly, id, now, period_1_s,
+    tariff,
+};
 
 fn both_periods() -> RunOptions {
     RunOptions::regular(at("2026-01-01T04:00:00Z"), at("2026-01-01T12:00:00Z"))
@@ -15,11 +23,8 @@ fn both_periods() -> RunOptions {
 /// Settles and returns the files of the run.
 fn settle(store: &mut Store, options: &RunOptions) -> Result<[String; 3], RunError> {
     let (run, _) = settle_into_store(store, options, now(), &mut |_| {})?;
-    let line = store.view().run_line(run.id()).unwrap();
-    let Content::Run { manifest, records, gaps, .. } = &line.entry.content else {
-        panic!("a run has a run's line")
-    };
-    Ok([manifest, records, gaps].map(|file| store.view().text(file).unwrap()))
+    let (_, entry) = store.view().runs().find(|(_, entry)| entry.id == run.id()).unwrap();
+    Ok([&entry.manifest, &entry.records, &entry.gaps].map(|file| store.view().text(file).unwrap()))
 }
 
 fn check(store: &mut Store, options: &RunOptions, expected: &Expect) {
@@ -220,4 +225,125 @@ fn runs_that_are_not_possible_are_refused_in_order() {
     let future = RunOptions { as_of: Some(99), ..RunOptions::regular(at(day), at(until)) };
     expect!["the journal has 8 lines, there is no line 99"]
         .assert_eq(&settle(&mut store, &future).unwrap_err().to_string());
+}
+
+#[test]
+fn shorter_readings_are_added_up_and_their_quality_counts() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = create(folder.path());
+    let party = |name: &str, participant| PartyEntry {
+        id: name.parse().unwrap(),
+        role: Role::Prosumer,
+        participant: ParticipantNumber(participant),
+        meter: None,
+        owner: None,
+    };
+    let point = |name: &str, metering| PointEntry {
+        id: id(name),
+        party: "home_1".parse().unwrap(),
+        metering,
+        since: None,
+    };
+    let points = vec![point("house", Metering::Import), point("garage", Metering::ImportExport)];
+    let book = ParticipantBook::new(vec![party("home_1", 1)], points).unwrap();
+    store.set_participants(&book, now()).unwrap();
+    store.set_tariff(&tariff(0), now()).unwrap();
+    add_prices(&mut store, &[100_000; 4]).unwrap();
+    // Two points of one party are one sum: house in halves, garage in hours.
+    let halves = |values: &[i64]| -> Vec<(i64, i64)> {
+        (0..).zip(values).map(|(half, &value)| (period_1_s() + half * 1_800, value)).collect()
+    };
+    let mut add = |point: &str, channel, resolution, quality, rows: &[(i64, i64)]| {
+        let series =
+            ReadingSeries { metering_point: &id(point), channel, resolution, quality, rows };
+        store.add_readings("test", &[series], now()).unwrap();
+    };
+    let (halfhour, hour) = (Resolution::Minutes30, Resolution::Minutes60);
+    let house = halves(&[1, 2, 30, 40, 500, 600, 7_000]);
+    add("house", Channel::Import, halfhour, Quality::Measured, &house);
+    let late = halves(&[0, 0, 0, 41])[3];
+    add("house", Channel::Import, halfhour, Quality::Rejected, &[late]);
+    let garage = hourly(&[10_000, 20_000, 30_000, 40_000]);
+    add("garage", Channel::Import, hour, Quality::Estimated, &garage);
+    add("garage", Channel::Export, hour, Quality::Measured, &garage[..1]);
+    let options = RunOptions {
+        missing: MissingPolicy::LeaveOut,
+        ..RunOptions::regular(at("2026-01-01T04:00:00Z"), at("2026-01-01T08:00:00Z"))
+    };
+    check(
+        &mut store,
+        &options,
+        &expect![[r#"
+        period,run,from,to,code,slot,energy_wh,price_micro_per_kwh,amount_micro
+        1,0,0,1,1,0,10000,100000,1000000
+        1,0,1,0,32,0,10003,100000,1000300
+        1,0,1,0,32,2,31100,100000,3110000
+        period,participant,code,first_slot,slot_count,gap
+        1,1,1,1,3,missing
+        1,1,32,1,1,rejected
+        1,1,32,3,1,missing
+    "#]],
+    );
+    let final_only = RunOptions { estimated: EstimatedPolicy::Refuse, ..options };
+    check(
+        &mut store,
+        &final_only,
+        &expect![[r#"
+        period,run,from,to,code,slot,energy_wh,price_micro_per_kwh,amount_micro
+        1,0,0,1,1,0,10000,100000,1000000
+        period,participant,code,first_slot,slot_count,gap
+        1,1,1,1,3,missing
+        1,1,32,0,1,estimated
+        1,1,32,1,1,rejected
+        1,1,32,2,1,estimated
+        1,1,32,3,1,missing
+    "#]],
+    );
+}
+
+#[test]
+fn a_metering_point_counts_since_it_is_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = filled(folder.path());
+    let before = settle(&mut store, &both_periods()).unwrap();
+    // A third home moves in during the second period; what was settled before stays as it is.
+    let (mut parties, mut points) = (book().parties().to_vec(), book().metering_points().to_vec());
+    parties.push(PartyEntry {
+        id: "home_3".parse().unwrap(),
+        participant: ParticipantNumber(3),
+        ..parties[0].clone()
+    });
+    points.push(PointEntry {
+        id: id("home_3"),
+        party: "home_3".parse().unwrap(),
+        metering: Metering::Import,
+        since: Some(at("2026-01-01T09:30:00Z")),
+    });
+    let book = ParticipantBook::new(parties, points).unwrap();
+    store.set_participants(&book, now()).unwrap();
+    let rows = [(period_1_s() + 6 * 3_600, 60), (period_1_s() + 7 * 3_600, 70)];
+    let series = ReadingSeries {
+        metering_point: &id("home_3"),
+        channel: Channel::Import,
+        resolution: Resolution::Minutes60,
+        quality: Quality::Measured,
+        rows: &rows,
+    };
+    store.add_readings("test", &[series], now()).unwrap();
+    let after = settle(&mut store, &both_periods()).unwrap();
+    let added: Vec<&str> =
+        after[1].lines().filter(|line| !before[1].contains(&format!("{line}\n"))).collect();
+    assert_eq!(added, ["2,0,3,0,32,2,60,70000,4200", "2,0,3,0,32,3,70,60000,4200"]);
+    assert_eq!(after[1].lines().count(), before[1].lines().count() + 2);
+}
+
+#[test]
+fn readings_longer_than_a_slot_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let calendar = SettlementCalendar::new(at("2026-01-01T00:00:00Z"), 14_400, 8).unwrap();
+    let settings = Settings { calendar, ..crate::world::settings() };
+    let mut store = Store::create(folder.path(), &settings, now()).unwrap();
+    fill(&mut store).unwrap();
+    let error = settle(&mut store, &both_periods()).unwrap_err().to_string();
+    assert_eq!(error, "home_1 import has readings of PT60M, longer than a slot of 1800 s");
 }

@@ -1,5 +1,6 @@
 //! Versions, idempotence, refusals, and every byte of every file.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -8,6 +9,8 @@ use gridtally_aggregator::store::{Added, ReadingSeries, Store, StoreError, Store
 use gridtally_core::meter::Channel;
 use gridtally_core::period::Resolution;
 use gridtally_core::reading::Quality;
+use proptest::collection::vec;
+use proptest::prelude::*;
 
 use crate::world::{
     HOUR_S, add_prices, add_readings, at, book, create, faults, fill, filled, id, now, period_1_s,
@@ -289,5 +292,57 @@ fn every_changed_byte_is_found_and_located() {
             [format!("{foreign}: the file does not belong into a store")]
         );
         fs::remove_file(&path).unwrap();
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    /// Against a map that is overwritten, import by import.
+    #[test]
+    fn what_holds_as_of_a_line_is_what_a_map_says(
+        imports in vec(vec((0_i64..1_500, 0_i64..4), 1..60), 1..6),
+    ) {
+        let folder = tempfile::tempdir().unwrap();
+        let mut store = create(folder.path());
+        store.set_participants(&book(), now()).unwrap();
+        let mut map: BTreeMap<i64, i64> = BTreeMap::new();
+        let mut maps = BTreeMap::new();
+        for import in imports {
+            let given: BTreeMap<i64, i64> =
+                import.into_iter().map(|(hour, wh)| (period_1_s() + hour * HOUR_S, wh)).collect();
+            let rows: Vec<(i64, i64)> = given.iter().rev().map(|(&s, &wh)| (s, wh)).collect();
+            let series = ReadingSeries {
+                metering_point: &id("home_1"),
+                channel: Channel::Import,
+                resolution: Resolution::Minutes60,
+                quality: Quality::Measured,
+                rows: &rows,
+            };
+            let added = store.add_readings("test", &[series], now()).unwrap();
+            let count = |is: fn(Option<&i64>, i64) -> bool| {
+                given.iter().filter(|(start, wh)| is(map.get(start), **wh)).count() as u64
+            };
+            prop_assert_eq!(added.new_count, count(|known, _| known.is_none()));
+            prop_assert_eq!(added.repeated_count, count(|known, wh| known == Some(&wh)));
+            prop_assert_eq!(
+                added.changed_count,
+                count(|known, wh| known.is_some_and(|&known| known != wh))
+            );
+            prop_assert_eq!(added.line.is_some(), added.new_count + added.changed_count > 0);
+            map.extend(given);
+            maps.insert(store.view().last(), map.clone());
+        }
+        drop(store);
+        let view = StoreView::open(folder.path()).unwrap();
+        let (from, until) = (at("2026-01-01T00:00:00Z"), at("2027-01-01T00:00:00Z"));
+        for (line, map) in maps {
+            let found: Vec<(i64, i64)> = view
+                .readings(from, until, line)
+                .map(|row| row.map(|row| (row.start_s, row.energy.unwrap().wh())).unwrap())
+                .collect();
+            prop_assert_eq!(found, map.into_iter().collect::<Vec<_>>());
+        }
+        prop_assert_eq!(faults(folder.path()), Vec::<String>::new());
     }
 }

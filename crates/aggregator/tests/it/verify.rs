@@ -183,6 +183,6 @@ async fn a_store_written_anew_does_not_agree_with_the_chain() {
     let [Finding::TariffDiffers { .. }, Finding::Record(record)] = &found[..] else {
         panic!("{found:?}")
     };
-    expect!["the tariff of settlement period 1 differs first for code 32 in slot 0 (2026-01-01T04:00:00Z): the tariff in the store gives Some(109999), the chain has Some(110000) micro-units per kWh"].assert_eq(&found[0].to_string());
+    expect!["the tariff of settlement period 1 differs first for code 32 in slot 0 (2026-01-01T04:00:00Z): the tariff in the store gives 109999 micro-units per kWh, the chain has 110000 micro-units per kWh"].assert_eq(&found[0].to_string());
     expect!["period 1 slot 0 code 32 from 1 to 0 run 0: recomputed 54999 micro-units, the chain moved 55000"].assert_eq(&record.difference.to_string());
 }

@@ -52,8 +52,12 @@ pub(crate) fn book() -> ParticipantBook {
         meter: None,
         owner: None,
     };
-    let point =
-        |name: &str, metering| PointEntry { id: id(name), party: name.parse().unwrap(), metering };
+    let point = |name: &str, metering| PointEntry {
+        id: id(name),
+        party: name.parse().unwrap(),
+        metering,
+        since: None,
+    };
     let parties = vec![party("home_1", 1), party("home_2", 2)];
     let points = vec![point("home_1", Metering::Import), point("home_2", Metering::Gross)];
     ParticipantBook::new(parties, points).unwrap()

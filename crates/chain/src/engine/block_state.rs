@@ -79,12 +79,16 @@ impl BlockState {
         for (address, changed) in &self.accounts {
             diff.accounts.extend(self.account_diff(*address, changed)?);
         }
-        // An account that was created and destroyed in the block leaves its code behind.
-        let used: std::collections::HashSet<_> =
-            diff.accounts.iter().map(|account| account.code_hash).collect();
-        let codes = self.codes.iter().filter(|(hash, _)| used.contains(*hash));
-        diff.codes = codes.map(|(_, code)| code.original_bytes()).collect();
+        for account in &diff.accounts {
+            // Most contracts that change were there before, and so was their code.
+            if let Some(code) = self.codes.get(&account.code_hash)
+                && self.below.code(account.code_hash)?.is_none()
+            {
+                diff.codes.push(code.original_bytes());
+            }
+        }
         diff.codes.sort_unstable();
+        diff.codes.dedup();
         Ok(diff)
     }
 

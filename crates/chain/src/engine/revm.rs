@@ -256,6 +256,8 @@ impl BlockExecution for Execution {
 /// Returns what code sees of the block with this header.
 fn environment(chain_id: u64, header: &Header) -> EvmEnv {
     let mut rules = CfgEnv::new_with_spec(SpecId::OSAKA).with_chain_id(chain_id);
+    // Whether a contract sends (EIP-3607) is checked when a transaction is taken; an impersonated one may.
+    rules.disable_eip3607 = true;
     rules.set_max_blobs_per_tx(BLOB_PARAMS.max_blobs_per_tx);
     let excess_blob_gas = header.excess_blob_gas.unwrap_or_default();
     let block = BlockEnv {

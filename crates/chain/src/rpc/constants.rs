@@ -46,6 +46,12 @@ fn coinbase(context: &Context<'_>, _: Params) -> Result<Value, RpcError> {
     Ok(json!(recipient))
 }
 
+/// Returns the fork id of a chain that has had the same rules from its first block on (EIP-2124).
+fn fork_id(context: &Context<'_>) -> Result<Bytes, RpcError> {
+    let genesis = context.block(0.into())?;
+    Ok(crc32fast::hash(genesis.hash.as_slice()).to_be_bytes().into())
+}
+
 /// Returns what Hardhat and Foundry ask to know that they talk to a development chain.
 fn metadata(context: &Context<'_>, _: Params) -> Result<Value, RpcError> {
     let head = context.chain.head();
@@ -76,7 +82,7 @@ fn config(context: &Context<'_>, _: Params) -> Result<Value, RpcError> {
             "target": blobs.target_blob_count,
         },
         "chainId": U64::from(context.chain.chain_id()),
-        "forkId": "0x00000000",
+        "forkId": fork_id(context)?,
         "precompiles": {
             "BLAKE2F": precompile(9),
             "BLS12_G1ADD": precompile(0x0b),

@@ -22,9 +22,9 @@ use super::{
 };
 
 /// Filters of all clients together at most.
-pub const FILTERS_MAX: usize = 1_024;
+pub(crate) const FILTERS_MAX: usize = 1_024;
 /// How long a filter is kept that nobody asks about, in seconds.
-pub const FILTER_AGE_MAX_S: u64 = 300;
+pub(crate) const FILTER_AGE_MAX_S: u64 = 300;
 /// Hashes of waiting transactions that are kept for filters.
 const PENDING_KEPT: u64 = 16_384;
 

@@ -1,8 +1,8 @@
 //! States and blocks that a message only assumes.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
-use alloy_primitives::{B256, U256, map::B256HashMap};
+use alloy_primitives::{Address, B256, U256, map::B256HashMap};
 use alloy_rpc_types_eth::{
     BlockOverrides,
     state::{AccountOverride, StateOverride},
@@ -39,7 +39,9 @@ impl Target {
             return Ok(self);
         }
         let mut overlay = OverlayState::new(Arc::clone(&self.state), &StateDiff::default());
-        for (address, account) in state.unwrap_or_default() {
+        // In order of the address, so that the first of several errors is always the same.
+        for (address, account) in state.unwrap_or_default().into_iter().collect::<BTreeMap<_, _>>()
+        {
             assume_account(&mut overlay, address, account)?;
         }
         if let Some(block) = block {
@@ -79,7 +81,7 @@ impl Target {
 
 fn assume_account(
     overlay: &mut OverlayState,
-    address: alloy_primitives::Address,
+    address: Address,
     assumed: AccountOverride,
 ) -> Result<(), RpcError> {
     if assumed.move_precompile_to.is_some() {
@@ -107,11 +109,7 @@ fn assume_account(
     Ok(())
 }
 
-fn set_slots(
-    overlay: &mut OverlayState,
-    address: alloy_primitives::Address,
-    slots: &B256HashMap<B256>,
-) {
+fn set_slots(overlay: &mut OverlayState, address: Address, slots: &B256HashMap<B256>) {
     #[expect(clippy::iter_over_hash_type, reason = "every slot is set once, in any order")]
     for (slot, value) in slots {
         overlay.set_storage(address, *slot, U256::from_be_bytes(value.0));

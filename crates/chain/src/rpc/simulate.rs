@@ -152,8 +152,8 @@ impl Simulation<'_> {
         for message in block.calls {
             let left = header.gas_limit.saturating_sub(header.gas_used);
             let nonce_of = |address: Address| -> Result<u64, RpcError> {
-                let changed = execution.diff()?.accounts.into_iter();
-                let changed = changed.filter(|account| account.address == address).next_back();
+                let mut changed = execution.diff()?.accounts.into_iter();
+                let changed = changed.find(|account| account.address == address);
                 let before = state.account(address)?.unwrap_or_default();
                 Ok(changed.map_or(before.nonce, |account| account.nonce))
             };

@@ -1,5 +1,7 @@
 //! Balances, code, storage and proofs.
 
+use std::collections::BTreeMap;
+
 use alloy_eips::BlockId;
 use alloy_primitives::{Address, B256, U64, U256};
 use serde_json::{Value, json};
@@ -7,8 +9,8 @@ use serde_json::{Value, json};
 use super::{Context, Handler, Params, RpcError, params::slot};
 use crate::state::Account;
 
-/// Slots in one proof at most.
-const PROOF_SLOTS_MAX: usize = 1_024;
+/// Slots that one request asks for at most.
+const SLOTS_MAX: usize = 1_024;
 
 pub(super) fn handler(method: &str) -> Option<Handler> {
     Some(match method {
@@ -16,6 +18,7 @@ pub(super) fn handler(method: &str) -> Option<Handler> {
         "eth_getTransactionCount" => transaction_count,
         "eth_getCode" => code,
         "eth_getStorageAt" => storage_at,
+        "eth_getStorageValues" => storage_values,
         "eth_getProof" => proof,
         "eth_getAccount" => account_object,
         _ => return None,
@@ -55,11 +58,31 @@ fn storage_at(context: &Context<'_>, mut params: Params) -> Result<Value, RpcErr
     Ok(json!(B256::from(target.state.storage(address, slot)?)))
 }
 
+/// Returns several slots of several accounts.
+fn storage_values(context: &Context<'_>, mut params: Params) -> Result<Value, RpcError> {
+    let asked: BTreeMap<Address, Vec<String>> = params.required()?;
+    let count: usize = asked.values().map(Vec::len).sum();
+    if count > SLOTS_MAX {
+        return Err(RpcError::invalid_params(format!("{count} slots, at most {SLOTS_MAX}")));
+    }
+    let target = context.target(params.block()?)?;
+    let value = |address, text: &String| -> Result<B256, RpcError> {
+        let slot = slot(text);
+        let slot = slot.ok_or_else(|| RpcError::invalid_params(format!("not a slot: {text}")))?;
+        Ok(B256::from(target.state.storage(address, slot)?))
+    };
+    let values = asked.iter().map(|(address, slots)| {
+        let values = slots.iter().map(|slot| value(*address, slot));
+        Ok((address.to_string(), json!(values.collect::<Result<Vec<_>, _>>()?)))
+    });
+    Ok(Value::Object(values.collect::<Result<_, RpcError>>()?))
+}
+
 fn proof(context: &Context<'_>, mut params: Params) -> Result<Value, RpcError> {
     let address: Address = params.required()?;
     let slots: Vec<String> = params.optional()?.unwrap_or_default();
-    if slots.len() > PROOF_SLOTS_MAX {
-        let reason = format!("{} slots, at most {PROOF_SLOTS_MAX}", slots.len());
+    if slots.len() > SLOTS_MAX {
+        let reason = format!("{} slots, at most {SLOTS_MAX}", slots.len());
         return Err(RpcError::invalid_params(reason));
     }
     let slots = slots.iter().map(|text| {

@@ -15,7 +15,7 @@ use super::{Context, Handler, Params, RpcError, convert, error::METHOD_NOT_FOUND
 use crate::chain::{Chain, ChainEvent};
 
 /// Subscriptions of one client at most.
-pub const SUBSCRIPTIONS_MAX: usize = 128;
+pub(crate) const SUBSCRIPTIONS_MAX: usize = 128;
 
 pub(super) fn handler(method: &str) -> Option<Handler> {
     Some(match method {

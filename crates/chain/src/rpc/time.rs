@@ -39,8 +39,28 @@ pub(super) fn handler(method: &str) -> Option<Handler> {
         "evm_revert" | "anvil_revert" => |context, mut params: Params| {
             Ok(json!(context.chain.revert_to_snapshot(params.number()?)?))
         },
+        "hardhat_reset" | "anvil_reset" => reset,
         _ => return None,
     })
+}
+
+/// Takes every block back. Only what is lost with the process anyway is given up so easily.
+fn reset(context: &Context<'_>, mut params: Params) -> Result<Value, RpcError> {
+    let options = params.raw().unwrap_or_default();
+    if options.get("forking").is_some_and(|forking| !forking.is_null()) {
+        return Err(RpcError::invalid_params("forking another chain is not supported"));
+    }
+    if context.chain.core.config.folder.is_some() {
+        let reason = "a chain that is kept in a folder is not reset: remove the folder";
+        return Err(RpcError::server(reason));
+    }
+    context.chain.revert_to(0)?;
+    let time = &context.chain.core.time;
+    match context.chain.core.config.genesis_time_unix_s {
+        Some(start) => time.set_now(start),
+        None => time.restore(0),
+    }
+    Ok(Value::from(true))
 }
 
 fn evm_mine(context: &Context<'_>, mut params: Params) -> Result<Value, RpcError> {

@@ -18,7 +18,7 @@ use super::{Context, Params, RpcError, TextHandler, error::RESOURCE_NOT_FOUND, t
 use crate::{block::SealedBlock, engine::Engine};
 
 /// Bytes of the traces of all transactions of a block together at most.
-pub const BLOCK_TRACES_BYTES_MAX: usize = 256 << 20;
+pub(crate) const BLOCK_TRACES_BYTES_MAX: usize = 256 << 20;
 
 pub(super) fn handler(method: &str) -> Option<TextHandler> {
     Some(match method {

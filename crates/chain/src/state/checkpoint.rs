@@ -206,49 +206,10 @@ fn decode_versions<R: Read, T: Copy + PartialEq>(
 mod tests {
     use std::sync::Arc;
 
-    use alloy_primitives::{KECCAK256_EMPTY, U256};
     use proptest::prelude::*;
 
     use super::*;
-    use crate::state::{AccountDiff, SlotDiff, StateDiff};
-
-    /// Changes of few accounts and slots, so that they are changed, destroyed and created again often.
-    fn diff() -> impl Strategy<Value = StateDiff> {
-        let slots = prop::collection::btree_map(0..4_u8, 0..3_u64, 0..4);
-        let account = (any::<bool>(), 0..3_u64, 0..4_u64, any::<bool>(), slots);
-        prop::collection::btree_map(0..5_u8, account, 0..4).prop_map(|accounts| {
-            let accounts =
-                accounts.into_iter().map(|(seed, (exists, nonce, balance, clears, slots))| {
-                    let slots =
-                        slots.into_iter().filter(|_| exists).map(|(slot, value)| SlotDiff {
-                            slot: B256::with_last_byte(slot),
-                            value: U256::from(value) << 200,
-                        });
-                    AccountDiff {
-                        address: Address::with_last_byte(seed),
-                        exists,
-                        nonce,
-                        balance: U256::from(balance),
-                        code_hash: KECCAK256_EMPTY,
-                        clears_storage: clears,
-                        storage: slots.collect(),
-                    }
-                });
-            StateDiff { accounts: accounts.collect(), codes: Vec::new() }
-        })
-    }
-
-    /// Reads everything that any block from the first to `last` shows.
-    fn all(state: &Arc<State>, last: u64) -> Vec<(Option<super::super::Account>, Vec<U256>, bool)> {
-        let places = (0..=last).flat_map(|number| (0..5).map(move |seed| (number, seed)));
-        let read = |(number, seed)| {
-            let (view, address) = (state.at(number).unwrap(), Address::with_last_byte(seed));
-            let slots =
-                (0..4).map(|slot| view.storage(address, B256::with_last_byte(slot)).unwrap());
-            (view.account(address).unwrap(), slots.collect(), view.has_storage(address).unwrap())
-        };
-        places.map(read).collect()
-    }
+    use crate::state::tests::{diff, everything};
 
     fn written(view: &StateView) -> Vec<u8> {
         let mut out = Encoder::new(Vec::new());
@@ -273,7 +234,7 @@ mod tests {
             let again = State::decode(last as u64, &mut Decoder::new(bytes.as_slice())).unwrap();
             prop_assert_eq!(again.complete(), roots[last]);
             let again = Arc::new(again);
-            prop_assert_eq!(all(&again, last as u64), all(&state, last as u64));
+            prop_assert_eq!(everything(&again, 0, last as u64), everything(&state, 0, last as u64));
             // It goes on, and back, as the first one does.
             for (number, diff) in (last as u64 + 1..).zip(&diffs[last + 1..]) {
                 let root = again.apply(number, diff);

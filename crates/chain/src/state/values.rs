@@ -192,9 +192,9 @@ impl Values {
         }
     }
 
-    /// Lets go of the older half of the history as long as there are too many superseded values.
-    pub(super) fn prune_if_large(&mut self) {
-        while self.superseded > SUPERSEDED_VALUES_MAX && self.oldest < self.head {
+    /// Lets go of the older half of the history as long as there are more than `max` superseded values.
+    pub(super) fn prune_above(&mut self, max: usize) {
+        while self.superseded > max && self.oldest < self.head {
             self.oldest += (self.head - self.oldest).div_ceil(2);
             let oldest = self.oldest;
             let mut superseded = 0;

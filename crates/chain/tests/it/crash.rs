@@ -97,7 +97,7 @@ fn every_acknowledged_block_survives_twenty_kills() {
     let folder = TempDir::new().unwrap();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     let mut acknowledged = Vec::new();
-    for _ in 0..ROUNDS {
+    for round in 0..ROUNDS {
         let mut process = Process::start(folder.path());
         let (send, mut seen) = unbounded_channel();
         for sender in 0..SENDERS {
@@ -111,6 +111,10 @@ fn every_acknowledged_block_survives_twenty_kills() {
         // What was acknowledged between the last look and the kill counts as well.
         while let Some(last) = seen.blocking_recv() {
             acknowledged.push(last);
+        }
+        // Some rounds begin from a checkpoint.
+        if round % 4 == 3 {
+            open(&folder).checkpoint().unwrap();
         }
     }
     let chain = open(&folder);

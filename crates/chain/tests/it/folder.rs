@@ -112,6 +112,21 @@ fn another_chain_id_or_start_is_refused() {
 }
 
 #[test]
+fn another_first_block_is_refused() {
+    let folder = folder_with(1);
+    let mut file = log(&folder);
+    let mut header = [0; 68];
+    file.read_exact(&mut header).unwrap();
+    // The last bytes before the checksum are the hash of the first block.
+    header[40] ^= 1;
+    let checksum = crc32fast::hash(&header[..64]);
+    header[64..].copy_from_slice(&checksum.to_le_bytes());
+    file.seek(SeekFrom::Start(0)).unwrap();
+    file.write_all(&header).unwrap();
+    assert!(matches!(refused(&folder), OpenError::OtherGenesis { .. }));
+}
+
+#[test]
 fn two_chains_cannot_share_a_folder() {
     let folder = folder_with(1);
     let first = open(folder.path());

@@ -3,11 +3,13 @@
 
 mod code;
 mod process;
+mod seeds;
 mod support;
 
 mod blobs;
 mod calls;
 mod checkpoint;
+mod compat;
 mod crash;
 mod folder;
 mod history;
@@ -15,4 +17,10 @@ mod http;
 mod logs;
 mod oracle;
 mod pool;
+mod rpc_developer;
+mod rpc_execution;
+mod rpc_filters;
+mod rpc_hostile;
+mod rpc_reference;
+mod rpc_socket;
 mod time;

@@ -222,11 +222,12 @@ impl Report for ChainReport {
 
 /// Reads seconds with up to three decimals as milliseconds, at most a day.
 fn interval_ms(text: &str) -> Result<u64, String> {
-    let ms = parse_scaled(text, 3).map_err(|error| error.to_string())?;
-    u64::try_from(ms)
+    let us = parse_scaled(text, 6).map_err(|error| error.to_string())?;
+    u64::try_from(us)
         .ok()
-        .filter(|&ms| ms <= 86_400_000)
-        .ok_or_else(|| "give seconds from 0 to 86400".to_owned())
+        .filter(|&us| us <= 86_400_000_000 && us.is_multiple_of(1_000))
+        .map(|us| us / 1_000)
+        .ok_or_else(|| "give seconds from 0 to 86400 with at most three decimals".to_owned())
 }
 
 /// Reads an RFC 3339 time as seconds since 1970.

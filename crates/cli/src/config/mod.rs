@@ -187,4 +187,20 @@ mod tests {
             assert_eq!(refused(key, value), message);
         }
     }
+
+    /// The seeds of the fuzz target, so that they run without a fuzzer too.
+    #[test]
+    fn every_seed_is_read_or_refused() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fuzz/seeds/config");
+        let mut valid = Vec::new();
+        for seed in std::fs::read_dir(folder).unwrap() {
+            let path = seed.unwrap().path();
+            let settings = Settings::load(Some(&path), []);
+            if settings.is_ok_and(|settings| Config::new(&settings).is_ok()) {
+                valid.push(path.file_name().unwrap().to_owned());
+            }
+        }
+        valid.sort_unstable();
+        assert_eq!(valid, ["default.toml", "some.toml"]);
+    }
 }

@@ -353,7 +353,7 @@ mod tests {
             &[],
             &expect![[r#"
                 chain.endpoint = "" from /gridtally.toml:3
-                chain.folder = "gridtally-chain" from /gridtally.toml:5
+                chain.folder = "" from /gridtally.toml:5
                 chain.listen = "127.0.0.1:1" from /gridtally.toml:7
             "#]],
         );
@@ -455,7 +455,7 @@ mod tests {
         std::fs::write(&path, "[store]\nfolder = 'data'\n").unwrap();
         let settings = Settings::load(Some(&path), []).unwrap();
         assert_eq!(settings.path("store.folder"), folder.path().join("data"));
-        assert_eq!(settings.path("chain.folder"), PathBuf::from("gridtally-chain"));
+        assert_eq!(settings.path("chain.password_file"), PathBuf::from(""));
     }
 
     #[test]

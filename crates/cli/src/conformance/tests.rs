@@ -207,3 +207,16 @@ fn a_broken_input_is_named() {
         format!("/tariffs/0/codes/{}...: expected a code from 1 to 62 as its key", &long[..43]);
     codes(json!({ long: [] }), &shown);
 }
+
+/// The seeds of the fuzz target, so that they run without a fuzzer too.
+#[test]
+fn every_seed_is_checked_or_refused() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fuzz/seeds/conformance");
+    let mut outcomes = Vec::new();
+    for seed in std::fs::read_dir(folder).unwrap() {
+        let report = check(&std::fs::read(seed.unwrap().path()).unwrap());
+        outcomes.push(report.map(|report| report.checks > 0).ok());
+    }
+    outcomes.sort_unstable();
+    assert_eq!(outcomes, [None, Some(true), Some(true)]);
+}

@@ -12,14 +12,16 @@ fn unknown_words_are_refused() {
     terminal.check(
         "sett",
         &expect![[r#"
-        -- stderr
-        error: unrecognized subcommand 'sett'
+            -- stderr
+            error: unrecognized subcommand 'sett'
 
-        Usage: gridtally [OPTIONS] <COMMAND>
+              tip: a similar subcommand exists: 'settle'
 
-        For more information, try '--help'.
-        -- exit 2
-    "#]],
+            Usage: gridtally [OPTIONS] <COMMAND>
+
+            For more information, try '--help'.
+            -- exit 2
+        "#]],
     );
     terminal.check(
         "cost --gas 5",

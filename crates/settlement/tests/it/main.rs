@@ -4,4 +4,5 @@
 mod direct;
 mod period;
 mod run;
+mod seeds;
 mod vectors;

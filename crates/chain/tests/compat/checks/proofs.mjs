@@ -5,9 +5,10 @@ import { accountProved, storageProved } from '../lib/merkle.mjs'
 
 check('eth_getProof proves an account against the state root, also at an old block', ['viem', 'web3.js', 'cast'], async (node) => {
   const target = '0x00000000000000000000000000000000000b0b0b'
+  const before = BigInt(await node.rpc('eth_getBalance', target, 'latest'))
   const first = await node.send({ to: target, value: '0x5' })
   await node.send({ to: target, value: '0x6' })
-  for (const [tag, balance] of [[first.blockNumber, 5n], ['latest', 11n]]) {
+  for (const [tag, balance] of [[first.blockNumber, before + 5n], ['latest', before + 11n]]) {
     const { stateRoot } = await node.rpc('eth_getBlockByNumber', tag, false)
     const proof = await node.rpc('eth_getProof', target, [], tag)
     same(BigInt(proof.balance), balance, `balance at ${tag}`)

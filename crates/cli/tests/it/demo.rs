@@ -1,0 +1,84 @@
+//! `gridtally demo`, and what a newcomer does next.
+
+use std::fs;
+
+use expect_test::expect;
+use serde_json::{Value, json};
+
+use crate::run::Terminal;
+use crate::server::Server;
+
+/// Runs a small demonstration in the folder `gridtally-demo`.
+fn demo(terminal: &Terminal) -> Value {
+    let output = terminal.output("demo --households 3 --output json");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+#[test]
+fn a_neighborhood_settles_and_anybody_can_verify_it() {
+    let terminal = Terminal::new();
+    let report = demo(&terminal);
+    // Three import channels and one export channel over 25 and 24 hours.
+    assert_eq!(report["record_count"], json!(4 * (100 + 96)));
+    assert_eq!(report["balance_micro"], json!(0));
+    assert_eq!(report["is_verified"], json!(true));
+    for record in report["records"].as_array().unwrap() {
+        assert_eq!(record["recomputed_micro"], record["chain_micro"]);
+    }
+    let verify = "verify --config gridtally-demo/gridtally.toml";
+    let output = terminal.output(verify);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+
+    let [readings] = &files(&terminal, "gridtally-demo/store/readings")[..] else { panic!() };
+    let text = fs::read_to_string(readings).unwrap();
+    fs::write(readings, text.replacen(",15,", ",15,9", 1)).unwrap();
+    let output = terminal.output(verify);
+    assert_eq!(output.status.code(), Some(1));
+    let messages = String::from_utf8(output.stderr).unwrap();
+    let name = readings.file_name().unwrap().to_string_lossy().into_owned();
+    expect![[r#"
+        error: readings/NAME:1-2: the file has 48918 bytes instead of 48917
+        hint: Bytes of the store were changed or lost: restore the file from a copy.
+    "#]]
+    .assert_eq(&messages.replace(&name, "NAME"));
+}
+
+#[test]
+fn the_chain_stays_up_and_other_programs_find_it() {
+    let terminal = Terminal::new();
+    let server = Server::start(&terminal, "demo --households 1 --serve");
+    let note = terminal.path("gridtally-demo/store/chain/endpoint");
+    let waited = std::time::Instant::now();
+    while !note.exists() && waited.elapsed().as_secs() < 60 {
+        std::thread::yield_now();
+    }
+    let output = terminal.output("verify --config gridtally-demo/gridtally.toml --output json");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let endpoint = fs::read_to_string(&note).unwrap();
+    assert_eq!(report["asked"], json!(format!("the embedded chain at {}", endpoint.trim())));
+    assert_eq!(report["chain"]["record_count"], json!(196));
+    let (code, _) = server.terminate();
+    assert_eq!(code, Some(0));
+    assert!(!note.exists());
+}
+
+#[test]
+fn only_an_earlier_demonstration_is_replaced() {
+    let terminal = Terminal::new().file("mine/letter.txt", "dear");
+    terminal.check("demo --folder mine", &expect![[r#"
+        -- stderr
+        error: mine is not empty and not from a demonstration
+        hint: Name another folder with --folder.
+        -- exit 1
+    "#]]);
+    assert!(terminal.path("mine/letter.txt").exists());
+    demo(&terminal);
+    assert_eq!(demo(&terminal)["record_count"], json!(784));
+}
+
+fn files(terminal: &Terminal, folder: &str) -> Vec<std::path::PathBuf> {
+    let entries = fs::read_dir(terminal.path(folder)).unwrap();
+    entries.map(|entry| entry.unwrap().path()).collect()
+}

@@ -1,0 +1,330 @@
+//! The whole way through the real binary: init, import, settle, verify, with files that people have.
+
+use std::fs;
+use std::path::Path;
+
+use expect_test::{Expect, expect};
+use serde_json::{Value, json};
+
+use crate::run::Terminal;
+
+const PARTICIPANTS: &str = r#"
+[[party]]
+id = "home_01"
+role = "prosumer"
+participant = 1
+
+[[metering_point]]
+id = "707057500000000018"
+party = "home_01"
+metering = "import_export"
+"#;
+
+const TARIFF: &str = r#"
+name = "flat"
+currency = "EUR"
+
+[[version]]
+valid_from = "2026-01-01T00:00:00Z"
+import = [{ part = "spot", area = "NO2", margin_micro_per_kwh = 1000 }]
+export = [{ part = "fixed", price_micro_per_kwh = 50000 }]
+"#;
+
+/// Hourly prices in EUR/MWh, semicolons and decimal commas as spreadsheets write them.
+fn prices(hours: u32) -> String {
+    let rows = (0..hours).map(|hour| {
+        format!("2026-06-{:02}T{:02}:00:00Z;{},5\n", 1 + hour / 24, hour % 24, 30 + hour % 24)
+    });
+    format!("hour;NO2\n{}", rows.collect::<String>())
+}
+
+/// Readings of 1 June 2026 (UTC) in local time of Oslo, at the end of each hour.
+fn readings(missing: Option<u32>) -> String {
+    let rows = (0..24_u32).filter(|hour| Some(*hour) != missing).map(|hour| {
+        let local = hour + 3;
+        format!("{:02}.06.2026 {:02}:00,{},{}\n", 1 + local / 24, local % 24, 500 + hour, hour % 2)
+    });
+    format!("end,import_wh,export_wh\n{}", rows.collect::<String>())
+}
+
+fn terminal(readings: &str) -> Terminal {
+    Terminal::new()
+        .file("participants.toml", PARTICIPANTS)
+        .file("tariff.toml", TARIFF)
+        .file("prices.csv", prices(48))
+        .file("707057500000000018.csv", readings)
+}
+
+const IMPORT_READINGS: &str = "import readings 707057500000000018.csv --stamp end --clock Europe/Oslo --resolution 60 \
+     --time-column end --time-format %d.%m.%Y_%H:%M --column import_wh=import:Wh --column export_wh=export:Wh";
+
+/// Runs a command and shows what it said, without what differs from run to run.
+fn check(terminal: &Terminal, arguments: &str, expected: &Expect) {
+    let mut command = terminal.command("");
+    // The format of the time has a blank, which arguments are split at.
+    let arguments = arguments.split_whitespace().map(|word| word.replace("Y_%", "Y %"));
+    let output = command.args(arguments).output().unwrap();
+    let mut shown = String::from_utf8(output.stdout).unwrap();
+    shown.push_str(&String::from_utf8(output.stderr).unwrap());
+    shown.push_str(&format!("-- exit {}\n", output.status.code().unwrap_or(-1)));
+    let shown = terminal.without_folder(&shown);
+    let words = shown.split_inclusive([' ', '\n']).map(|word| {
+        let is_hash = word.starts_with("0x") && word.len() > 20;
+        if is_hash { format!("HASH{}", &word[word.trim_end().len()..]) } else { word.to_owned() }
+    });
+    expected.assert_eq(&words.collect::<String>());
+}
+
+#[test]
+fn files_become_payments_that_verify() {
+    let terminal = terminal(&readings(None));
+    check(&terminal, "init --slots 24", &expect![[r#"
+        Configuration  gridtally.toml
+        Store          gridtally-store: EUR, Europe/Oslo, 24 slots of 3600 s
+
+        Next:
+          who takes part        gridtally import participants FILE.toml
+          what energy costs     gridtally import tariff FILE.toml
+          market prices         gridtally import prices FILE... --help
+          meter readings        gridtally import readings FILE... --help
+          records on the chain  gridtally settle --from DAY --until DAY
+        -- exit 0
+    "#]]);
+    check(&terminal, "import participants participants.toml", &expect![[r#"
+        Journal line 2: 1 participant, 1 metering point
+        -- exit 0
+    "#]]);
+    check(&terminal, "import tariff tariff.toml", &expect![[r#"
+        Journal line 3: tariff flat with 1 version
+        -- exit 0
+    "#]]);
+    let import_prices = "import prices prices.csv --stamp start --clock UTC --resolution 60 --time-column hour \
+         --decimal comma --column NO2=NO2:per_MWh";
+    check(&terminal, &format!("{import_prices} --dry-run"), &expect![[r#"
+        prices.csv: 48 rows, 48 would be new, 0 another version, 0 known already
+          what  values  from                  until                 minutes  gaps  missing
+          ----  ------  --------------------  --------------------  -------  ----  -------
+          NO2       48  2026-06-01T00:00:00Z  2026-06-03T00:00:00Z       60     0        0
+        -- exit 0
+    "#]]);
+    check(&terminal, import_prices, &expect![[r#"
+        prices.csv: 48 rows, 48 new, 0 another version, 0 known already
+          what  values  from                  until                 minutes  gaps  missing
+          ----  ------  --------------------  --------------------  -------  ----  -------
+          NO2       48  2026-06-01T00:00:00Z  2026-06-03T00:00:00Z       60     0        0
+        -- exit 0
+    "#]]);
+    check(&terminal, IMPORT_READINGS, &expect![[r#"
+        707057500000000018.csv: 24 rows, 48 new, 0 another version, 0 known already
+          what                       values  from                  until                 minutes  gaps  missing
+          -------------------------  ------  --------------------  --------------------  -------  ----  -------
+          707057500000000018 import      24  2026-06-01T00:00:00Z  2026-06-02T00:00:00Z       60     0        0
+          707057500000000018 export      24  2026-06-01T00:00:00Z  2026-06-02T00:00:00Z       60     0        0
+        -- exit 0
+    "#]]);
+    check(&terminal, IMPORT_READINGS, &expect![[r#"
+        707057500000000018.csv: 24 rows, 0 new, 0 another version, 48 known already
+          what                       values  from                  until                 minutes  gaps  missing
+          -------------------------  ------  --------------------  --------------------  -------  ----  -------
+          707057500000000018 import      24  2026-06-01T00:00:00Z  2026-06-02T00:00:00Z       60     0        0
+          707057500000000018 export      24  2026-06-01T00:00:00Z  2026-06-02T00:00:00Z       60     0        0
+        -- exit 0
+    "#]]);
+    let settle = "settle --from 2026-06-01T00:00:00Z --until 2026-06-02T00:00:00Z";
+    check(&terminal, settle, &expect![[r#"
+        Run       HASH (journal line 6)
+        Span      2026-06-01T00:00:00Z to 2026-06-02T00:00:00Z, 1 settlement period
+        Records   48, 0 left out for lack of values
+
+          code  energy               records   kWh  participants get, EUR
+          ----  -------------------  -------  ----  ---------------------
+             1  fed into the grid         24   0.0                   0.00
+            32  drawn from the grid       24  12.3                  -0.53
+
+          #  participant     participants get, EUR
+          -  --------------  ---------------------
+          1  home_01                         -0.53
+          0  the aggregator                   0.53
+
+        Contract  HASH on chain 31337: 48 settled now, 0 before; 6,727 gas for a record
+        Store   7 journal lines and 9 files, 8,180 bytes: every byte compared with its hash
+        Runs    1 run, 48 records computed again from the readings
+        Chain   the embedded chain in gridtally-store/chain, block 11: 2 participants, 2 tariffs, 48 equal records; balances of 0.53 in all
+
+        Nothing is wrong.
+        -- exit 0
+    "#]]);
+    check(&terminal, settle, &expect![[r#"
+        Run       HASH (journal line 6, the same bytes as before)
+        Span      2026-06-01T00:00:00Z to 2026-06-02T00:00:00Z, 1 settlement period
+        Records   48, 0 left out for lack of values
+
+          code  energy               records   kWh  participants get, EUR
+          ----  -------------------  -------  ----  ---------------------
+             1  fed into the grid         24   0.0                   0.00
+            32  drawn from the grid       24  12.3                  -0.53
+
+          #  participant     participants get, EUR
+          -  --------------  ---------------------
+          1  home_01                         -0.53
+          0  the aggregator                   0.53
+
+        Contract  HASH on chain 31337: 0 settled now, 48 before; 0 gas for a record
+        Store   7 journal lines and 9 files, 8,180 bytes: every byte compared with its hash
+        Runs    1 run, 48 records computed again from the readings
+        Chain   the embedded chain in gridtally-store/chain, block 11: 2 participants, 2 tariffs, 48 equal records; balances of 0.53 in all
+
+        Nothing is wrong.
+        -- exit 0
+    "#]]);
+    check(&terminal, "verify", &expect![[r#"
+        Store   7 journal lines and 9 files, 8,180 bytes: every byte compared with its hash
+        Runs    1 run, 48 records computed again from the readings
+        Chain   the embedded chain in gridtally-store/chain, block 11: 2 participants, 2 tariffs, 48 equal records; balances of 0.53 in all
+
+        Nothing is wrong.
+        -- exit 0
+    "#]]);
+    check(&terminal, "verify --no-chain", &expect![[r#"
+        Store   7 journal lines and 9 files, 8,180 bytes: every byte compared with its hash
+        Runs    1 run, 48 records computed again from the readings
+        Chain   not asked
+
+        Nothing is wrong.
+        -- exit 0
+    "#]]);
+}
+
+#[test]
+fn a_missing_reading_is_not_zero() {
+    let terminal = terminal(&readings(Some(5)));
+    for command in [
+        "init --slots 24",
+        "import participants participants.toml",
+        "import tariff tariff.toml",
+        "import prices prices.csv --stamp start --clock UTC --resolution 60 --time-column hour --decimal comma \
+         --column NO2=NO2:per_MWh",
+    ] {
+        assert!(terminal.output(command).status.success(), "{command}");
+    }
+    check(&terminal, IMPORT_READINGS, &expect![[r#"
+        707057500000000018.csv: 23 rows, 46 new, 0 another version, 0 known already
+          what                       values  from                  until                 minutes  gaps  missing
+          -------------------------  ------  --------------------  --------------------  -------  ----  -------
+          707057500000000018 import      23  2026-06-01T00:00:00Z  2026-06-02T00:00:00Z       60     1        1
+          707057500000000018 export      23  2026-06-01T00:00:00Z  2026-06-02T00:00:00Z       60     1        1
+        -- exit 0
+    "#]]);
+    let settle = "settle --from 2026-06-01T00:00:00Z --until 2026-06-02T00:00:00Z --no-chain";
+    check(&terminal, settle, &expect![[r#"
+        error: participant 1 code 1 period 9648 slot 5 is missing
+        -- exit 1
+    "#]]);
+    check(&terminal, &format!("{settle} --missing leave_out"), &expect![[r#"
+        Run       HASH (journal line 6)
+        Span      2026-06-01T00:00:00Z to 2026-06-02T00:00:00Z, 1 settlement period
+        Records   46, 2 left out for lack of values
+
+          code  energy               records   kWh  participants get, EUR
+          ----  -------------------  -------  ----  ---------------------
+             1  fed into the grid         23   0.0                   0.00
+            32  drawn from the grid       23  11.8                  -0.51
+
+          #  participant     participants get, EUR
+          -  --------------  ---------------------
+          1  home_01                         -0.51
+          0  the aggregator                   0.51
+
+        The chain was left alone.
+        -- exit 0
+    "#]]);
+}
+
+#[test]
+fn refused_rows_are_named_and_nothing_is_half_imported() {
+    let rows = "end,import_wh,export_wh\n01.06.2026 03:00,NaN,0\n01.06.2026 03:20,1,0\n29.03.2026 02:30,1,0\n\
+                01.06.2026 04:00,-5,0\n01.06.2099 04:00,5,0\n01.06.2026 05:00,1e3,0\n01.06.2026 06:00,7,0\n";
+    let terminal = terminal(rows);
+    for command in ["init --slots 24", "import participants participants.toml"] {
+        assert!(terminal.output(command).status.success(), "{command}");
+    }
+    check(&terminal, IMPORT_READINGS, &expect![[""]]);
+    let journal = fs::read_to_string(terminal.path("gridtally-store/journal")).unwrap();
+    assert_eq!(journal.lines().count(), 2, "created, participants");
+    check(&terminal, &format!("{IMPORT_READINGS} --skip-refused"), &expect![[""]]);
+}
+
+#[test]
+fn what_is_not_there_is_said() {
+    let terminal = terminal(&readings(None));
+    check(&terminal, "settle --from 2026-06-01 --until 2026-06-02", &expect![[""]]);
+    check(&terminal, "verify --store nowhere", &expect![[""]]);
+    check(&terminal, "import tariff nowhere.toml", &expect![[""]]);
+    assert!(terminal.output("init").status.success());
+    check(&terminal, "init", &expect![[""]]);
+    check(&terminal, "settle --from 2026-06-01 --until 2026-06-02", &expect![[""]]);
+    check(&terminal, "import tariff participants.toml", &expect![[""]]);
+    check(&terminal, IMPORT_READINGS, &expect![[""]]);
+    check(&terminal, "import prices prices.csv", &expect![[""]]);
+    check(&terminal, "import prices prices.csv --column NO2=NO2:per_MWh", &expect![[""]]);
+    check(&terminal, "settle --from 2026-06-01 --until yesterday", &expect![[""]]);
+}
+
+#[test]
+fn an_endpoint_that_is_not_there_is_named_without_its_secrets() {
+    let terminal = terminal(&readings(None));
+    for command in [
+        "init --slots 24",
+        "import participants participants.toml",
+        "import tariff tariff.toml",
+        "import prices prices.csv --stamp start --clock UTC --resolution 60 --time-column hour --decimal comma \
+         --column NO2=NO2:per_MWh",
+    ] {
+        assert!(terminal.output(command).status.success(), "{command}");
+    }
+    check(&terminal, IMPORT_READINGS, &expect![[""]]);
+    let terminal = terminal.variable("GRIDTALLY_CHAIN_ATTEMPTS", "1");
+    // Nothing listens on port 1.
+    let settle = "settle --from 2026-06-01T00:00:00Z --until 2026-06-02T00:00:00Z --endpoint http://127.0.0.1:1/v3/SECRET";
+    check(&terminal, settle, &expect![[""]]);
+}
+
+/// Settles a scenario with real data, twice, and verifies it. Returns the report of the second time.
+fn settle_scenario(name: &str) -> Option<Value> {
+    let repository = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap();
+    if !repository.join("../shared").exists() {
+        println!("left out: settle {name}, because ../shared is not there");
+        return None;
+    }
+    let scenario = repository.join("fixtures/scenarios").join(name);
+    let terminal = Terminal::new();
+    let settle = format!("settle --output json --store store --scenario {}", scenario.display());
+    let run = || {
+        let output = terminal.output(&settle);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        serde_json::from_slice::<Value>(&output.stdout).unwrap()
+    };
+    let (first, second) = (run(), run());
+    assert_eq!(first["run"], second["run"]);
+    assert_eq!(first["chain"]["settled"], first["record_count"]);
+    assert_eq!(second["chain"]["settled"], json!(0));
+    let verify = terminal.output("verify --store store");
+    assert!(verify.status.success(), "{}", String::from_utf8_lossy(&verify.stderr));
+    Some(second)
+}
+
+#[test]
+fn a_month_of_the_fontana_homes_settles_in_one_command() {
+    let Some(report) = settle_scenario("fontana.toml") else { return };
+    // 11 homes, 30 days of 24 hours, drawn and fed in.
+    assert_eq!(report["record_count"], json!(11 * 30 * 24 * 2));
+    assert_eq!(report["price_shift_weeks"], json!(417));
+}
+
+#[test]
+fn a_month_of_the_half_hourly_homes_settles_in_one_command() {
+    let Some(report) = settle_scenario("sgsc.toml") else { return };
+    let counted = |key: &str| report[key].as_u64().unwrap();
+    assert_eq!(counted("record_count") + counted("left_out_count"), 7 * 31 * 48);
+    assert!(counted("left_out_count") > 0, "the meters of this trial have gaps");
+}
