@@ -414,6 +414,8 @@ impl Core {
                 return Err(error.into());
             }
         };
+        // The head before the pool: a nonce is looked up in both, and must not be missing from both in between.
+        self.set_head(Arc::clone(&block));
         {
             let mut pool = self.pool();
             for hash in refused {
@@ -425,7 +427,6 @@ impl Core {
             }
         }
         state.prune_if_large();
-        self.set_head(Arc::clone(&block));
         tracing::debug!(number = block.number(), hash = %block.hash, "block sealed");
         self.send_event(ChainEvent::Sealed(Arc::clone(&block)));
         Ok(block)
