@@ -398,6 +398,9 @@ impl Core {
     fn admit(&self, incoming: Incoming, terms: &Terms) -> Result<B256, SubmitError> {
         let Incoming { transaction, sidecar, is_impersonated } = incoming;
         let hash = *transaction.inner().hash();
+        // The pool is held while the head is looked at: a block sets the head first and then takes its transactions
+        // out of the pool, so none that is sealed already can come back.
+        let mut pool = self.pool();
         let view = self.state().at(self.head().number())?;
         let account = view.account(transaction.signer())?.unwrap_or_default();
         let is_contract = match view.code(account.code_hash)? {
@@ -405,7 +408,8 @@ impl Core {
             None => false,
         };
         submit::check(&transaction, &account, is_contract && !is_impersonated, terms)?;
-        self.pool().add(transaction, sidecar, account.nonce)?;
+        pool.add(transaction, sidecar, account.nonce)?;
+        drop(pool);
         self.send_event(ChainEvent::Pending(hash));
         Ok(hash)
     }
