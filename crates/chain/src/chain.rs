@@ -225,6 +225,9 @@ impl Chain {
     ///
     /// Returns an [`ArchiveError`] when the log cannot be read.
     pub fn block(&self, number: u64) -> Result<Option<Arc<SealedBlock>>, ArchiveError> {
+        if number > self.head().number() {
+            return Ok(None);
+        }
         self.core.archive.block(number)
     }
 
@@ -237,7 +240,10 @@ impl Chain {
         &self,
         hash: B256,
     ) -> Result<Option<(Arc<SealedBlock>, usize)>, ArchiveError> {
-        self.core.archive.transaction(hash)
+        // A block is in the archive a moment before it is the head. Whoever sees a receipt must see its effects.
+        let head = self.head().number();
+        let found = self.core.archive.transaction(hash)?;
+        Ok(found.filter(|(block, _)| block.number() <= head))
     }
 
     /// Returns the log events that a filter asks for, at most `max` and one more.
@@ -253,6 +259,7 @@ impl Chain {
         max: usize,
     ) -> Result<Vec<Log>, ArchiveError> {
         let mut found = Vec::new();
+        let to = to.min(self.head().number());
         for number in self.core.archive.log_candidates(filter, from, to)? {
             if let Some(block) = self.core.archive.block(number)? {
                 found.extend(crate::rpc::convert::matching_logs(&block, filter));

@@ -426,7 +426,6 @@ impl Core {
                 return Err(error.into());
             }
         };
-        state.prune_if_large();
         // The head before the pool: a nonce is looked up in both, and must not be missing from both in between.
         self.set_head(Arc::clone(&block));
         {
@@ -439,6 +438,7 @@ impl Core {
                 pool.remove_below(transaction.signer(), transaction.nonce() + 1);
             }
         }
+        state.prune_if_large();
         tracing::debug!(number = block.number(), hash = %block.hash, "block sealed");
         self.send_event(ChainEvent::Sealed(Arc::clone(&block)));
         Ok(block)
