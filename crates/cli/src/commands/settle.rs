@@ -170,11 +170,10 @@ fn settlement_error(error: SettlementError) -> CommandError {
             ChainError::Store(error) | ChainError::Run(RunError::Store(error)),
         ) => store_error(error),
         SettlementError::Verify(error) => verify_error(error),
-        SettlementError::Run(RunError::Period(PeriodRefused::Gap { .. })) => {
-            CommandError::refused(error).hint(
-                "Import the missing readings, or settle the other slots with --missing leave_out.",
-            )
-        }
+        SettlementError::Run(RunError::Period(PeriodRefused::Gap { .. })) => CommandError::refused(
+            error,
+        )
+        .hint("Import the missing readings, or settle the other slots with --missing leave_out."),
         SettlementError::Run(_) => CommandError::refused(error),
         SettlementError::Embedded(_) | SettlementError::Chain(ChainError::Endpoint(_)) => {
             CommandError::environment(error)

@@ -346,57 +346,97 @@ fn refused_rows_are_named_and_nothing_is_half_imported() {
 #[test]
 fn what_is_not_there_is_said() {
     let terminal = terminal(&readings(None));
-    check(&terminal, "settle --from 2026-06-01 --until 2026-06-02", &expect![[r#"
+    check(
+        &terminal,
+        "settle --from 2026-06-01 --until 2026-06-02",
+        &expect![[r#"
         error: gridtally-store is not a store, create one with init
         hint: Create a store with gridtally init, or name one with --store.
         -- exit 3
-    "#]]);
-    check(&terminal, "verify --store nowhere", &expect![[r#"
+    "#]],
+    );
+    check(
+        &terminal,
+        "verify --store nowhere",
+        &expect![[r#"
         error: nowhere is not a store, create one with init
         hint: Create a store with gridtally init, or name one with --store.
         -- exit 3
-    "#]]);
-    check(&terminal, "import tariff nowhere.toml", &expect![[r#"
+    "#]],
+    );
+    check(
+        &terminal,
+        "import tariff nowhere.toml",
+        &expect![[r#"
         error: cannot read nowhere.toml: No such file or directory (os error 2)
         -- exit 3
-    "#]]);
+    "#]],
+    );
     assert!(terminal.output("init").status.success());
-    check(&terminal, "init", &expect![[r#"
+    check(
+        &terminal,
+        "init",
+        &expect![[r#"
         error: FOLDER/gridtally-store holds "store.toml" already, a store needs an empty folder
         hint: Name another folder with --store; an existing store is never overwritten.
         -- exit 1
-    "#]]);
-    check(&terminal, "settle --from 2026-06-01 --until 2026-06-02", &expect![[r#"
+    "#]],
+    );
+    check(
+        &terminal,
+        "settle --from 2026-06-01 --until 2026-06-02",
+        &expect![[r#"
         error: nobody is registered, import participants first
         -- exit 1
-    "#]]);
-    check(&terminal, "import tariff participants.toml", &expect![[r#"
+    "#]],
+    );
+    check(
+        &terminal,
+        "import tariff participants.toml",
+        &expect![[r#"
         error: participants.toml:7: unknown field `metering_point`, expected one of `name`, `currency`, `version`
         hint: docs/guides/import.md shows the form.
         -- exit 1
-    "#]]);
-    check(&terminal, IMPORT_READINGS, &expect![[r#"
+    "#]],
+    );
+    check(
+        &terminal,
+        IMPORT_READINGS,
+        &expect![[r#"
         707057500000000018.csv: refused
           707057500000000018.csv: "707057500000000018": nobody registered this identifier [id-unknown]; import parties and metering points first
         error: 1 file refused, nothing of it was stored
         hint: docs/reference/rejections.md explains the reasons.
         -- exit 1
-    "#]]);
-    check(&terminal, "import prices prices.csv", &expect![[r#"
+    "#]],
+    );
+    check(
+        &terminal,
+        "import prices prices.csv",
+        &expect![[r#"
         error: prices.csv is a table and needs --column
         hint: Write --column NAME=AREA:per_MWh, such as --column no2_eur_mwh=NO2:per_MWh.
         -- exit 2
-    "#]]);
-    check(&terminal, "import prices prices.csv --column NO2=NO2:per_MWh", &expect![[r#"
+    "#]],
+    );
+    check(
+        &terminal,
+        "import prices prices.csv --column NO2=NO2:per_MWh",
+        &expect![[r#"
         error: a table needs --stamp start, or --stamp end
         -- exit 2
-    "#]]);
-    check(&terminal, "settle --from 2026-06-01 --until yesterday", &expect![[r#"
+    "#]],
+    );
+    check(
+        &terminal,
+        "settle --from 2026-06-01 --until yesterday",
+        &expect![[r#"
         error: invalid value 'yesterday' for '--until <TIME>': write it as 2026-10-25 or 2026-10-24T22:00:00Z
 
         For more information, try '--help'.
         -- exit 2
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
