@@ -174,7 +174,8 @@ impl BlockLog {
             .and_then(|()| file.seek(SeekFrom::Start(0)))
             .and_then(|_| file.write_all(&header))
             .and_then(|()| file.sync_all())
-            .and_then(|()| sync_folder(folder));
+            .and_then(|()| sync_folder(folder))
+            .and_then(|()| sync_folder(&folder.join("..")));
         written.map_err(failed)?;
         let medium = Medium::File { path, file, _lock: lock };
         Ok(Self { medium, len: HEADER_BYTES, is_closed: false })

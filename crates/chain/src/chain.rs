@@ -225,6 +225,9 @@ impl Chain {
     ///
     /// Returns an [`ArchiveError`] when the log cannot be read.
     pub fn block(&self, number: u64) -> Result<Option<Arc<SealedBlock>>, ArchiveError> {
+        if number > self.head().number() {
+            return Ok(None);
+        }
         self.core.archive.block(number)
     }
 
@@ -237,8 +240,8 @@ impl Chain {
         &self,
         hash: B256,
     ) -> Result<Option<(Arc<SealedBlock>, usize)>, ArchiveError> {
-        // The log has a block a moment before it is the head: nobody hears of it earlier.
-        let head = self.core.head().number();
+        // A block is in the archive a moment before it is the head. Whoever sees a receipt must see its effects.
+        let head = self.head().number();
         let found = self.core.archive.transaction(hash)?;
         Ok(found.filter(|(block, _)| block.number() <= head))
     }
@@ -256,6 +259,7 @@ impl Chain {
         max: usize,
     ) -> Result<Vec<Log>, ArchiveError> {
         let mut found = Vec::new();
+        let to = to.min(self.head().number());
         for number in self.core.archive.log_candidates(filter, from, to)? {
             if let Some(block) = self.core.archive.block(number)? {
                 found.extend(crate::rpc::convert::matching_logs(&block, filter));
@@ -401,6 +405,9 @@ impl Core {
     fn admit(&self, incoming: Incoming, terms: &Terms) -> Result<B256, SubmitError> {
         let Incoming { transaction, sidecar, is_impersonated } = incoming;
         let hash = *transaction.inner().hash();
+        // The pool is held while the head is looked at: a block sets the head first and then takes its transactions
+        // out of the pool, so none that is sealed already can come back.
+        let mut pool = self.pool();
         let view = self.state().at(self.head().number())?;
         let account = view.account(transaction.signer())?.unwrap_or_default();
         let is_contract = match view.code(account.code_hash)? {
@@ -408,7 +415,8 @@ impl Core {
             None => false,
         };
         submit::check(&transaction, &account, is_contract && !is_impersonated, terms)?;
-        self.pool().add(transaction, sidecar, account.nonce)?;
+        pool.add(transaction, sidecar, account.nonce)?;
+        drop(pool);
         self.send_event(ChainEvent::Pending(hash));
         Ok(hash)
     }

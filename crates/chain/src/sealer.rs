@@ -226,14 +226,10 @@ impl Sealer {
         if self.sealing != Sealing::Instant {
             return;
         }
-        loop {
-            let head = self.core.head();
-            if self.core.ready(&head.header).is_empty() {
-                return;
-            }
-            match self.core.seal(Selection::Waiting) {
-                Ok(block) if block.transactions.is_empty() => return,
-                Ok(_) => self.checkpoint_if_due(),
+        while !self.core.pool().is_empty() {
+            match self.core.seal_waiting() {
+                Ok(None) => return,
+                Ok(Some(_)) => self.checkpoint_if_due(),
                 Err(error) => {
                     tracing::error!(%error, "no block was sealed");
                     return;
@@ -400,6 +396,22 @@ impl Core {
         self.commit(draft)
     }
 
+    /// Seals a block unless nothing that waits can be put into one.
+    fn seal_waiting(self: &Arc<Self>) -> Result<Option<Arc<SealedBlock>>, SealError> {
+        let parent = self.head();
+        let timestamp = self.time.peek(parent.header.timestamp);
+        let draft = self.draft(&parent, timestamp, Selection::Waiting)?;
+        if draft.transactions.is_empty() {
+            let mut pool = self.pool();
+            for hash in draft.refused {
+                pool.remove(hash);
+            }
+            return Ok(None);
+        }
+        self.time.take(parent.header.timestamp);
+        self.commit(draft).map(Some)
+    }
+
     /// Makes a draft the next block: its state, then its place in the log, then everything that shows it.
     fn commit(&self, draft: Draft) -> Result<Arc<SealedBlock>, SealError> {
         let Draft { header, transactions, receipts, diff, refused } = draft;
@@ -414,7 +426,7 @@ impl Core {
                 return Err(error.into());
             }
         };
-        // A transaction is in the pool until it is in a block that everybody sees.
+        // The head before the pool: a nonce is looked up in both, and must not be missing from both in between.
         self.set_head(Arc::clone(&block));
         {
             let mut pool = self.pool();
@@ -439,8 +451,8 @@ impl Core {
         if self.state().revert_to(number).is_err() {
             self.rebuild_state().map_err(Box::new)?;
         }
-        self.pool().clear();
         self.set_head(target);
+        self.pool().clear();
         self.send_event(ChainEvent::Reverted(number));
         Ok(())
     }

@@ -13,7 +13,8 @@ use crate::client::{BlockId, CallRequest, Client};
 use crate::endpoint::EndpointError;
 use crate::gas::{CallKind, GasMeasurements};
 use crate::refusal::Refusal;
-use crate::sender::{Call, SendError, Sender};
+use crate::send_error::SendError;
+use crate::sender::{Call, Sender};
 use crate::wire::Receipt;
 
 /// Who holds which office of a deployment. Fixed for ever.

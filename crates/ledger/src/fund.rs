@@ -9,7 +9,8 @@ use crate::abi::DirectSettlement;
 use crate::deploy::{Ledger, ReadError};
 use crate::gas::{CallKind, GasMeasurements};
 use crate::pipeline::{Pipeline, ProgressListener};
-use crate::sender::{SendError, Sender};
+use crate::send_error::SendError;
+use crate::sender::Sender;
 use crate::wire::Receipt;
 
 /// Transactions in flight at a time.

@@ -9,23 +9,30 @@
 //! keeps no store, and it does not know who runs the chain. The chain is the only memory: after a
 //! crash it is asked what is done, and only the rest is sent.
 
-mod abi;
+mod wire;
+
 mod client;
-mod deploy;
 mod endpoint;
-mod event;
-mod follow;
-mod fund;
+
 mod gas;
 mod key;
+mod objection;
 mod pipeline;
-mod read;
-mod refusal;
-mod register;
+mod send_error;
 mod sender;
+
+mod abi;
+mod event;
+mod refusal;
+
+mod deploy;
+mod fund;
+mod register;
 mod settle;
 mod tariff;
-mod wire;
+
+mod follow;
+mod read;
 
 pub use client::{BlockId, CallRequest, Client, ConnectError, GasPrice, LogFilter};
 pub use deploy::{DeployError, Deployment, Ledger, Offices, ReadError, TokenChoice};
@@ -39,7 +46,8 @@ pub use pipeline::{Progress, ProgressListener};
 pub use read::{History, HistoryError, PublishedTariff, SettledRecord};
 pub use refusal::Refusal;
 pub use register::{Participant, RegisterError, Registration};
-pub use sender::{Call, SendError, SendOptions, Sender, Sent};
+pub use send_error::SendError;
+pub use sender::{Call, SendOptions, Sender, Sent};
 pub use settle::{GasLimit, SettleError, SettleForm, SettleOptions, SettleSummary};
 pub use tariff::PublishError;
 pub use wire::{Block, BlockRef, Log, Receipt, Transaction};

@@ -6,7 +6,8 @@ use tracing::debug;
 
 use crate::client::GasPrice;
 use crate::gas::GasMeasurements;
-use crate::sender::{Call, SendError, Sender, Sent};
+use crate::send_error::SendError;
+use crate::sender::{Call, Sender, Sent};
 use crate::wire::Receipt;
 
 /// How many transactions have a price before it is asked for again. Twice the base fee is offered,

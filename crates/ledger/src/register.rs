@@ -13,7 +13,8 @@ use crate::event::{ParticipantRole, ParticipantState};
 use crate::gas::{CallKind, GasMeasurements};
 use crate::pipeline::{Pipeline, ProgressListener};
 use crate::refusal::Refusal;
-use crate::sender::{SendError, Sender};
+use crate::send_error::SendError;
+use crate::sender::Sender;
 use crate::wire::Receipt;
 
 /// Most participants in one transaction: about 100,000 gas each on a first registration.

@@ -17,11 +17,15 @@ use crate::client::{BlockId, CallRequest, Client, GasPrice};
 use crate::endpoint::{EndpointError, RpcFailure};
 use crate::gas::{CallKind, TRANSACTION_GAS_MAX};
 use crate::key::Key;
+use crate::objection::Objection;
 use crate::refusal::Refusal;
+use crate::send_error::SendError;
 use crate::wire::Receipt;
 
 /// How often a call is signed anew because its nonce or price did not fit.
 const SIGNATURES_MAX: u32 = 32;
+/// How often a transaction is looked for before it is taken as unknown.
+const KNOWN_QUESTIONS: u32 = 8;
 
 /// How transactions are priced and awaited.
 #[derive(Debug, Clone)]
@@ -69,129 +73,6 @@ pub struct Call {
     pub data: Bytes,
     /// Most gas; `None` asks the endpoint for an estimate, which also finds a refusal early.
     pub gas_limit: Option<u64>,
-}
-
-/// Why a transaction was not carried out, in order of precedence.
-#[derive(Debug, thiserror::Error)]
-pub enum SendError {
-    /// The endpoint failed. Whether a transaction that was being sent reached it is not known:
-    /// ask the chain what is done before sending again.
-    #[error(transparent)]
-    Endpoint(#[from] EndpointError),
-    /// The contract refuses the call; nothing was sent.
-    #[error("{kind} is refused: {refusal}")]
-    Refused {
-        /// The call.
-        kind: CallKind,
-        /// The contract's reason.
-        refusal: Box<Refusal>,
-    },
-    /// The call needs more gas than a transaction or a block may use.
-    #[error("{kind} needs {gas} gas, a transaction may use {limit}")]
-    GasTooMuch {
-        /// The call.
-        kind: CallKind,
-        /// What it needs.
-        gas: u64,
-        /// Most that a transaction may use.
-        limit: u64,
-    },
-    /// Gas costs more than the configuration allows.
-    #[error("a unit of gas costs {price_wei} wei, the configuration allows {limit_wei}")]
-    GasPriceTooHigh {
-        /// What it costs now.
-        price_wei: u128,
-        /// What the configuration allows.
-        limit_wei: u128,
-    },
-    /// The account cannot pay for the gas.
-    #[error("{address} has {balance_wei} wei, too little for the gas of {kind}")]
-    FeeFundsInsufficient {
-        /// The call.
-        kind: CallKind,
-        /// Who sends.
-        address: Address,
-        /// What the account has.
-        balance_wei: U256,
-    },
-    /// The endpoint does not take the transaction.
-    #[error("{kind} was not accepted: {failure}")]
-    NotAccepted {
-        /// The call.
-        kind: CallKind,
-        /// The endpoint's reason.
-        failure: Box<RpcFailure>,
-    },
-    /// The endpoint computes another hash: it does not speak of the same transaction.
-    #[error("the endpoint calls transaction {expected} {found}")]
-    HashDiffers {
-        /// The hash of what was sent.
-        expected: B256,
-        /// The hash that the endpoint gave.
-        found: B256,
-    },
-    /// No block took the transaction in time. It may still be carried out.
-    #[error(
-        "{kind} ({transaction}, nonce {nonce}) is in no block after {replacements} price rises"
-    )]
-    NotIncluded {
-        /// The call.
-        kind: CallKind,
-        /// Its last transaction.
-        transaction: B256,
-        /// Its nonce.
-        nonce: u64,
-        /// How often its price was raised.
-        replacements: u32,
-    },
-    /// The nonce is of no use any more: another transaction of the same key has it, or a
-    /// re-organization took transactions before it away. The call was not carried out.
-    #[error("nonce {nonce} of {kind} is lost, {next} comes next")]
-    NonceLost {
-        /// The call.
-        kind: CallKind,
-        /// The nonce.
-        nonce: u64,
-        /// The account's next nonce.
-        next: u64,
-    },
-    /// The transaction is in a block, but not as deep as asked for. It may still get there.
-    #[error("{kind} ({transaction}) did not get {confirmations} blocks deep in time")]
-    NotDeep {
-        /// The call.
-        kind: CallKind,
-        /// Its transaction.
-        transaction: B256,
-        /// The depth asked for.
-        confirmations: u64,
-    },
-    /// Transactions of the key are waiting, sent by an earlier process perhaps.
-    #[error("transactions of {address} are waiting to be included")]
-    Waiting {
-        /// The key's address.
-        address: Address,
-    },
-    /// The transaction was carried out and reverted: it changed nothing, its gas is paid.
-    #[error("{kind} ({transaction}) reverted: {refusal}")]
-    Reverted {
-        /// The call.
-        kind: CallKind,
-        /// Its transaction.
-        transaction: B256,
-        /// The contract's reason, found by calling again on the state before.
-        refusal: Box<Refusal>,
-    },
-}
-
-impl SendError {
-    /// Returns the contract's reason, whether found before or after sending.
-    #[must_use]
-    pub fn refusal(&self) -> Option<&Refusal> {
-        match self {
-            Self::Refused { refusal, .. } | Self::Reverted { refusal, .. } => Some(refusal),
-            _ => None,
-        }
-    }
 }
 
 /// A transaction on its way. Dropping it does not stop it.
@@ -488,7 +369,9 @@ impl Sender {
         let request = self.request(call, Some(limit));
         let gas = match self.client.estimate_gas(&request).await {
             Ok(gas) => gas,
-            Err(EndpointError::Refused { failure, .. }) if is_about_funds(&failure) => {
+            Err(EndpointError::Refused { failure, .. })
+                if Objection::of(&failure) == Objection::FundsInsufficient =>
+            {
                 return Err(self.fee_funds_insufficient(call).await?);
             }
             Err(EndpointError::Refused { failure, .. }) => {
@@ -581,34 +464,41 @@ impl Sender {
             Err(EndpointError::Refused { failure, .. }) => failure,
             Err(error) => return Err(error.into()),
         };
-        let message = failure.message.to_lowercase();
-        let says = |phrases: &[&str]| phrases.iter().any(|phrase| message.contains(phrase));
-        if says(&["already known", "already imported", "known transaction", "already in"]) {
-            return Ok(HandedIn::Accepted);
-        }
-        if says(&["nonce too low", "nonce is too low", "old nonce", "nonce has already been used"])
-        {
-            // Our own transaction, sent again after a lost answer, is refused like this too.
-            let is_ours = self.client.receipt(transaction).await?.is_some()
-                || self.client.transaction(transaction).await?.is_some();
-            return Ok(if is_ours { HandedIn::Accepted } else { HandedIn::NonceUsed });
-        }
-        if says(&["replacement"]) {
-            return Ok(HandedIn::NonceTaken);
-        }
-        if says(&["nonce too high", "nonce is too high", "nonce gap"]) {
-            return Ok(HandedIn::NonceAhead);
-        }
-        if says(&["underpriced", "less than block base fee", "fee too low", "gas price too low"]) {
-            return Ok(HandedIn::PriceTooLow(failure));
-        }
-        if is_about_funds(&failure) {
-            return Err(self.fee_funds_insufficient(call).await?);
-        }
-        Err(match Refusal::of(&failure) {
-            Refusal::Unknown { .. } => SendError::NotAccepted { kind: call.kind, failure },
-            refusal => SendError::Refused { kind: call.kind, refusal: Box::new(refusal) },
+        Ok(match Objection::of(&failure) {
+            Objection::Known => HandedIn::Accepted,
+            Objection::NonceUsed => {
+                // Our own transaction, sent again after a lost answer, is refused like this too.
+                let is_ours = self.is_known(transaction).await?;
+                if is_ours { HandedIn::Accepted } else { HandedIn::NonceUsed }
+            }
+            Objection::NonceTaken => HandedIn::NonceTaken,
+            Objection::NonceAhead => HandedIn::NonceAhead,
+            Objection::PriceTooLow => HandedIn::PriceTooLow(failure),
+            Objection::FundsInsufficient => return Err(self.fee_funds_insufficient(call).await?),
+            Objection::Other => {
+                let kind = call.kind;
+                return Err(match Refusal::of(&failure) {
+                    Refusal::Unknown { .. } => SendError::NotAccepted { kind, failure },
+                    refusal => SendError::Refused { kind, refusal: Box::new(refusal) },
+                });
+            }
         })
+    }
+
+    /// Whether the chain has a transaction or it waits. Asked more than once before the answer is
+    /// no: behind one address there may be several clients, some a little late.
+    async fn is_known(&self, transaction: B256) -> Result<bool, SendError> {
+        let mut pause = self.options.poll_pause_first;
+        for _ in 0..KNOWN_QUESTIONS {
+            let is_known = self.client.receipt(transaction).await?.is_some()
+                || self.client.transaction(transaction).await?.is_some();
+            if is_known {
+                return Ok(true);
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(self.options.poll_pause_max);
+        }
+        Ok(false)
     }
 
     async fn fee_funds_insufficient(&self, call: &Call) -> Result<SendError, SendError> {
@@ -616,11 +506,6 @@ impl Sender {
         let balance_wei = self.client.balance(address).await?;
         Ok(SendError::FeeFundsInsufficient { kind, address, balance_wei })
     }
-}
-
-fn is_about_funds(failure: &RpcFailure) -> bool {
-    let message = failure.message.to_lowercase();
-    message.contains("insufficient funds") || message.contains("insufficient balance for")
 }
 
 /// Returns the price now, at least an eighth (the least that clients accept) above the old one.

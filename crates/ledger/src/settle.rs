@@ -18,7 +18,8 @@ use crate::gas::{CallKind, GasMeasurements, SettlementGas, TRANSACTION_GAS_MAX};
 use crate::pipeline::{Pipeline, ProgressListener};
 use crate::read::HistoryError;
 use crate::refusal::Refusal;
-use crate::sender::{Call, SendError, Sender};
+use crate::send_error::SendError;
+use crate::sender::{Call, Sender};
 use crate::wire::Receipt;
 
 /// How often the rest is sent again although less did not remain.

@@ -11,7 +11,8 @@ use crate::abi::DirectSettlement::{publishTariffCall, tariffHashCall};
 use crate::deploy::{Ledger, ReadError};
 use crate::gas::{CallKind, GasMeasurements};
 use crate::pipeline::{Pipeline, ProgressListener};
-use crate::sender::{SendError, Sender};
+use crate::send_error::SendError;
+use crate::sender::Sender;
 
 /// Transactions in flight at a time.
 const IN_FLIGHT_MAX: usize = 4;

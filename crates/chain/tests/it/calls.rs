@@ -2,7 +2,10 @@
 
 use serde_json::json;
 
-use crate::support::{account, ask, chain, refusal, send_and_mine};
+use crate::{
+    code,
+    support::{account, ask, chain, refusal, send_and_mine},
+};
 
 /// Creation code of a contract whose code is `runtime`: copy it to memory and return it.
 fn creation_code(runtime: &str) -> String {
@@ -56,4 +59,19 @@ fn a_transfer_moves_ether_and_costs_21000_gas() {
     assert_eq!(receipt["gasUsed"], "0x5208");
     let balance = ask(&chain, "eth_getBalance", json!([account(1)]));
     assert_eq!(balance, "0x21e27c1806e59a40000");
+}
+
+#[test]
+fn a_trace_that_is_too_long_is_refused() {
+    let chain = chain();
+    let data = code::creation(&code::FAILING);
+    let receipt = send_and_mine(&chain, json!({ "from": account(0), "data": data }));
+    // Never ends, and uses all of its gas.
+    let call =
+        json!({ "to": receipt["contractAddress"], "data": code::word(1), "gas": "0x1000000" });
+    let error = refusal(&chain, "debug_traceCall", json!([call, "latest"]));
+    let message = error["message"].as_str().unwrap();
+    assert!(message.contains("trace has more than 400000 steps"), "{message}");
+    let frame = ask(&chain, "debug_traceCall", json!([call, "latest", { "tracer": "callTracer" }]));
+    assert_eq!((&frame["gasUsed"], &frame["error"]), (&json!("0x1000000"), &json!("out of gas")));
 }

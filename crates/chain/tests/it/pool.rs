@@ -59,6 +59,24 @@ fn garbage_is_not_a_transaction() {
 }
 
 #[test]
+fn what_can_no_longer_be_paid_is_dropped_without_a_block() {
+    let chain = chain();
+    // Each alone can be paid for: 6,000 of 10,000 ether.
+    let most = json!({ "value": "0x14542ba12a337c00000", "gas": "0x5208" });
+    let first = ask(&chain, "eth_sendTransaction", transfer(&most));
+    let mut second = transfer(&most);
+    second[0]["nonce"] = json!("0x1");
+    let second = ask(&chain, "eth_sendTransaction", second);
+    ask(&chain, "evm_setAutomine", json!([true]));
+    let receipt = || ask(&chain, "eth_getTransactionReceipt", json!([first]));
+    let receipt = std::iter::repeat_with(receipt).find(|receipt| !receipt.is_null()).unwrap();
+    assert_eq!(receipt["status"], "0x1");
+    chain.set_sealing(gridtally_chain::Sealing::Manual);
+    assert_eq!(ask(&chain, "eth_getTransactionByHash", json!([second])), Value::Null);
+    assert_eq!(chain.head().number(), 1);
+}
+
+#[test]
 fn a_gap_waits_until_it_is_filled() {
     let chain = chain();
     for nonce in ["0x2", "0x1"] {

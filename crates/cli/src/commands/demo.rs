@@ -201,7 +201,7 @@ impl DemoReport {
             ("verify it yourself", format!("{program} verify {config}")),
             (
                 "change a reading, verify again",
-                format!("sed -i '5s/[0-9],/9,/' {folder}/{STORE_FOLDER}/readings/*.csv"),
+                format!("sed -i '2s/,15,./,15,9/' {folder}/{STORE_FOLDER}/readings/*.csv"),
             ),
             ("Remix, MetaMask, ethers, cast", format!("{program} chain {config}")),
             ("what it costs", format!("{program} cost")),

@@ -11,7 +11,7 @@ use gridtally_aggregator::cycle::{
 };
 use gridtally_aggregator::scenario::{Scenario, ScenarioError};
 use gridtally_aggregator::store::Store;
-use gridtally_settlement::{EstimatedPolicy, MissingPolicy};
+use gridtally_settlement::{EstimatedPolicy, MissingPolicy, PeriodRefused};
 use jiff::{SignedDuration, Timestamp};
 
 use self::report::{ImportedFiles, SettleReport};
@@ -170,6 +170,10 @@ fn settlement_error(error: SettlementError) -> CommandError {
             ChainError::Store(error) | ChainError::Run(RunError::Store(error)),
         ) => store_error(error),
         SettlementError::Verify(error) => verify_error(error),
+        SettlementError::Run(RunError::Period(PeriodRefused::Gap { .. })) => CommandError::refused(
+            error,
+        )
+        .hint("Import the missing readings, or settle the other slots with --missing leave_out."),
         SettlementError::Run(_) => CommandError::refused(error),
         SettlementError::Embedded(_) | SettlementError::Chain(ChainError::Endpoint(_)) => {
             CommandError::environment(error)

@@ -122,11 +122,6 @@ impl Settings {
         self.settings.get(key).expect("only keys of the committed defaults are asked for")
     }
 
-    /// Returns all keys in order.
-    pub(crate) fn keys(&self) -> impl Iterator<Item = (&str, &Setting)> {
-        self.settings.iter().map(|(key, setting)| (key.as_str(), setting))
-    }
-
     /// Returns a path; a relative one from the file starts at the file's folder, any other at the working folder.
     pub(crate) fn path(&self, key: &str) -> PathBuf {
         let setting = self.get(key);
@@ -314,7 +309,8 @@ mod tests {
         let variables = variables.iter().map(|(name, value)| (name.into(), value.into()));
         let shown = match Settings::load(Some(&path), variables) {
             Ok(settings) => settings
-                .keys()
+                .settings
+                .iter()
                 .filter(|(_, setting)| setting.origin != Origin::Default)
                 .map(|(key, setting)| {
                     format!("{key} = {} from {}\n", setting.value, setting.origin)

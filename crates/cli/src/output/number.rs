@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use gridtally_core::quantity::{Amount, Energy};
 use gridtally_core::rounding::divide_half_away;
 
 /// Returns an integer with a comma between thousands: 12,288.
@@ -30,16 +29,6 @@ pub(crate) fn decimal_rounded(value: i128, scale: u32, decimals: u32) -> String 
     }
     let width = decimals as usize;
     format!("{sign}{whole}.{:0width$}", rounded.abs() % unit)
-}
-
-/// Returns money with two decimals, half away from zero: 1,234.50.
-pub(crate) fn money_rounded(amount: Amount) -> String {
-    decimal_rounded(i128::from(amount.micro()), 6, 2)
-}
-
-/// Returns energy in kWh with one decimal, half away from zero.
-pub(crate) fn kwh_rounded(energy: Energy) -> String {
-    decimal_rounded(i128::from(energy.wh()), 3, 1)
 }
 
 /// Returns a duration with a unit that fits: 870 ms, 4.21 s.
@@ -78,8 +67,6 @@ mod tests {
         assert_eq!(decimal_rounded(-2_345, 3, 2), "-2.35");
         assert_eq!(decimal_rounded(-4, 3, 2), "0.00");
         assert_eq!(decimal_rounded(1_234_567_890, 6, 0), "1,235");
-        assert_eq!(money_rounded(Amount::from_micro(-1_005_000)), "-1.01");
-        assert_eq!(kwh_rounded(Energy::from_wh(1_868_196)), "1,868.2");
     }
 
     #[test]

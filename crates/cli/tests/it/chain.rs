@@ -87,9 +87,34 @@ fn a_port_that_is_taken_is_named() {
 #[test]
 fn wrong_values_are_refused_before_anything_is_made() {
     let terminal = Terminal::new();
-    terminal.check("chain --interval 0.0001", &expect![[""]]);
-    terminal.check("chain --genesis-time yesterday", &expect![[""]]);
-    terminal.check("chain --chain-id 0", &expect![[""]]);
-    terminal.check("chain --listen 8545", &expect![[""]]);
+    terminal.check("chain --interval 0.0001", &expect![[r#"
+        -- stderr
+        error: invalid value '0.0001' for '--interval <SECONDS>': give seconds from 0 to 86400 with at most three decimals
+
+        For more information, try '--help'.
+        -- exit 2
+    "#]]);
+    terminal.check("chain --genesis-time yesterday", &expect![[r#"
+        -- stderr
+        error: invalid value 'yesterday' for '--genesis-time <TIME>': write it as 2026-10-24T00:00:00Z
+
+        For more information, try '--help'.
+        -- exit 2
+    "#]]);
+    terminal.check("chain --chain-id 0", &expect![[r#"
+        -- stderr
+        error: chain.chain_id = 0 in the flag --chain-id is not a whole number from 1 to 9007199254740991
+        -- exit 2
+    "#]]);
+    terminal.check(
+        "chain --listen 8545",
+        &expect![[r#"
+        -- stderr
+        error: invalid value '8545' for '--listen <ADDRESS:PORT>': invalid socket address syntax
+
+        For more information, try '--help'.
+        -- exit 2
+    "#]],
+    );
     assert!(!terminal.path("gridtally-chain").exists());
 }

@@ -78,7 +78,10 @@ fn check(terminal: &Terminal, arguments: &str, expected: &Expect) {
 #[test]
 fn files_become_payments_that_verify() {
     let terminal = terminal(&readings(None));
-    check(&terminal, "init --slots 24", &expect![[r#"
+    check(
+        &terminal,
+        "init --slots 24",
+        &expect![[r#"
         Configuration  gridtally.toml
         Store          gridtally-store: EUR, Europe/Oslo, 24 slots of 3600 s
 
@@ -89,49 +92,77 @@ fn files_become_payments_that_verify() {
           meter readings        gridtally import readings FILE... --help
           records on the chain  gridtally settle --from DAY --until DAY
         -- exit 0
-    "#]]);
-    check(&terminal, "import participants participants.toml", &expect![[r#"
+    "#]],
+    );
+    check(
+        &terminal,
+        "import participants participants.toml",
+        &expect![[r#"
         Journal line 2: 1 participant, 1 metering point
         -- exit 0
-    "#]]);
-    check(&terminal, "import tariff tariff.toml", &expect![[r#"
+    "#]],
+    );
+    check(
+        &terminal,
+        "import tariff tariff.toml",
+        &expect![[r#"
         Journal line 3: tariff flat with 1 version
         -- exit 0
-    "#]]);
+    "#]],
+    );
     let import_prices = "import prices prices.csv --stamp start --clock UTC --resolution 60 --time-column hour \
          --decimal comma --column NO2=NO2:per_MWh";
-    check(&terminal, &format!("{import_prices} --dry-run"), &expect![[r#"
+    check(
+        &terminal,
+        &format!("{import_prices} --dry-run"),
+        &expect![[r#"
         prices.csv: 48 rows, 48 would be new, 0 another version, 0 known already
           what  values  from                  until                 minutes  gaps  missing
           ----  ------  --------------------  --------------------  -------  ----  -------
           NO2       48  2026-06-01T00:00:00Z  2026-06-03T00:00:00Z       60     0        0
         -- exit 0
-    "#]]);
-    check(&terminal, import_prices, &expect![[r#"
+    "#]],
+    );
+    check(
+        &terminal,
+        import_prices,
+        &expect![[r#"
         prices.csv: 48 rows, 48 new, 0 another version, 0 known already
           what  values  from                  until                 minutes  gaps  missing
           ----  ------  --------------------  --------------------  -------  ----  -------
           NO2       48  2026-06-01T00:00:00Z  2026-06-03T00:00:00Z       60     0        0
         -- exit 0
-    "#]]);
-    check(&terminal, IMPORT_READINGS, &expect![[r#"
+    "#]],
+    );
+    check(
+        &terminal,
+        IMPORT_READINGS,
+        &expect![[r#"
         707057500000000018.csv: 24 rows, 48 new, 0 another version, 0 known already
           what                       values  from                  until                 minutes  gaps  missing
           -------------------------  ------  --------------------  --------------------  -------  ----  -------
           707057500000000018 import      24  2026-06-01T00:00:00Z  2026-06-02T00:00:00Z       60     0        0
           707057500000000018 export      24  2026-06-01T00:00:00Z  2026-06-02T00:00:00Z       60     0        0
         -- exit 0
-    "#]]);
-    check(&terminal, IMPORT_READINGS, &expect![[r#"
+    "#]],
+    );
+    check(
+        &terminal,
+        IMPORT_READINGS,
+        &expect![[r#"
         707057500000000018.csv: 24 rows, 0 new, 0 another version, 48 known already
           what                       values  from                  until                 minutes  gaps  missing
           -------------------------  ------  --------------------  --------------------  -------  ----  -------
           707057500000000018 import      24  2026-06-01T00:00:00Z  2026-06-02T00:00:00Z       60     0        0
           707057500000000018 export      24  2026-06-01T00:00:00Z  2026-06-02T00:00:00Z       60     0        0
         -- exit 0
-    "#]]);
+    "#]],
+    );
     let settle = "settle --from 2026-06-01T00:00:00Z --until 2026-06-02T00:00:00Z";
-    check(&terminal, settle, &expect![[r#"
+    check(
+        &terminal,
+        settle,
+        &expect![[r#"
         Run       HASH (journal line 6)
         Span      2026-06-01T00:00:00Z to 2026-06-02T00:00:00Z, 1 settlement period
         Records   48, 0 left out for lack of values
@@ -153,8 +184,12 @@ fn files_become_payments_that_verify() {
 
         Nothing is wrong.
         -- exit 0
-    "#]]);
-    check(&terminal, settle, &expect![[r#"
+    "#]],
+    );
+    check(
+        &terminal,
+        settle,
+        &expect![[r#"
         Run       HASH (journal line 6, the same bytes as before)
         Span      2026-06-01T00:00:00Z to 2026-06-02T00:00:00Z, 1 settlement period
         Records   48, 0 left out for lack of values
@@ -176,23 +211,32 @@ fn files_become_payments_that_verify() {
 
         Nothing is wrong.
         -- exit 0
-    "#]]);
-    check(&terminal, "verify", &expect![[r#"
+    "#]],
+    );
+    check(
+        &terminal,
+        "verify",
+        &expect![[r#"
         Store   7 journal lines and 9 files, 8,180 bytes: every byte compared with its hash
         Runs    1 run, 48 records computed again from the readings
         Chain   the embedded chain in gridtally-store/chain, block 11: 2 participants, 2 tariffs, 48 equal records; balances of 0.53 in all
 
         Nothing is wrong.
         -- exit 0
-    "#]]);
-    check(&terminal, "verify --no-chain", &expect![[r#"
+    "#]],
+    );
+    check(
+        &terminal,
+        "verify --no-chain",
+        &expect![[r#"
         Store   7 journal lines and 9 files, 8,180 bytes: every byte compared with its hash
         Runs    1 run, 48 records computed again from the readings
         Chain   not asked
 
         Nothing is wrong.
         -- exit 0
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -207,20 +251,31 @@ fn a_missing_reading_is_not_zero() {
     ] {
         assert!(terminal.output(command).status.success(), "{command}");
     }
-    check(&terminal, IMPORT_READINGS, &expect![[r#"
+    check(
+        &terminal,
+        IMPORT_READINGS,
+        &expect![[r#"
         707057500000000018.csv: 23 rows, 46 new, 0 another version, 0 known already
           what                       values  from                  until                 minutes  gaps  missing
           -------------------------  ------  --------------------  --------------------  -------  ----  -------
           707057500000000018 import      23  2026-06-01T00:00:00Z  2026-06-02T00:00:00Z       60     1        1
           707057500000000018 export      23  2026-06-01T00:00:00Z  2026-06-02T00:00:00Z       60     1        1
         -- exit 0
-    "#]]);
+    "#]],
+    );
     let settle = "settle --from 2026-06-01T00:00:00Z --until 2026-06-02T00:00:00Z --no-chain";
-    check(&terminal, settle, &expect![[r#"
+    check(
+        &terminal,
+        settle,
+        &expect![[r#"
         error: participant 1 code 1 period 9648 slot 5 is missing
         -- exit 1
-    "#]]);
-    check(&terminal, &format!("{settle} --missing leave_out"), &expect![[r#"
+    "#]],
+    );
+    check(
+        &terminal,
+        &format!("{settle} --missing leave_out"),
+        &expect![[r#"
         Run       HASH (journal line 6)
         Span      2026-06-01T00:00:00Z to 2026-06-02T00:00:00Z, 1 settlement period
         Records   46, 2 left out for lack of values
@@ -237,7 +292,8 @@ fn a_missing_reading_is_not_zero() {
 
         The chain was left alone.
         -- exit 0
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -248,26 +304,139 @@ fn refused_rows_are_named_and_nothing_is_half_imported() {
     for command in ["init --slots 24", "import participants participants.toml"] {
         assert!(terminal.output(command).status.success(), "{command}");
     }
-    check(&terminal, IMPORT_READINGS, &expect![[""]]);
+    check(
+        &terminal,
+        IMPORT_READINGS,
+        &expect![[r#"
+        707057500000000018.csv: refused
+          707057500000000018.csv:2: import_wh "NaN": the value is not a finite number [number-not-finite]; leave the row out: missing is not zero
+          707057500000000018.csv:3: end "01.06.2026 03:20": the time does not lie on the grid of the resolution [time-not-aligned]; check the resolution, and whether stamps mark start or end
+          707057500000000018.csv:4: end "29.03.2026 02:30": the local time does not exist, clocks jump over it [time-nonexistent]; check the time zone of the file
+          707057500000000018.csv:5: import_wh "-5": energy in an import or export channel is negative [energy-negative]; give feed-in as the export channel
+          707057500000000018.csv:6: end "01.06.2099 04:00": the period is not over yet [time-future]; check the clock of the source and the time zone of the file
+          707057500000000018.csv:7: import_wh "1e3": the value has an exponent [number-exponent]; write all digits
+        error: 1 file refused, nothing of it was stored
+        hint: docs/reference/rejections.md explains the reasons.
+        -- exit 1
+    "#]],
+    );
     let journal = fs::read_to_string(terminal.path("gridtally-store/journal")).unwrap();
     assert_eq!(journal.lines().count(), 2, "created, participants");
-    check(&terminal, &format!("{IMPORT_READINGS} --skip-refused"), &expect![[""]]);
+    check(
+        &terminal,
+        &format!("{IMPORT_READINGS} --skip-refused"),
+        &expect![[r#"
+        707057500000000018.csv: 7 rows, 2 new, 0 another version, 0 known already
+          what                       values  from                  until                 minutes  gaps  missing
+          -------------------------  ------  --------------------  --------------------  -------  ----  -------
+          707057500000000018 import       1  2026-06-01T03:00:00Z  2026-06-01T04:00:00Z       60     0        0
+          707057500000000018 export       1  2026-06-01T03:00:00Z  2026-06-01T04:00:00Z       60     0        0
+          6 refused rows passed over:
+          707057500000000018.csv:2: import_wh "NaN": the value is not a finite number [number-not-finite]; leave the row out: missing is not zero
+          707057500000000018.csv:3: end "01.06.2026 03:20": the time does not lie on the grid of the resolution [time-not-aligned]; check the resolution, and whether stamps mark start or end
+          707057500000000018.csv:4: end "29.03.2026 02:30": the local time does not exist, clocks jump over it [time-nonexistent]; check the time zone of the file
+          707057500000000018.csv:5: import_wh "-5": energy in an import or export channel is negative [energy-negative]; give feed-in as the export channel
+          707057500000000018.csv:6: end "01.06.2099 04:00": the period is not over yet [time-future]; check the clock of the source and the time zone of the file
+          707057500000000018.csv:7: import_wh "1e3": the value has an exponent [number-exponent]; write all digits
+        -- exit 0
+    "#]],
+    );
 }
 
 #[test]
 fn what_is_not_there_is_said() {
     let terminal = terminal(&readings(None));
-    check(&terminal, "settle --from 2026-06-01 --until 2026-06-02", &expect![[""]]);
-    check(&terminal, "verify --store nowhere", &expect![[""]]);
-    check(&terminal, "import tariff nowhere.toml", &expect![[""]]);
+    check(
+        &terminal,
+        "settle --from 2026-06-01 --until 2026-06-02",
+        &expect![[r#"
+        error: gridtally-store is not a store, create one with init
+        hint: Create a store with gridtally init, or name one with --store.
+        -- exit 3
+    "#]],
+    );
+    check(
+        &terminal,
+        "verify --store nowhere",
+        &expect![[r#"
+        error: nowhere is not a store, create one with init
+        hint: Create a store with gridtally init, or name one with --store.
+        -- exit 3
+    "#]],
+    );
+    check(
+        &terminal,
+        "import tariff nowhere.toml",
+        &expect![[r#"
+        error: cannot read nowhere.toml: No such file or directory (os error 2)
+        -- exit 3
+    "#]],
+    );
     assert!(terminal.output("init").status.success());
-    check(&terminal, "init", &expect![[""]]);
-    check(&terminal, "settle --from 2026-06-01 --until 2026-06-02", &expect![[""]]);
-    check(&terminal, "import tariff participants.toml", &expect![[""]]);
-    check(&terminal, IMPORT_READINGS, &expect![[""]]);
-    check(&terminal, "import prices prices.csv", &expect![[""]]);
-    check(&terminal, "import prices prices.csv --column NO2=NO2:per_MWh", &expect![[""]]);
-    check(&terminal, "settle --from 2026-06-01 --until yesterday", &expect![[""]]);
+    check(
+        &terminal,
+        "init",
+        &expect![[r#"
+        error: FOLDER/gridtally-store holds "store.toml" already, a store needs an empty folder
+        hint: Name another folder with --store; an existing store is never overwritten.
+        -- exit 1
+    "#]],
+    );
+    check(
+        &terminal,
+        "settle --from 2026-06-01 --until 2026-06-02",
+        &expect![[r#"
+        error: nobody is registered, import participants first
+        -- exit 1
+    "#]],
+    );
+    check(
+        &terminal,
+        "import tariff participants.toml",
+        &expect![[r#"
+        error: participants.toml:7: unknown field `metering_point`, expected one of `name`, `currency`, `version`
+        hint: docs/guides/import.md shows the form.
+        -- exit 1
+    "#]],
+    );
+    check(
+        &terminal,
+        IMPORT_READINGS,
+        &expect![[r#"
+        707057500000000018.csv: refused
+          707057500000000018.csv: "707057500000000018": nobody registered this identifier [id-unknown]; import parties and metering points first
+        error: 1 file refused, nothing of it was stored
+        hint: docs/reference/rejections.md explains the reasons.
+        -- exit 1
+    "#]],
+    );
+    check(
+        &terminal,
+        "import prices prices.csv",
+        &expect![[r#"
+        error: prices.csv is a table and needs --column
+        hint: Write --column NAME=AREA:per_MWh, such as --column no2_eur_mwh=NO2:per_MWh.
+        -- exit 2
+    "#]],
+    );
+    check(
+        &terminal,
+        "import prices prices.csv --column NO2=NO2:per_MWh",
+        &expect![[r#"
+        error: a table needs --stamp start, or --stamp end
+        -- exit 2
+    "#]],
+    );
+    check(
+        &terminal,
+        "settle --from 2026-06-01 --until yesterday",
+        &expect![[r#"
+        error: invalid value 'yesterday' for '--until <TIME>': write it as 2026-10-25 or 2026-10-24T22:00:00Z
+
+        For more information, try '--help'.
+        -- exit 2
+    "#]],
+    );
 }
 
 #[test]
@@ -282,11 +451,30 @@ fn an_endpoint_that_is_not_there_is_named_without_its_secrets() {
     ] {
         assert!(terminal.output(command).status.success(), "{command}");
     }
-    check(&terminal, IMPORT_READINGS, &expect![[""]]);
+    check(
+        &terminal,
+        IMPORT_READINGS,
+        &expect![[r#"
+        707057500000000018.csv: 24 rows, 48 new, 0 another version, 0 known already
+          what                       values  from                  until                 minutes  gaps  missing
+          -------------------------  ------  --------------------  --------------------  -------  ----  -------
+          707057500000000018 import      24  2026-06-01T00:00:00Z  2026-06-02T00:00:00Z       60     0        0
+          707057500000000018 export      24  2026-06-01T00:00:00Z  2026-06-02T00:00:00Z       60     0        0
+        -- exit 0
+    "#]],
+    );
     let terminal = terminal.variable("GRIDTALLY_CHAIN_ATTEMPTS", "1");
     // Nothing listens on port 1.
     let settle = "settle --from 2026-06-01T00:00:00Z --until 2026-06-02T00:00:00Z --endpoint http://127.0.0.1:1/v3/SECRET";
-    check(&terminal, settle, &expect![[""]]);
+    check(
+        &terminal,
+        settle,
+        &expect![[r#"
+        error: http://127.0.0.1:1 is unreachable (eth_chainId, 1 attempts): error sending request: client error (Connect): tcp connect error: Connection refused (os error 111)
+        hint: Is the chain running there? Name another with --endpoint.
+        -- exit 3
+    "#]],
+    );
 }
 
 /// Settles a scenario with real data, twice, and verifies it. Returns the report of the second time.

@@ -1,6 +1,19 @@
 //! The crate through its public interface, against real and hostile endpoints.
 
 mod endpoint;
+#[cfg(test)]
+mod follow;
 mod hostile;
 mod key;
+#[cfg(test)]
+mod life;
+mod node;
+#[cfg(test)]
+mod once;
+#[cfg(test)]
+mod price;
+mod proxy;
+#[cfg(test)]
+mod refusal;
 mod seeds;
+mod town;

@@ -1,8 +1,8 @@
 //! No record is ever settled twice: lost answers, crashes, strangers with the same key, replaced
 //! transactions, re-organizations.
 
-use std::sync::Mutex;
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 
 use alloy_consensus::transaction::RlpEcdsaEncodableTx;
 use alloy_consensus::{SignableTransaction, TxEip1559};
@@ -175,9 +175,7 @@ async fn take_nonce(client: &Client, nonce: u64) {
 /// Waits until the officer has this many transactions, those that wait included.
 async fn until_waiting(client: &Client, count: u64) {
     let officer = key(OFFICER).address();
-    while client.transaction_count(officer, BlockId::Pending).await.unwrap() < count {
-        tokio::time::sleep(Duration::from_millis(2)).await;
-    }
+    while client.transaction_count(officer, BlockId::Pending).await.unwrap() < count {}
 }
 
 #[tokio::test]
@@ -248,6 +246,30 @@ async fn nonces_that_an_endpoint_counts_wrong_are_found() {
 }
 
 #[tokio::test]
+async fn an_endpoint_that_is_late_does_not_hide_an_own_transaction() {
+    on_both(async |node| {
+        let town = Town::ready(node).await;
+        let before = transactions(node).await;
+        // The answer is lost; asked again, one client says that the nonce is used, and another one
+        // does not know why yet.
+        let proxy = Proxy::start(node, |method, index, _| match (method, index) {
+            ("eth_sendRawTransaction", 0) => Fate::AnswerLost,
+            ("eth_sendRawTransaction", 1) => Fate::Refused("nonce too low"),
+            ("eth_getTransactionReceipt" | "eth_getTransactionByHash", 0..5) => {
+                Fate::Result("null")
+            }
+            _ => Fate::Passed,
+        })
+        .await;
+        let summary = settle(&town, &proxy.client, brisk(), GasLimit::Known).await.unwrap();
+        assert_eq!(summary.settled, 192);
+        assert_eq!(transactions(node).await, before + 6);
+        assert_settled_once(&town, &day()).await;
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_chunk_that_needs_too_much_gas_is_halved() {
     on_both(async |node| {
         let town = Town::ready(node).await;
@@ -306,6 +328,50 @@ async fn a_reorganization_in_the_middle_is_survived() {
         let first = settle(&town, &proxy.client, hurried, GasLimit::Known).await;
         let summary = settle(&town, &node.client, brisk(), GasLimit::Known).await.unwrap();
         assert_eq!(summary.settled + summary.already_settled, 192, "{first:?}");
+        assert_settled_once(&town, &day()).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn confirmations_are_waited_for_and_see_a_reorganization() {
+    on_both(async |node| {
+        let town = Town::ready(node).await;
+        let snapshot = node.steer("evm_snapshot", ()).await;
+        let options = SendOptions { polls_max: 30, confirmations: 10, ..brisk() };
+        // Nobody makes blocks: the first transaction does not get deep.
+        let error = settle(&town, &node.client, options.clone(), GasLimit::Known).await;
+        let text = error.unwrap_err().to_string();
+        assert!(text.ends_with(") did not get 10 blocks deep in time"), "{text}");
+        node.steer("evm_revert", [snapshot]).await;
+
+        // The chain goes back before anything is deep; from then on blocks come.
+        let snapshot = Mutex::new(Some(node.steer("evm_snapshot", ()).await));
+        let (address, turned) = (node.address.clone(), Arc::new(AtomicBool::new(false)));
+        let is_turned = Arc::clone(&turned);
+        let proxy = Proxy::start(node, move |method, index, _| {
+            if method == "eth_getTransactionReceipt" && index == 3 {
+                let snapshot = snapshot.lock().unwrap().take().expect("once");
+                crate::proxy::steer(&address, "evm_revert", &snapshot);
+                turned.store(true, Ordering::SeqCst);
+            }
+            Fate::Passed
+        })
+        .await;
+        let miner = async {
+            loop {
+                let method = "evm_mine";
+                if is_turned.load(Ordering::SeqCst) {
+                    node.steer(method, ()).await;
+                }
+                tokio::task::yield_now().await;
+            }
+        };
+        let settled = tokio::select! {
+            settled = settle(&town, &proxy.client, options, GasLimit::Known) => settled,
+            () = miner => unreachable!("it never ends"),
+        };
+        assert_eq!(settled.unwrap().settled, 192);
         assert_settled_once(&town, &day()).await;
     })
     .await;

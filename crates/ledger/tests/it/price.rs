@@ -1,6 +1,6 @@
 //! What gas costs: chains without a base fee, endpoints without a tip, prices that are too low.
 
-use gridtally_ledger::{BlockId, GasPrice, SettleOptions};
+use gridtally_ledger::{BlockId, GasLimit, GasPrice, SettleOptions};
 use serde_json::Value;
 
 use crate::node::on_both;
@@ -77,6 +77,29 @@ async fn a_price_that_is_too_low_is_raised() {
             node.client.transaction_count(officer.address(), BlockId::Latest).await.unwrap();
         assert_eq!(after, before + 1);
         assert!(proxy.count("eth_sendRawTransaction") > 1, "the first price was refused");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn known_gas_leaves_one_request_to_send_and_few_others() {
+    on_both(async |node| {
+        let town = Town::ready(node).await;
+        let proxy = Proxy::start(node, |_, _, _| Fate::Passed).await;
+        let ledger = town.seen_through(&proxy.client).await.unwrap();
+        let officer = sender(&proxy.client, OFFICER);
+        let options = SettleOptions {
+            chunk_records_max: 8,
+            gas_limit: GasLimit::Known,
+            ..SettleOptions::default()
+        };
+        ledger.settle(&officer, &day(), options, &mut quiet).await.unwrap();
+        assert_eq!(proxy.count("eth_sendRawTransaction"), 24);
+        assert_eq!(proxy.count("eth_estimateGas"), 0);
+        assert_eq!(proxy.count("eth_maxPriorityFeePerGas"), 4, "once for six transactions");
+        assert_eq!(proxy.count("eth_getTransactionCount"), 3, "two to begin, one for the nonce");
+        assert_eq!(proxy.count("eth_getLogs"), 1, "what is settled is asked once");
+        assert_settled_once(&town, &day()).await;
     })
     .await;
 }

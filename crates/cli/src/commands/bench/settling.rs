@@ -62,9 +62,9 @@ pub(super) async fn run(client: &Client, households: u32) -> anyhow::Result<Sett
     let funding = |participant| Funding { participant, balance_min_micro: FUNDS_MICRO };
     let fundings: Vec<Funding> = (1..=households).map(ParticipantNumber).map(funding).collect();
     ledger.fund(&sender, &fundings, &mut quiet).await?;
-    let _: serde_json::Value =
-        client.endpoint().request("evm_increaseTime", [u64::from(DAY_S) + 7_200]).await?;
-    let _: serde_json::Value = client.endpoint().request("evm_mine", ()).await?;
+    let later_s = u64::from(DAY_S) + 7_200;
+    client.endpoint().request::<serde_json::Value>("evm_increaseTime", [later_s]).await?;
+    client.endpoint().request::<serde_json::Value>("evm_mine", ()).await?;
 
     let records = records(households);
     let options = SettleOptions { gas_limit: GasLimit::Known, ..SettleOptions::default() };

@@ -1,23 +1,17 @@
 //! `gridtally import participants` and `gridtally import tariff`: documents that people write.
 
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use anyhow::anyhow;
-use gridtally_aggregator::store::{ParticipantBook, Store};
-use gridtally_core::tariff::Tariff as TariffDocument;
+use gridtally_aggregator::store::{Store, read_participants, read_tariff};
+use gridtally_core::rejection::{Reason, Rejection};
 use serde::Serialize;
-use serde::de::DeserializeOwned;
 
 use crate::commands::{StoreArguments, store_error};
 use crate::context::Context;
 use crate::error::CommandError;
-use crate::input::read_bounded;
 use crate::output::Report;
 use crate::output::number::counted;
-
-/// Largest document that is read, in bytes.
-const DOCUMENT_BYTES_MAX: u64 = 256 << 20;
 
 /// Import who takes part: parties and their metering points (TOML)
 ///
@@ -53,7 +47,7 @@ pub(super) fn participants(
     arguments: &Participants,
     context: &Context,
 ) -> Result<(), CommandError> {
-    let book: ParticipantBook = read(&arguments.file)?;
+    let book = read_participants(&arguments.file).map_err(rejected)?;
     let mut store = open(&arguments.store, context)?;
     let line = store.set_participants(&book, context.now()).map_err(store_error)?;
     let parties = counted(book.parties().len() as u64, "participant");
@@ -62,7 +56,7 @@ pub(super) fn participants(
 }
 
 pub(super) fn tariff(arguments: &Tariff, context: &Context) -> Result<(), CommandError> {
-    let tariff: TariffDocument = read(&arguments.file)?;
+    let tariff = read_tariff(&arguments.file).map_err(rejected)?;
     let mut store = open(&arguments.store, context)?;
     let line = store.set_tariff(&tariff, context.now()).map_err(store_error)?;
     let versions = counted(tariff.versions().len() as u64, "version");
@@ -75,17 +69,12 @@ fn open(store: &StoreArguments, context: &Context) -> Result<Store, CommandError
     Store::open(&config.store_folder).map_err(store_error)
 }
 
-/// Reads a document of TOML.
-fn read<T: DeserializeOwned>(path: &Path) -> Result<T, CommandError> {
-    let bytes = read_bounded(path, DOCUMENT_BYTES_MAX)?;
-    let text = String::from_utf8(bytes)
-        .map_err(|_| CommandError::refused(anyhow!("{} is not UTF-8", path.display())))?;
-    toml::from_str(&text).map_err(|error| {
-        let before = error.span().map_or(0, |span| span.start.min(text.len()));
-        let line = text.as_bytes()[..before].iter().filter(|&&byte| byte == b'\n').count() + 1;
-        CommandError::refused(anyhow!("{}:{line}: {}", path.display(), error.message()))
-            .hint("docs/guides/import.md shows the form.")
-    })
+/// Says whose fault it is that a document is not taken.
+fn rejected(rejection: Rejection) -> CommandError {
+    match rejection.reason {
+        Reason::FileUnreadable => CommandError::environment(rejection),
+        _ => CommandError::refused(rejection).hint("docs/guides/import.md shows the form."),
+    }
 }
 
 impl Report for DocumentReport {

@@ -1,0 +1,130 @@
+//! Why a transaction was not carried out.
+
+use alloy_primitives::{Address, B256, U256};
+
+use crate::endpoint::{EndpointError, RpcFailure};
+use crate::gas::CallKind;
+use crate::refusal::Refusal;
+
+/// Why a transaction was not carried out, in order of precedence.
+#[derive(Debug, thiserror::Error)]
+pub enum SendError {
+    /// The endpoint failed. Whether a transaction that was being sent reached it is not known:
+    /// ask the chain what is done before sending again.
+    #[error(transparent)]
+    Endpoint(#[from] EndpointError),
+    /// The contract refuses the call; nothing was sent.
+    #[error("{kind} is refused: {refusal}")]
+    Refused {
+        /// The call.
+        kind: CallKind,
+        /// The contract's reason.
+        refusal: Box<Refusal>,
+    },
+    /// The call needs more gas than a transaction or a block may use.
+    #[error("{kind} needs {gas} gas, a transaction may use {limit}")]
+    GasTooMuch {
+        /// The call.
+        kind: CallKind,
+        /// What it needs.
+        gas: u64,
+        /// Most that a transaction may use.
+        limit: u64,
+    },
+    /// Gas costs more than the configuration allows.
+    #[error("a unit of gas costs {price_wei} wei, the configuration allows {limit_wei}")]
+    GasPriceTooHigh {
+        /// What it costs now.
+        price_wei: u128,
+        /// What the configuration allows.
+        limit_wei: u128,
+    },
+    /// The account cannot pay for the gas.
+    #[error("{address} has {balance_wei} wei, too little for the gas of {kind}")]
+    FeeFundsInsufficient {
+        /// The call.
+        kind: CallKind,
+        /// Who sends.
+        address: Address,
+        /// What the account has.
+        balance_wei: U256,
+    },
+    /// The endpoint does not take the transaction.
+    #[error("{kind} was not accepted: {failure}")]
+    NotAccepted {
+        /// The call.
+        kind: CallKind,
+        /// The endpoint's reason.
+        failure: Box<RpcFailure>,
+    },
+    /// The endpoint computes another hash: it does not speak of the same transaction.
+    #[error("the endpoint calls transaction {expected} {found}")]
+    HashDiffers {
+        /// The hash of what was sent.
+        expected: B256,
+        /// The hash that the endpoint gave.
+        found: B256,
+    },
+    /// No block took the transaction in time. It may still be carried out.
+    #[error(
+        "{kind} ({transaction}, nonce {nonce}) is in no block after {replacements} price rises"
+    )]
+    NotIncluded {
+        /// The call.
+        kind: CallKind,
+        /// Its last transaction.
+        transaction: B256,
+        /// Its nonce.
+        nonce: u64,
+        /// How often its price was raised.
+        replacements: u32,
+    },
+    /// The nonce is of no use any more: another transaction of the same key has it, or a
+    /// re-organization took transactions before it away. The call was not carried out.
+    #[error("nonce {nonce} of {kind} is lost, {next} comes next")]
+    NonceLost {
+        /// The call.
+        kind: CallKind,
+        /// The nonce.
+        nonce: u64,
+        /// The account's next nonce.
+        next: u64,
+    },
+    /// The transaction is in a block, but not as deep as asked for. It may still get there.
+    #[error("{kind} ({transaction}) did not get {confirmations} blocks deep in time")]
+    NotDeep {
+        /// The call.
+        kind: CallKind,
+        /// Its transaction.
+        transaction: B256,
+        /// The depth asked for.
+        confirmations: u64,
+    },
+    /// Transactions of the key are waiting, sent by an earlier process perhaps.
+    #[error("transactions of {address} are waiting to be included")]
+    Waiting {
+        /// The key's address.
+        address: Address,
+    },
+    /// The transaction was carried out and reverted: it changed nothing, its gas is paid.
+    #[error("{kind} ({transaction}) reverted: {refusal}")]
+    Reverted {
+        /// The call.
+        kind: CallKind,
+        /// Its transaction.
+        transaction: B256,
+        /// The contract's reason, found by calling again on the state before.
+        refusal: Box<Refusal>,
+    },
+}
+
+impl SendError {
+    /// Returns the contract's reason, whether found before or after sending.
+    #[must_use]
+    pub fn refusal(&self) -> Option<&Refusal> {
+        match self {
+            Self::Refused { refusal, .. } | Self::Reverted { refusal, .. } => Some(refusal),
+            _ => None,
+        }
+    }
+}
