@@ -149,6 +149,15 @@ impl Content {
 }
 
 impl Line {
+    /// Reads the lines of a journal, strictly. A last line that was never finished does not count.
+    ///
+    /// # Errors
+    ///
+    /// Returns the first [`Fault`], with its line.
+    pub fn read_all(journal: &[u8]) -> Result<Vec<Self>, Fault> {
+        Ok(read(journal)?.lines)
+    }
+
     /// Returns the line that follows one with digest `previous`, and its text with the line end.
     pub(super) fn following(previous: Digest, entry: Entry) -> (Self, String) {
         let body = serde_json::to_string(&entry).expect("an entry is plain data");

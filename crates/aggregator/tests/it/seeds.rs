@@ -6,6 +6,8 @@ mod csv_prices;
 mod csv_readings;
 #[path = "../../../../fuzz/decoders/entsoe.rs"]
 mod entsoe;
+#[path = "../../../../fuzz/decoders/journal.rs"]
+mod journal;
 #[path = "../../../../fuzz/decoders/participants.rs"]
 mod participants;
 #[path = "../../../../fuzz/decoders/seeds.rs"]
@@ -24,6 +26,11 @@ fn csv_readings_reads_or_refuses_every_seed() {
 #[test]
 fn entsoe_reads_or_refuses_every_seed() {
     runner::run("entsoe", entsoe::decode);
+}
+
+#[test]
+fn journal_reads_or_refuses_every_seed() {
+    runner::run("journal", journal::decode);
 }
 
 #[test]
