@@ -325,12 +325,19 @@ async fn shown_records(
         on_chain.iter().map(|settled| (RecordKey::from(&settled.record), settled)).collect();
     let all: Vec<Settled> =
         settled_records(&period.records, run.manifest().run, period.table).collect();
-    let with_energy = |code| {
-        let of_code = all.iter().filter(move |settled| settled.record.code == code);
-        of_code.filter(|settled| settled.record.energy_wh > 0 && settled.amount.micro() > 0)
-    };
-    let fed_in = with_energy(Code::FEED_IN).take(1);
-    let drawn = with_energy(Code::CONSUMPTION).step_by(SLOTS.into()).take(RECORDS_SHOWN - 1);
+    // Of each household the quarter-hour with the most energy: of the first that feeds in, and of the first ones that draw.
+    let mut most: BTreeMap<(Code, ParticipantNumber), Settled> = BTreeMap::new();
+    for &settled in &all {
+        let record = settled.record;
+        let participant = if record.code == Code::FEED_IN { record.to } else { record.from };
+        let kept = most.entry((record.code, participant)).or_insert(settled);
+        if record.energy_wh > kept.record.energy_wh {
+            *kept = settled;
+        }
+    }
+    let of_code = |code| most.iter().filter(move |(key, _)| key.0 == code).map(|(_, most)| most);
+    let fed_in = of_code(Code::FEED_IN).take(1);
+    let drawn = of_code(Code::CONSUMPTION).take(RECORDS_SHOWN - 1);
     let mut shown = Vec::new();
     for Settled { record, amount } in fed_in.chain(drawn) {
         let is_feed_in = record.code == Code::FEED_IN;
