@@ -15,6 +15,7 @@ pub(crate) fn decode(bytes: &[u8]) {
         separator: None,
         decimal: if is_set(0) { DecimalSign::Comma } else { DecimalSign::Point },
         time_column: "time".to_owned(),
+        time_format: None,
         stamp: if is_set(1) { Stamp::End } else { Stamp::Start },
         zone: StampZone::Offset(if is_set(2) { 3_600 } else { 0 }),
         repeated: Repeated::ByOrder,

@@ -18,6 +18,7 @@ pub(crate) fn decode(bytes: &[u8]) {
         separator: is_set(0).then_some(b';'),
         decimal: if is_set(0) { DecimalSign::Comma } else { DecimalSign::Point },
         time_column: "time".to_owned(),
+        time_format: None,
         stamp: if is_set(2) { Stamp::End } else { Stamp::Start },
         zone: StampZone::Zone(Zone::new(zone).expect("it is in the database")),
         repeated: if is_set(3) { Repeated::ByOrder } else { Repeated::Refuse },

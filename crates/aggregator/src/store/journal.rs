@@ -14,6 +14,8 @@ use serde::{Deserialize, Serialize};
 
 use super::digest::{Digest, Fingerprint};
 use super::error::{Fault, FaultKind};
+use super::settings::SETTINGS_FILE;
+use super::writer::FOLDERS;
 use crate::cycle::RunOptions;
 
 /// Name of the file in the store's folder.
@@ -198,6 +200,9 @@ pub(super) fn read(bytes: &[u8]) -> Result<Journal, Fault> {
             let what = "a store is created once, by the first line";
             return Err(fault(FaultKind::Chain(what.to_owned())));
         }
+        if let Some(file) = entry.content.files().find(|file| !is_place(&file.path)) {
+            return Err(malformed(&format!("{:?} is no place in a store", file.path)));
+        }
         lines.push(Line { entry, digest });
     }
     if lines.is_empty() {
@@ -206,9 +211,27 @@ pub(super) fn read(bytes: &[u8]) -> Result<Journal, Fault> {
     Ok(Journal { lines, complete_bytes: complete as u64, is_torn: complete < bytes.len() })
 }
 
+/// Returns whether a path leads to a place where a store keeps files, and not out of it: who checks a store that others wrote
+/// must not be led elsewhere.
+fn is_place(path: &str) -> bool {
+    let is_name = |name: &str| {
+        let is_plain =
+            |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-.".contains(&byte);
+        !name.is_empty() && !name.starts_with('.') && name.bytes().all(is_plain)
+    };
+    let mut parts = path.split('/');
+    let folder = parts.next().unwrap_or_default();
+    let names: Vec<&str> = parts.collect();
+    path == SETTINGS_FILE
+        || FOLDERS.contains(&folder)
+            && (1..=2).contains(&names.len())
+            && names.into_iter().all(is_name)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn file(path: &str) -> StoredFile {
         let fingerprint = super::super::digest::fingerprint_of(path.as_bytes());
@@ -256,6 +279,42 @@ mod tests {
                     }
                 }
             }
+        }
+    }
+
+    #[test]
+    fn a_line_cannot_lead_out_of_the_store() {
+        for path in [
+            "/etc/passwd",
+            "../other/journal",
+            "readings/../../x",
+            "readings/.hidden",
+            "readings//x",
+            "readings",
+            "journal",
+            "runs/a/b/c",
+            "tariffs/C:x",
+        ] {
+            assert!(!is_place(path), "{path}");
+            let content = Content::Created { settings: file(path) };
+            let entry = Entry { sequence: 1, recorded: Timestamp::UNIX_EPOCH, content };
+            let (_, text) = Line::following(Digest::ZERO, entry);
+            assert!(matches!(read(text.as_bytes()), Err(fault) if fault.line == Some(1)), "{path}");
+        }
+        assert!(is_place("runs/0a/records.csv") && is_place("readings/2026-01-0a.csv"));
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_read_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+            let _read = read(&bytes);
+        }
+
+        /// What has the right digest is still not trusted.
+        #[test]
+        fn any_entry_is_read_or_refused(body in "\\{\"sequence\":[01],\"recorded\":\"1970-01-01T00:00:00Z\",\"kind\":\"(created|run|readings)\"[,:\"\\[\\]a-z0-9]{0,40}\\}") {
+            let digest = digest_of(Digest::ZERO, &body);
+            let _read = read(format!("{digest} {body}\n").as_bytes());
         }
     }
 

@@ -23,7 +23,7 @@ use super::table::read_whole;
 /// Longest time that a price holds, s: one that holds at an instant can have begun so long before.
 pub(crate) const PRICE_LENGTH_MAX_S: i64 = 3_600;
 /// Longest journal that is read.
-const JOURNAL_BYTES_MAX: u64 = 2 << 30;
+const JOURNAL_BYTES_MAX: u64 = 512 << 20;
 
 /// A store as it was when it was opened.
 #[derive(Debug)]

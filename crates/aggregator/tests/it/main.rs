@@ -9,6 +9,8 @@ mod import_table;
 
 #[cfg(test)]
 mod seeds;
+
+#[cfg(test)]
 mod world;
 
 #[cfg(test)]

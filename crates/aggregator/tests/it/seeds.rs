@@ -9,24 +9,24 @@ mod entsoe;
 #[path = "../../../../fuzz/decoders/participants.rs"]
 mod participants;
 #[path = "../../../../fuzz/decoders/seeds.rs"]
-mod seeds;
+mod runner;
 
 #[test]
 fn csv_prices_reads_or_refuses_every_seed() {
-    seeds::run("csv_prices", csv_prices::decode);
+    runner::run("csv_prices", csv_prices::decode);
 }
 
 #[test]
 fn csv_readings_reads_or_refuses_every_seed() {
-    seeds::run("csv_readings", csv_readings::decode);
+    runner::run("csv_readings", csv_readings::decode);
 }
 
 #[test]
 fn entsoe_reads_or_refuses_every_seed() {
-    seeds::run("entsoe", entsoe::decode);
+    runner::run("entsoe", entsoe::decode);
 }
 
 #[test]
 fn participants_reads_or_refuses_every_seed() {
-    seeds::run("participants", participants::decode);
+    runner::run("participants", participants::decode);
 }
