@@ -1,6 +1,6 @@
 //! Blocks, transactions and receipts as bytes, and the storage of a contract between two transactions.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use alloy_eips::{BlockId, eip2718::Encodable2718};
 use alloy_primitives::{Address, B256, Bytes, keccak256};
@@ -68,8 +68,7 @@ fn storage_range(context: &Context<'_>, mut params: Params) -> Result<Value, Rpc
     };
     let state = context.chain.state_at(parent)?;
     let engine = &context.chain.core.engine;
-    let mut execution =
-        engine.begin_block(std::sync::Arc::new(state.clone()), block.header.clone())?;
+    let mut execution = engine.begin_block(Arc::new(state.clone()), block.header.clone())?;
     for transaction in before {
         execution.execute(transaction)?;
     }

@@ -23,6 +23,8 @@ pub(crate) struct Memory {
     pub(crate) filters: Filters,
     pub(crate) impersonated: Mutex<Impersonated>,
     pub(crate) awaited: Awaited,
+    /// Held while a transaction is given its nonce and put among those that wait.
+    pub(crate) sending: Mutex<()>,
     subscriptions: AtomicU64,
 }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use alloy_consensus::Header;
 use alloy_eips::{BlockId, BlockNumberOrTag};
+use alloy_primitives::Address;
 
 use super::{Context, RpcError, error::RESOURCE_NOT_FOUND};
 use crate::{
@@ -86,6 +87,24 @@ impl Context<'_> {
         let block = self.block(id)?;
         let state = Arc::new(self.chain.state_at(block.number())?);
         Ok(Target { header: block.header.clone(), state })
+    }
+
+    /// Returns the nonce after the transactions of an account that are in blocks or wait for one.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error when the state cannot be read.
+    pub(crate) fn next_nonce(&self, address: Address) -> Result<u64, RpcError> {
+        loop {
+            let head = self.chain.head();
+            let account = self.chain.state_at(head.number())?.view().account(address)?;
+            let nonce = account.unwrap_or_default().nonce;
+            let next = self.core().pool().next_nonce(address, nonce);
+            // Otherwise what waited may have been put into a block between the two looks.
+            if self.chain.head().hash == head.hash {
+                return Ok(next);
+            }
+        }
     }
 
     /// Returns the block that would be sealed now.

@@ -1,9 +1,13 @@
 //! Sending transactions: signed by the client, or signed here for one of the funded accounts.
 
-use std::time::Duration;
+use std::{sync::PoisonError, time::Duration};
 
-use alloy_consensus::{SignableTransaction, TxEnvelope, TypedTransaction};
-use alloy_eips::{BlockId, BlockNumberOrTag, eip2718::Encodable2718};
+use alloy_consensus::{
+    EthereumTxEnvelope, SignableTransaction, TxEip4844Variant, TxEnvelope, TypedTransaction,
+};
+use alloy_eips::{
+    BlockId, BlockNumberOrTag, eip2718::Encodable2718, eip7594::BlobTransactionSidecarVariant,
+};
 use alloy_primitives::{Address, B256, Bytes, Signature, U256};
 use alloy_rpc_types_eth::TransactionRequest;
 use alloy_signer::SignerSync;
@@ -21,6 +25,9 @@ const TIP: u128 = 1_000_000_000;
 const WAIT_MS: u64 = 2_000;
 /// How long a client waits for its receipt at most, in milliseconds.
 const WAIT_MS_MAX: u64 = 30_000;
+
+/// A signed transaction of any type, blob transactions with their blobs.
+type Signed = EthereumTxEnvelope<TxEip4844Variant<BlobTransactionSidecarVariant>>;
 
 pub(super) fn handler(method: &str) -> Option<Handler> {
     Some(match method {
@@ -71,6 +78,8 @@ fn receipt_in_time(
 fn send(context: &Context<'_>, params: &mut Params) -> Result<B256, RpcError> {
     let message: TransactionRequest = params.required()?;
     let from = sender(&message)?;
+    // Two requests at a time must not be given the same nonce.
+    let _turn = context.chain.core.rpc.sending.lock().unwrap_or_else(PoisonError::into_inner);
     if funded_signer(from).is_some() {
         return Ok(context.chain.submit(&signed(context, message)?.encoded_2718())?);
     }
@@ -97,15 +106,13 @@ fn fill(
     mut message: TransactionRequest,
 ) -> Result<TransactionRequest, RpcError> {
     let from = sender(&message)?;
-    let head = context.chain.head();
     if message.nonce.is_none() {
-        let account = context.chain.state_at(head.number())?.view().account(from)?;
-        let nonce = account.unwrap_or_default().nonce;
-        message.nonce = Some(context.chain.core.pool().next_nonce(from, nonce));
+        message.nonce = Some(context.next_nonce(from)?);
     }
     if message.gas_price.is_none() {
         let tip = *message.max_priority_fee_per_gas.get_or_insert(TIP);
-        let fee = u128::from(base_fee_after(&head.header)) * 2 + tip;
+        let base_fee = u128::from(base_fee_after(&context.chain.head().header));
+        let fee = (base_fee * 2).saturating_add(tip);
         message.max_fee_per_gas.get_or_insert(fee);
     }
     message.chain_id.get_or_insert(context.chain.chain_id());
@@ -144,15 +151,7 @@ pub(crate) fn typed(message: TransactionRequest) -> Result<TypedTransaction, Rpc
         .map_err(|_| RpcError::invalid_params("the fields do not make up a transaction"))
 }
 
-fn signed(
-    context: &Context<'_>,
-    message: TransactionRequest,
-) -> Result<
-    alloy_consensus::EthereumTxEnvelope<
-        alloy_consensus::TxEip4844Variant<alloy_eips::eip7594::BlobTransactionSidecarVariant>,
-    >,
-    RpcError,
-> {
+fn signed(context: &Context<'_>, message: TransactionRequest) -> Result<Signed, RpcError> {
     let signer = accounts::signer(sender(&message)?)?;
     let transaction = typed(fill(context, message)?)?;
     let signature =

@@ -200,8 +200,7 @@ impl Simulation<'_> {
         self.parent = block.header.clone();
         self.parent_hash = block.hash;
         let inner = convert::block(&block, self.shows_whole);
-        self.found
-            .push(SimulatedBlock { inner: inner.map_transactions(|tx| tx.map(Into::into)), calls });
+        self.found.push(SimulatedBlock { inner, calls });
     }
 }
 

@@ -35,10 +35,7 @@ fn transaction_count(context: &Context<'_>, mut params: Params) -> Result<Value,
     let address: Address = params.required()?;
     let block = params.block()?;
     if block.is_pending() {
-        let head = context.chain.head();
-        let account = context.chain.state_at(head.number())?.view().account(address)?;
-        let nonce = account.unwrap_or_default().nonce;
-        return Ok(json!(U64::from(context.chain.core.pool().next_nonce(address, nonce))));
+        return Ok(json!(U64::from(context.next_nonce(address)?)));
     }
     let account = context.target(block)?.state.account(address)?;
     Ok(json!(U64::from(account.unwrap_or_default().nonce)))

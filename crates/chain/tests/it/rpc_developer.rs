@@ -149,3 +149,19 @@ fn several_slots_are_read_at_once() {
     let many = json!({ (account(0)): vec!["0x1"; 1_025] });
     assert_eq!(refusal(&chain, "eth_getStorageValues", json!([many]))["code"], -32_602);
 }
+
+#[test]
+fn requests_at_the_same_time_get_nonces_of_their_own() {
+    let chain = Chain::open(ChainConfig { sealing: Sealing::Instant, ..config() }).unwrap();
+    let transfer = json!({ "from": account(0), "to": account(1), "value": "0x1" });
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                for _ in 0..25 {
+                    ask(&chain, "eth_sendTransactionSync", json!([transfer]));
+                }
+            });
+        }
+    });
+    assert_eq!(ask(&chain, "eth_getTransactionCount", json!([account(0)])), "0x64");
+}
