@@ -8,7 +8,7 @@ mod csv_readings;
 mod entsoe;
 #[path = "../../../../fuzz/decoders/participants.rs"]
 mod participants;
-#[path = "../../../../fuzz/decoders/seeds.rs"]
+#[path = "../../../../fuzz/decoders/runner.rs"]
 mod runner;
 
 #[test]
