@@ -11,7 +11,7 @@ use alloy_rlp::Decodable;
 
 use crate::{
     block::{BlockRecord, SealedBlock},
-    block_log::{BlockLog, LogError},
+    block_log::{BlockLog, Location, LogError},
     checkpoint::codec::Encoder,
     index::Index,
     state::StateDiff,
@@ -202,8 +202,7 @@ impl Archive {
             return Ok(Some(Arc::clone(block)));
         }
         let Some(location) = self.index().location(number) else { return Ok(None) };
-        let payload = self.log().read(location)?;
-        let (block, _) = decode(number, &payload)?;
+        let (block, _) = self.read(number, location)?;
         let block = Arc::new(block);
         self.cache().insert(&block);
         Ok(Some(block))
@@ -213,8 +212,23 @@ impl Archive {
     pub(crate) fn diff(&self, number: u64) -> Result<StateDiff, ArchiveError> {
         let missing = ArchiveError::Unreadable { number, reason: "not in the log" };
         let location = self.index().location(number).ok_or(missing)?;
+        self.read(number, location).map(|(_, diff)| diff)
+    }
+
+    fn read(
+        &self,
+        number: u64,
+        location: Location,
+    ) -> Result<(SealedBlock, StateDiff), ArchiveError> {
         let payload = self.log().read(location)?;
-        decode(number, &payload).map(|(_, diff)| diff)
+        let (block, diff) = decode(number, &payload)?;
+        if self.hash(number) != Some(block.hash) {
+            return Err(ArchiveError::Unreadable {
+                number,
+                reason: "another block is in its place",
+            });
+        }
+        Ok((block, diff))
     }
 
     /// Returns the block with a transaction, and the position of the transaction in it.

@@ -313,14 +313,16 @@ impl BlockLog {
     ///
     /// # Errors
     ///
-    /// Returns [`LogError::Io`].
+    /// Returns [`LogError::Io`]; the log is closed then.
     pub fn truncate(&mut self, offset: u64) -> Result<(), LogError> {
         match &mut self.medium {
             Medium::Memory(bytes) => bytes.truncate(usize::try_from(offset).unwrap_or(usize::MAX)),
             Medium::File { path, file, .. } => {
-                file.set_len(offset)
-                    .and_then(|()| file.sync_all())
-                    .map_err(|source| LogError::Io { path: path.clone(), source })?;
+                if let Err(source) = file.set_len(offset).and_then(|()| file.sync_all()) {
+                    // Nobody knows how long the file is now.
+                    self.is_closed = true;
+                    return Err(LogError::Io { path: path.clone(), source });
+                }
             }
         }
         self.len = offset;

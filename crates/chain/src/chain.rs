@@ -383,7 +383,8 @@ impl Core {
     /// Returns the gas limit of the block after `parent`: at most 1/1024 closer to the configured one.
     pub(crate) fn gas_limit_after(&self, parent: &Header) -> u64 {
         let step = (parent.gas_limit / 1024).saturating_sub(1);
-        self.config.gas_limit.clamp(parent.gas_limit - step, parent.gas_limit + step)
+        let highest = parent.gas_limit.saturating_add(step);
+        self.config.gas_limit.clamp(parent.gas_limit - step, highest)
     }
 
     pub(crate) fn submit(&self, encoded: &[u8]) -> Result<B256, SubmitError> {

@@ -90,7 +90,8 @@ impl Index {
                 self.transactions.remove(&short(&hash));
             }
         }
-        self.transaction_count -= block.transactions.len() as u64;
+        self.transaction_count =
+            self.transaction_count.saturating_sub(block.transactions.len() as u64);
         for log in block.receipts.iter().flat_map(|receipt| &receipt.logs) {
             self.unpost(address_key(log.address), number);
             if let Some(topic) = log.data.topics().first() {

@@ -426,7 +426,7 @@ impl Core {
                 return Err(error.into());
             }
         };
-        // The head before the pool: a nonce is looked up in both, and must not be missing from both in between.
+        // A transaction is in the pool until it is in a block that everybody sees.
         self.set_head(Arc::clone(&block));
         {
             let mut pool = self.pool();

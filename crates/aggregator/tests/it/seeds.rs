@@ -10,7 +10,7 @@ mod entsoe;
 mod journal;
 #[path = "../../../../fuzz/decoders/participants.rs"]
 mod participants;
-#[path = "../../../../fuzz/decoders/seeds.rs"]
+#[path = "../../../../fuzz/decoders/runner.rs"]
 mod runner;
 
 #[test]

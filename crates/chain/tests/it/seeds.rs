@@ -10,30 +10,30 @@ mod checkpoint;
 mod json_rpc;
 #[path = "../../../../fuzz/decoders/raw_transaction.rs"]
 mod raw_transaction;
-#[path = "../../../../fuzz/decoders/seeds.rs"]
-mod seeds;
+#[path = "../../../../fuzz/decoders/runner.rs"]
+mod runner;
 
 #[test]
 fn block_log_reads_or_refuses_every_seed() {
-    seeds::run("block_log", block_log::decode);
+    runner::run("block_log", block_log::decode);
 }
 
 #[test]
 fn block_record_reads_or_refuses_every_seed() {
-    seeds::run("block_record", block_record::decode);
+    runner::run("block_record", block_record::decode);
 }
 
 #[test]
 fn checkpoint_reads_or_refuses_every_seed() {
-    seeds::run("checkpoint", checkpoint::decode);
+    runner::run("checkpoint", checkpoint::decode);
 }
 
 #[test]
 fn json_rpc_reads_or_refuses_every_seed() {
-    seeds::run("json_rpc", json_rpc::decode);
+    runner::run("json_rpc", json_rpc::decode);
 }
 
 #[test]
 fn raw_transaction_reads_or_refuses_every_seed() {
-    seeds::run("raw_transaction", raw_transaction::decode);
+    runner::run("raw_transaction", raw_transaction::decode);
 }

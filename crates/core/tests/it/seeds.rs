@@ -1,7 +1,7 @@
 //! The decoders of the fuzz targets over the committed seeds, so that they run without a fuzzer too.
 
-#[path = "../../../../fuzz/decoders/seeds.rs"]
-mod seeds;
+#[path = "../../../../fuzz/decoders/runner.rs"]
+mod runner;
 #[path = "../../../../fuzz/decoders/tariff.rs"]
 mod tariff;
 #[path = "../../../../fuzz/decoders/vocabulary.rs"]
@@ -9,10 +9,10 @@ mod vocabulary;
 
 #[test]
 fn tariff_reads_or_refuses_every_seed() {
-    seeds::run("tariff", tariff::decode);
+    runner::run("tariff", tariff::decode);
 }
 
 #[test]
 fn vocabulary_reads_or_refuses_every_seed() {
-    seeds::run("vocabulary", vocabulary::decode);
+    runner::run("vocabulary", vocabulary::decode);
 }

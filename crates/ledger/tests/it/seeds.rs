@@ -2,10 +2,10 @@
 
 #[path = "../../../../fuzz/decoders/ledger_answer.rs"]
 mod ledger_answer;
-#[path = "../../../../fuzz/decoders/seeds.rs"]
-mod seeds;
+#[path = "../../../../fuzz/decoders/runner.rs"]
+mod runner;
 
 #[test]
 fn ledger_answer_reads_or_refuses_every_seed() {
-    seeds::run("ledger_answer", ledger_answer::decode);
+    runner::run("ledger_answer", ledger_answer::decode);
 }

@@ -4,8 +4,8 @@
 mod record;
 #[path = "../../../../fuzz/decoders/run_manifest.rs"]
 mod run_manifest;
-#[path = "../../../../fuzz/decoders/seeds.rs"]
-mod seeds;
+#[path = "../../../../fuzz/decoders/runner.rs"]
+mod runner;
 #[path = "../../../../fuzz/decoders/signature.rs"]
 mod signature;
 #[path = "../../../../fuzz/decoders/tariff_table.rs"]
@@ -13,20 +13,20 @@ mod tariff_table;
 
 #[test]
 fn record_reads_or_refuses_every_seed() {
-    seeds::run("record", record::decode);
+    runner::run("record", record::decode);
 }
 
 #[test]
 fn run_manifest_reads_or_refuses_every_seed() {
-    seeds::run("run_manifest", run_manifest::decode);
+    runner::run("run_manifest", run_manifest::decode);
 }
 
 #[test]
 fn signature_reads_or_refuses_every_seed() {
-    seeds::run("signature", signature::decode);
+    runner::run("signature", signature::decode);
 }
 
 #[test]
 fn tariff_table_reads_or_refuses_every_seed() {
-    seeds::run("tariff_table", tariff_table::decode);
+    runner::run("tariff_table", tariff_table::decode);
 }
