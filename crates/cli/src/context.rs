@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use anyhow::anyhow;
 use jiff::Timestamp;
 
-use crate::STACK_BYTES;
 use crate::arguments::Arguments;
 use crate::config::{Config, FILE_NAME, Settings};
 use crate::error::{Blame, CommandError};
@@ -67,10 +66,7 @@ impl Context {
         &self,
         work: impl Future<Output = Result<T, CommandError>>,
     ) -> Result<T, CommandError> {
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .enable_all()
-            .thread_stack_size(STACK_BYTES)
-            .build();
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
         let runtime = runtime.map_err(|error| {
             CommandError::environment(anyhow!(error).context("cannot start worker threads"))
         })?;
