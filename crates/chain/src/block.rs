@@ -1,11 +1,13 @@
 //! A sealed block with its receipts.
 
+use std::collections::HashSet;
+
 use alloy_consensus::{
     Block, BlockBody, Header, Receipt, ReceiptEnvelope, ReceiptWithBloom, Transaction, TxEnvelope,
-    TxReceipt, TxType, transaction::Recovered,
+    TxType, transaction::Recovered,
 };
 use alloy_eips::{eip2718::Decodable2718, eip2718::Encodable2718, eip4895::Withdrawals};
-use alloy_primitives::{Address, B256, Bytes, Log};
+use alloy_primitives::{Address, B256, Bloom, BloomInput, Bytes, Log};
 use alloy_rlp::{RlpDecodable, RlpEncodable};
 
 use crate::state::StateDiff;
@@ -87,7 +89,7 @@ impl BlockReceipt {
             cumulative_gas_used: self.cumulative_gas_used,
             logs: self.logs.clone(),
         };
-        let logs_bloom = receipt.bloom();
+        let logs_bloom = bloom(&self.logs);
         let receipt = ReceiptWithBloom { receipt, logs_bloom };
         match tx_type {
             TxType::Legacy => ReceiptEnvelope::Legacy(receipt),
@@ -97,6 +99,21 @@ impl BlockReceipt {
             TxType::Eip7702 => ReceiptEnvelope::Eip7702(receipt),
         }
     }
+}
+
+/// Returns the bloom of log events. Many events of one transaction share contract, signature and arguments; each
+/// different one is hashed once.
+fn bloom(logs: &[Log]) -> Bloom {
+    let (mut bloom, mut seen) = (Bloom::ZERO, HashSet::new());
+    for log in logs {
+        let topics = log.topics().iter().map(|topic| topic.as_slice());
+        for input in std::iter::once(log.address.as_slice()).chain(topics) {
+            if seen.insert(input) {
+                bloom.accrue(BloomInput::Raw(input));
+            }
+        }
+    }
+    bloom
 }
 
 /// A block as the log keeps it: the header first, so that it can be read alone, the changes of state last.
@@ -150,4 +167,29 @@ pub(crate) fn cost_max(transaction: &TxEnvelope) -> alloy_primitives::U256 {
     let blobs = U256::from(transaction.blob_gas_used().unwrap_or_default())
         * U256::from(transaction.max_fee_per_blob_gas().unwrap_or_default());
     gas.saturating_add(blobs).saturating_add(transaction.value())
+}
+
+#[cfg(test)]
+mod tests {
+    use alloy_consensus::TxReceipt;
+
+    use super::*;
+
+    #[test]
+    fn hashing_each_value_once_gives_the_same_bloom() {
+        let topic = |byte| B256::repeat_byte(byte);
+        let log = |address, topics| {
+            Log::new_unchecked(Address::repeat_byte(address), topics, Bytes::new())
+        };
+        let logs = vec![
+            log(1, vec![topic(1), topic(2)]),
+            log(1, vec![topic(1), topic(3)]),
+            log(2, vec![]),
+            log(2, vec![topic(1), topic(1), topic(9), topic(0)]),
+        ];
+        for count in 0..=logs.len() {
+            let receipt = Receipt { logs: logs[..count].to_vec(), ..Receipt::default() };
+            assert_eq!(bloom(&logs[..count]), receipt.bloom(), "{count} logs");
+        }
+    }
 }
