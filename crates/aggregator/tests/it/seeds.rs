@@ -10,6 +10,8 @@ mod entsoe;
 mod participants;
 #[path = "../../../../fuzz/decoders/runner.rs"]
 mod runner;
+#[path = "../../../../fuzz/decoders/store.rs"]
+mod store;
 
 #[test]
 fn csv_prices_reads_or_refuses_every_seed() {
@@ -29,4 +31,9 @@ fn entsoe_reads_or_refuses_every_seed() {
 #[test]
 fn participants_reads_or_refuses_every_seed() {
     runner::run("participants", participants::decode);
+}
+
+#[test]
+fn store_reads_or_refuses_every_seed() {
+    runner::run("store", store::decode);
 }
