@@ -12,6 +12,8 @@ mod journal;
 mod participants;
 #[path = "../../../../fuzz/decoders/runner.rs"]
 mod runner;
+#[path = "../../../../fuzz/decoders/store.rs"]
+mod store;
 
 #[test]
 fn csv_prices_reads_or_refuses_every_seed() {
@@ -36,4 +38,9 @@ fn journal_reads_or_refuses_every_seed() {
 #[test]
 fn participants_reads_or_refuses_every_seed() {
     runner::run("participants", participants::decode);
+}
+
+#[test]
+fn store_reads_or_refuses_every_seed() {
+    runner::run("store", store::decode);
 }

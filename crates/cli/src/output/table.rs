@@ -72,9 +72,11 @@ mod tests {
         let mut table = Table::new([(Align::Left, "call"), (Align::Right, "gas")]);
         table.row(["settle".to_owned(), "45,934".to_owned()]);
         table.row(["å".to_owned(), "9".to_owned()]);
-        let mut text = Vec::new();
+        // A first line without blanks, so that those of the table count.
+        let mut text = b"gas\n".to_vec();
         table.write(&mut text).unwrap();
         expect![[r#"
+            gas
               call       gas
               ------  ------
               settle  45,934

@@ -269,6 +269,7 @@ fn a_missing_reading_is_not_zero() {
         settle,
         &expect![[r#"
         error: participant 1 code 1 period 9648 slot 5 is missing
+        hint: Import the missing readings, or settle the other slots with --missing leave_out.
         -- exit 1
     "#]],
     );
@@ -368,9 +369,9 @@ fn what_is_not_there_is_said() {
         &terminal,
         "import tariff nowhere.toml",
         &expect![[r#"
-        error: cannot read nowhere.toml: No such file or directory (os error 2)
-        -- exit 3
-    "#]],
+            error: nowhere.toml: "": the file cannot be read: No such file or directory (os error 2) [file-unreadable]; check the path and the permissions
+            -- exit 3
+        "#]],
     );
     assert!(terminal.output("init").status.success());
     check(
@@ -394,10 +395,10 @@ fn what_is_not_there_is_said() {
         &terminal,
         "import tariff participants.toml",
         &expect![[r#"
-        error: participants.toml:7: unknown field `metering_point`, expected one of `name`, `currency`, `version`
-        hint: docs/guides/import.md shows the form.
-        -- exit 1
-    "#]],
+            error: participants.toml:7: "": the tariff is not valid: unknown field `metering_point`, expected one of `name`, `currency`, `version` [tariff-invalid]; correct it as the detail says
+            hint: docs/guides/import.md shows the form.
+            -- exit 1
+        "#]],
     );
     check(
         &terminal,
