@@ -9,6 +9,7 @@ mod config;
 mod conformance;
 mod cost;
 mod demo;
+mod documents;
 mod reference;
 mod run;
 mod server;
