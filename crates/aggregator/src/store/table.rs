@@ -4,7 +4,9 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
-use super::digest::Fingerprinter;
+use sha2::{Digest as _, Sha256};
+
+use super::digest::{Digest, Fingerprinter};
 use super::error::{Fault, FaultKind, StoreError, failed};
 use super::journal::StoredFile;
 use super::names::Names;
@@ -21,7 +23,8 @@ pub(super) struct TableReader<R> {
     stored: StoredFile,
     path: PathBuf,
     source: BufReader<File>,
-    fingerprinter: Fingerprinter,
+    /// Of all bytes so far. Where they differ is looked for only when they do.
+    hasher: Sha256,
     text: Vec<u8>,
     line: u64,
     last: Option<R>,
@@ -34,7 +37,7 @@ impl<R: RowText> TableReader<R> {
             stored: stored.clone(),
             path,
             source: BufReader::with_capacity(BUFFER_BYTES, file),
-            fingerprinter: Fingerprinter::new(),
+            hasher: Sha256::new(),
             text: Vec::new(),
             line: 0,
             last: None,
@@ -50,8 +53,8 @@ impl<R: RowText> TableReader<R> {
     pub(super) fn next(&mut self, names: &Names) -> Result<Option<R>, StoreError> {
         self.read_line()?;
         if self.text.is_empty() {
-            let fingerprinter = std::mem::replace(&mut self.fingerprinter, Fingerprinter::new());
-            if fingerprinter.finish().sha256 != self.stored.fingerprint.sha256 {
+            let digest = Digest(self.hasher.finalize_reset().into());
+            if digest != self.stored.fingerprint.sha256 {
                 return Err(located(&self.path, &self.stored)?.into());
             }
             return Ok(None);
@@ -74,7 +77,7 @@ impl<R: RowText> TableReader<R> {
         let mut bounded = (&mut self.source).take(LINE_BYTES_MAX);
         let read = bounded.read_until(b'\n', &mut self.text);
         read.map_err(failed("read", &self.path))?;
-        self.fingerprinter.update(&self.text);
+        self.hasher.update(&self.text);
         Ok(())
     }
 
@@ -105,7 +108,7 @@ pub(super) fn read_whole(folder: &Path, stored: &StoredFile) -> Result<Vec<u8>, 
     let (path, file) = open_checked(folder, stored)?;
     let mut bytes = Vec::new();
     file.take(WHOLE_BYTES_MAX).read_to_end(&mut bytes).map_err(failed("read", &path))?;
-    if super::digest::Digest::of(&bytes) != stored.fingerprint.sha256 {
+    if Digest::of(&bytes) != stored.fingerprint.sha256 {
         return Err(located(&path, stored)?.into());
     }
     Ok(bytes)
