@@ -208,7 +208,8 @@ mod tests {
 
     #[test]
     fn gaps_come_back() {
-        for gap in Gap::ALL {
+        for (place, gap) in Gap::ALL.into_iter().enumerate() {
+            assert_eq!(gap as usize, place, "totals count gaps by place");
             assert_eq!(SlotEnergy::gap(gap).settled(), Err(gap));
             assert_eq!(SlotEnergy::gap(gap).wh(), None);
         }

@@ -165,6 +165,30 @@ fn the_largest_energy_fits() {
     );
 }
 
+/// The largest period there can be: 1024 slots of the largest energy at the lowest price, twice, and back again.
+#[test]
+fn the_largest_sums_are_exact() {
+    let lowest = vec![Price::from_micro_per_kwh(i32::MIN); 1_024];
+    let rows = BTreeMap::from([(Code::FEED_IN, lowest.clone()), (Code::CONSUMPTION, lowest)]);
+    let table = TariffTable::new(1_024, rows).unwrap();
+    let energy = vec![SlotEnergy::from_wh(i32::MAX.into()).unwrap(); 1_024];
+    let sections = [1, 2].map(|number| Section {
+        participant: ParticipantNumber(number),
+        code: Code::CONSUMPTION,
+        first_slot: Slot(0),
+        energy: &energy,
+    });
+    let settled = settle_period(PERIOD, &table, sections, MissingPolicy::Refuse).unwrap();
+    let each = i128::from(i32::MAX) * i128::from(i32::MIN) / 1_000;
+    let totals = &settled.totals;
+    assert_eq!(totals.hub.net_micro(), 2 * 1_024 * each);
+    assert_eq!(totals.hub.needed_micro(), -2 * 1_024 * each);
+    assert_eq!(totals.participants[&ParticipantNumber(2)].net_micro(), -1_024 * each);
+    assert_eq!(totals.codes[&Code::CONSUMPTION].energy_wh, 2 * 1_024 * i128::from(i32::MAX));
+    let back = correct_period(PERIOD, &table, &settled.records, &[]).unwrap();
+    assert_eq!(back.totals.hub.net_micro(), -totals.hub.net_micro());
+}
+
 proptest! {
     /// Against sums that are computed without positions, sections or shared code.
     #[test]
