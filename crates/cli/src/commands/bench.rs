@@ -212,30 +212,38 @@ async fn sealing(
     arguments: &Arguments,
     anvil: Option<&Program>,
 ) -> Result<Vec<Measurement>, CommandError> {
-    let count = arguments.sized(5_000);
-    let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+    // Beyond some hundreds at once anvil stops sealing until another transaction comes.
+    let (compared, alone) = (arguments.sized(500), arguments.sized(20_000));
+    let (mut ours, mut theirs, mut many) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..arguments.rounds {
-        ours.push(sealed_on(&Program::Embedded, count).await.or_environment()?);
+        ours.push(sealed_on(&Program::Embedded, compared).await.or_environment()?);
         if let Some(anvil) = anvil {
-            theirs.push(sealed_on(anvil, count).await.or_environment()?);
+            theirs.push(sealed_on(anvil, compared).await.or_environment()?);
         }
+        many.push(sealed_on(&Program::Embedded, alone).await.or_environment()?);
     }
-    let measurement = |what: &str, unit, value: fn(&Sealing) -> u64| Measurement {
-        part: Part::Transfers,
-        what: what.to_owned(),
-        unit,
-        value: median(ours.iter().map(value).collect()),
-        reference: reference(theirs.iter().map(value).collect()),
-    };
-    let transfers = format!("{} transfers of ether, ten senders", grouped(count));
+    let measurement =
+        |what: String, unit, ours: &[Sealing], theirs: &[Sealing], value: fn(&Sealing) -> u64| {
+            Measurement {
+                part: Part::Transfers,
+                what,
+                unit,
+                value: median(ours.iter().map(value).collect()),
+                reference: reference(theirs.iter().map(value).collect()),
+            }
+        };
+    let transfers = |count| format!("{} transfers of ether, ten senders", grouped(count));
+    let rate = |sealing: &Sealing| sealing.rate_per_s;
+    let start_ms = |sealing: &Sealing| u64::try_from(sealing.start.as_millis()).unwrap_or(u64::MAX);
+    let resident_mib = |sealing: &Sealing| sealing.resident_bytes >> 20;
+    let start = "fresh chain, process start to first answer".to_owned();
+    let resident = |count| format!("resident memory after {} transfers", grouped(count));
     Ok(vec![
-        measurement(&transfers, "transfers/s", |sealing| sealing.rate_per_s),
-        measurement("fresh chain, process start to first answer", "ms", |sealing| {
-            u64::try_from(sealing.start.as_millis()).unwrap_or(u64::MAX)
-        }),
-        measurement("resident memory after the transfers", "MiB", |sealing| {
-            sealing.resident_bytes >> 20
-        }),
+        measurement(transfers(compared), "transfers/s", &ours, &theirs, rate),
+        measurement(start, "ms", &ours, &theirs, start_ms),
+        measurement(resident(compared), "MiB", &ours, &theirs, resident_mib),
+        measurement(transfers(alone), "transfers/s", &many, &[], rate),
+        measurement(resident(alone), "MiB", &many, &[], resident_mib),
     ])
 }
 
