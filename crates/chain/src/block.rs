@@ -181,7 +181,7 @@ mod tests {
         let log = |address, topics| {
             Log::new_unchecked(Address::repeat_byte(address), topics, Bytes::new())
         };
-        let logs = vec![
+        let logs = [
             log(1, vec![topic(1), topic(2)]),
             log(1, vec![topic(1), topic(3)]),
             log(2, vec![]),
