@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use alloy_signer_local::PrivateKeySigner;
 use gridtally_chain::accounts::{MNEMONIC, funded_signers};
-use gridtally_chain::{Chain, ChainServer, Exposure, OpenError, Sealing, ServeError};
+use gridtally_chain::{Chain, ChainServer, Exposure, OpenError, Sealing, ServeError, ServeOptions};
 use gridtally_core::decimal::parse_scaled;
 use jiff::Timestamp;
 use serde::Serialize;
@@ -48,6 +48,10 @@ pub(crate) struct Arguments {
     /// Listen on an address that others can reach, although everybody knows the keys
     #[arg(long)]
     force_public: bool,
+    /// Let pages of this origin ask too, such as https://app.example.org; pages of this computer, browser extensions and
+    /// Remix always may. May be given several times
+    #[arg(long = "allow-origin", value_name = "ORIGIN")]
+    origins: Vec<String>,
 }
 
 /// What a client needs to connect.
@@ -96,7 +100,8 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<(), Comman
         sealing: seal_interval.map_or(Sealing::Instant, Sealing::Interval),
         ..gridtally_chain::ChainConfig::default()
     })?;
-    let server = serve(&chain, listen, exposure)?;
+    let options = ServeOptions { exposure, origins: arguments.origins.clone() };
+    let server = serve(&chain, listen, options)?;
     let note = folder.as_deref().map(|folder| ServedNote::write(folder, &server.url()));
     let _note = note.transpose()?;
     context.output.report(&ChainReport::new(&chain, &server, folder))?;
@@ -140,12 +145,12 @@ pub(crate) fn open_error(error: OpenError) -> CommandError {
 /// # Errors
 ///
 /// A usage error where others could reach it, an environment error where the port is taken.
-pub(crate) fn serve(
+fn serve(
     chain: &Chain,
     listen: SocketAddr,
-    exposure: Exposure,
+    options: ServeOptions,
 ) -> Result<ChainServer, CommandError> {
-    chain.serve(listen, exposure).map_err(|error| match error {
+    chain.serve_with(listen, options).map_err(|error| match error {
         ServeError::Exposed(_) => CommandError::usage(error)
             .hint("Listen on 127.0.0.1, or add --force-public where nothing of value can be lost."),
         ServeError::Bind { .. } => CommandError::environment(error)

@@ -55,6 +55,21 @@ fn terminal(readings: &str) -> Terminal {
         .file("707057500000000018.csv", readings)
 }
 
+/// The same with everything in a store but the readings.
+fn prepared(readings: &str) -> Terminal {
+    let terminal = terminal(readings);
+    for command in [
+        "init --slots 24",
+        "import participants participants.toml",
+        "import tariff tariff.toml",
+        "import prices prices.csv --stamp start --clock UTC --resolution 60 --time-column hour --decimal comma \
+         --column NO2=NO2:per_MWh",
+    ] {
+        assert!(terminal.output(command).status.success(), "{command}");
+    }
+    terminal
+}
+
 const IMPORT_READINGS: &str = "import readings 707057500000000018.csv --stamp end --clock Europe/Oslo --resolution 60 \
      --time-column end --time-format %d.%m.%Y_%H:%M --column import_wh=import:Wh --column export_wh=export:Wh";
 
@@ -241,16 +256,7 @@ fn files_become_payments_that_verify() {
 
 #[test]
 fn a_missing_reading_is_not_zero() {
-    let terminal = terminal(&readings(Some(5)));
-    for command in [
-        "init --slots 24",
-        "import participants participants.toml",
-        "import tariff tariff.toml",
-        "import prices prices.csv --stamp start --clock UTC --resolution 60 --time-column hour --decimal comma \
-         --column NO2=NO2:per_MWh",
-    ] {
-        assert!(terminal.output(command).status.success(), "{command}");
-    }
+    let terminal = prepared(&readings(Some(5)));
     check(
         &terminal,
         IMPORT_READINGS,
@@ -442,16 +448,7 @@ fn what_is_not_there_is_said() {
 
 #[test]
 fn an_endpoint_that_is_not_there_is_named_without_its_secrets() {
-    let terminal = terminal(&readings(None));
-    for command in [
-        "init --slots 24",
-        "import participants participants.toml",
-        "import tariff tariff.toml",
-        "import prices prices.csv --stamp start --clock UTC --resolution 60 --time-column hour --decimal comma \
-         --column NO2=NO2:per_MWh",
-    ] {
-        assert!(terminal.output(command).status.success(), "{command}");
-    }
+    let terminal = prepared(&readings(None));
     check(
         &terminal,
         IMPORT_READINGS,
