@@ -2,7 +2,7 @@
 //! fit; after a line with a hyphen comes what stands in every file that the journal names, but for the settings.
 
 use std::fs;
-use std::path::Path;
+use std::sync::OnceLock;
 
 use gridtally_aggregator::store::{Digest, Settings, Store, StoreView};
 use gridtally_core::calendar::Zone;
@@ -17,7 +17,9 @@ pub(crate) fn decode(bytes: &[u8]) {
         None => (bytes, &[][..]),
     };
     let folder = tempfile::tempdir().expect("there is a folder for temporary files");
-    let settings = create(folder.path());
+    let (settings, content_of_settings) = settings();
+    fs::write(folder.path().join(settings), content_of_settings)
+        .expect("the folder can be written");
     let mut text = Vec::new();
     let mut previous = Digest::ZERO;
     for body in journal.split(|&byte| byte == b'\n') {
@@ -28,7 +30,7 @@ pub(crate) fn decode(bytes: &[u8]) {
     fs::write(folder.path().join("journal"), text).expect("the folder can be written");
     if let Ok(view) = StoreView::open(folder.path()) {
         let named = view.lines().iter().flat_map(|line| line.entry.content.files());
-        for file in named.filter(|file| file.path != settings) {
+        for file in named.filter(|file| file.path != *settings) {
             let path = folder.path().join(&file.path);
             fs::create_dir_all(path.parent().expect("it is in the folder"))
                 .expect("it can be made");
@@ -40,15 +42,21 @@ pub(crate) fn decode(bytes: &[u8]) {
     }
 }
 
-/// Creates a store with nothing but its settings, and returns their file.
-fn create(folder: &Path) -> String {
-    let genesis = Timestamp::from_second(1_767_225_600).expect("it is in range");
-    let calendar = SettlementCalendar::new(genesis, 14_400, 4).expect("it is valid");
-    let zone = Zone::new("Europe/Oslo").expect("it is in the database");
-    let settings = Settings::new(Currency::EUR, zone, calendar);
-    let store = Store::create(folder, &settings, genesis).expect("a new store can be created");
-    let files = store.view().lines().iter().flat_map(|line| line.entry.content.files());
-    files.map(|file| file.path.clone()).next().expect("the settings are a file")
+/// Returns name and content of the settings of a new store.
+fn settings() -> &'static (String, Vec<u8>) {
+    static FILE: OnceLock<(String, Vec<u8>)> = OnceLock::new();
+    FILE.get_or_init(|| {
+        let genesis = Timestamp::from_second(1_767_225_600).expect("it is in range");
+        let calendar = SettlementCalendar::new(genesis, 14_400, 4).expect("it is valid");
+        let zone = Zone::new("Europe/Oslo").expect("it is in the database");
+        let settings = Settings::new(Currency::EUR, zone, calendar);
+        let folder = tempfile::tempdir().expect("there is a folder for temporary files");
+        let store = Store::create(folder.path(), &settings, genesis).expect("it can be created");
+        let mut files = store.view().lines().iter().flat_map(|line| line.entry.content.files());
+        let path = files.next().expect("the settings are a file").path.clone();
+        let content = fs::read(folder.path().join(&path)).expect("it was created");
+        (path, content)
+    })
 }
 
 /// Asks for everything that a store can be asked for.
