@@ -133,6 +133,7 @@ impl Chain {
     ///
     /// Returns a [`SubmitError`].
     pub fn submit(&self, encoded: &[u8]) -> Result<B256, SubmitError> {
+        self.sealer.check()?;
         let hash = self.core.submit(encoded)?;
         self.sealer.wake();
         Ok(hash)
@@ -144,6 +145,7 @@ impl Chain {
         sender: Address,
         transaction: TxEnvelope,
     ) -> Result<B256, SubmitError> {
+        self.sealer.check()?;
         let hash = self.core.submit_for(sender, transaction)?;
         self.sealer.wake();
         Ok(hash)

@@ -1,6 +1,7 @@
 //! Sealing blocks: one thread does it, whoever asks.
 
 use std::{
+    error::Error as _,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -31,6 +32,7 @@ use crate::{
     patch::AccountPatch,
     pool::ReadyQueue,
     state::{StateDiff, StateError, StateRead},
+    submit::SubmitError,
 };
 
 /// Bytes of transactions in a block at most, below the 10 MiB that a block may have (EIP-7934).
@@ -86,8 +88,12 @@ pub(crate) struct SealerHandle {
     commands: Sender<Command>,
     is_woken: Arc<AtomicBool>,
     sealing: Mutex<Sealing>,
+    failure: Failure,
     thread: Option<JoinHandle<()>>,
 }
+
+/// Why the last block was not sealed; nothing where it was.
+type Failure = Arc<Mutex<Option<String>>>;
 
 impl SealerHandle {
     pub(crate) fn start(core: Arc<Core>) -> std::io::Result<Self> {
@@ -95,7 +101,9 @@ impl SealerHandle {
         let is_woken = Arc::new(AtomicBool::new(false));
         let ticks = commands.clone();
         let sealing = Mutex::new(core.config.sealing);
+        let failure = Failure::default();
         let sealer = Sealer {
+            failure: Arc::clone(&failure),
             sealing: core.config.sealing,
             ticker: Ticker::default(),
             is_woken: Arc::clone(&is_woken),
@@ -105,7 +113,17 @@ impl SealerHandle {
         let thread = std::thread::Builder::new()
             .name("chain-sealer".to_owned())
             .spawn(move || sealer.run(&queue, &ticks))?;
-        Ok(Self { commands, is_woken, sealing, thread: Some(thread) })
+        Ok(Self { commands, is_woken, sealing, failure, thread: Some(thread) })
+    }
+
+    /// Returns why blocks cannot be sealed, after trying once more where the last one could not. Whoever sends a
+    /// transaction must hear of it: nothing else would tell.
+    pub(crate) fn check(&self) -> Result<(), SubmitError> {
+        let failed = || self.failure.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if failed().is_some() {
+            drop(self.mine());
+        }
+        failed().map_or(Ok(()), |reason| Err(SubmitError::NotSealing { reason }))
     }
 
     /// Says that a transaction waits. Costs nothing when the sealer knows already.
@@ -167,6 +185,7 @@ struct Sealer {
     sealing: Sealing,
     ticker: Ticker,
     is_woken: Arc<AtomicBool>,
+    failure: Failure,
     checkpointer: Checkpointer,
 }
 
@@ -178,12 +197,13 @@ impl Sealer {
             match command {
                 Command::Wake => self.seal_waiting(),
                 Command::Tick => {
-                    if let Err(error) = self.core.seal(Selection::Waiting) {
-                        tracing::error!(%error, "no block was sealed");
-                    }
+                    let sealed = self.core.seal(Selection::Waiting);
+                    self.note(&sealed);
                 }
                 Command::Mine(reply) => {
-                    drop(reply.send(self.core.seal(Selection::Waiting)));
+                    let sealed = self.core.seal(Selection::Waiting);
+                    self.note(&sealed);
+                    drop(reply.send(sealed));
                 }
                 Command::Patch(patch, reply) => {
                     drop(reply.send(self.core.seal(Selection::Patch(patch))));
@@ -227,15 +247,27 @@ impl Sealer {
             return;
         }
         while !self.core.pool().is_empty() {
-            match self.core.seal_waiting() {
-                Ok(None) => return,
+            let sealed = self.core.seal_waiting();
+            self.note(&sealed);
+            match sealed {
+                Ok(None) | Err(_) => return,
                 Ok(Some(_)) => self.checkpoint_if_due(),
-                Err(error) => {
-                    tracing::error!(%error, "no block was sealed");
-                    return;
-                }
             }
         }
+    }
+
+    /// Remembers why a block was not sealed.
+    fn note<T>(&self, sealed: &Result<T, SealError>) {
+        let reason = sealed.as_ref().err().map(|error| {
+            tracing::error!(%error, "no block was sealed");
+            let (mut text, mut cause) = (error.to_string(), error.source());
+            while let Some(source) = cause {
+                text.push_str(&format!(": {source}"));
+                cause = source.source();
+            }
+            text
+        });
+        *self.failure.lock().unwrap_or_else(PoisonError::into_inner) = reason;
     }
 }
 

@@ -27,6 +27,12 @@ pub(crate) const INIT_CODE_BYTES_MAX: usize = 49_152;
 /// Why a transaction is refused, in order of precedence.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SubmitError {
+    /// Blocks cannot be sealed, for example because the disk is full.
+    #[error("no block can be sealed: {reason}")]
+    NotSealing {
+        /// Why.
+        reason: String,
+    },
     /// The bytes are not a signed transaction.
     #[error("transaction is not readable: {0}")]
     Unreadable(String),

@@ -4,6 +4,7 @@ use std::fmt;
 use std::io;
 use std::process::ExitCode;
 
+use gridtally_ledger::EndpointError;
 use serde::Serialize;
 
 /// Whose fault it is; the number is the exit code.
@@ -64,7 +65,7 @@ impl CommandError {
         let mut message = String::new();
         for cause in self.source.chain() {
             let cause = escaped(&cause.to_string());
-            if message.ends_with(&cause) {
+            if message.contains(&cause) {
                 continue;
             }
             if !message.is_empty() {
@@ -74,6 +75,18 @@ impl CommandError {
         }
         message
     }
+}
+
+/// Returns whether an endpoint failed, rather than refused: then it is worth trying again.
+pub(crate) fn is_unreachable(error: &(dyn std::error::Error + 'static)) -> bool {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        if error.is::<EndpointError>() {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
 }
 
 /// A text from outside must not steer the terminal.

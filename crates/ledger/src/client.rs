@@ -13,7 +13,7 @@ use crate::wire::{Block, Log, Receipt, Transaction};
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
     /// The endpoint cannot be used.
-    #[error(transparent)]
+    #[error("{0}")]
     Endpoint(#[from] EndpointError),
     /// The endpoint serves another chain.
     #[error("{endpoint} serves chain {found}, expected {expected}")]

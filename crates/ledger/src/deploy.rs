@@ -132,7 +132,7 @@ pub enum DeployError {
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
     /// The endpoint failed.
-    #[error(transparent)]
+    #[error("{0}")]
     Endpoint(#[from] EndpointError),
     /// The contract refuses.
     #[error("{question} is refused: {refusal}")]

@@ -93,7 +93,7 @@ pub struct Notices {
 #[derive(Debug, thiserror::Error)]
 pub enum FollowError {
     /// The endpoint failed.
-    #[error(transparent)]
+    #[error("{0}")]
     Endpoint(#[from] EndpointError),
     /// An entry of the contract is not of the expected form.
     #[error(transparent)]

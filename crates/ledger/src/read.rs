@@ -62,7 +62,7 @@ pub struct PublishedTariff {
 #[derive(Debug, thiserror::Error)]
 pub enum HistoryError {
     /// The endpoint failed.
-    #[error(transparent)]
+    #[error("{0}")]
     Endpoint(#[from] EndpointError),
     /// An entry of the contract is not of the expected form, or was not asked for.
     #[error(transparent)]

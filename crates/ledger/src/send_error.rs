@@ -11,7 +11,7 @@ use crate::refusal::Refusal;
 pub enum SendError {
     /// The endpoint failed. Whether a transaction that was being sent reached it is not known:
     /// ask the chain what is done before sending again.
-    #[error(transparent)]
+    #[error("{0}")]
     Endpoint(#[from] EndpointError),
     /// The contract refuses the call; nothing was sent.
     #[error("{kind} is refused: {refusal}")]

@@ -100,7 +100,7 @@ pub enum ChainError {
     #[error(transparent)]
     Read(#[from] ReadError),
     /// The endpoint failed.
-    #[error(transparent)]
+    #[error("{0}")]
     Endpoint(#[from] EndpointError),
     /// Money was not issued.
     #[error(transparent)]

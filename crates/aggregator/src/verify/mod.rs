@@ -77,7 +77,7 @@ pub enum VerifyError {
     #[error(transparent)]
     Store(#[from] StoreError),
     /// The endpoint failed.
-    #[error(transparent)]
+    #[error("{0}")]
     Endpoint(#[from] EndpointError),
     /// The contract cannot be connected to.
     #[error(transparent)]

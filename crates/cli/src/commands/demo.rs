@@ -107,9 +107,11 @@ fn make_room(folder: &Path) -> Result<(), CommandError> {
     let is_ours = folder.join(MARK_FILE).exists();
     let is_empty = fs::read_dir(folder).map_or(true, |mut entries| entries.next().is_none());
     if is_ours {
-        fs::remove_dir_all(folder)
-            .with_context(|| format!("cannot replace {}", folder.display()))
-            .or_environment()?;
+        check_unused(folder)?;
+        // Aside first: a process that dies while it deletes leaves nothing that looks like a folder of somebody's.
+        let aside = folder.with_extension("deleted");
+        let removed = fs::rename(folder, &aside).and_then(|()| fs::remove_dir_all(&aside));
+        removed.with_context(|| format!("cannot replace {}", folder.display())).or_environment()?;
     } else if !is_empty {
         let what = anyhow!("{} is not empty and not from a demonstration", folder.display());
         return Err(CommandError::refused(what).hint("Name another folder with --folder."));
@@ -124,6 +126,21 @@ fn make_room(folder: &Path) -> Result<(), CommandError> {
             fs::write(folder.join(FILE_NAME), configuration)
         });
     written.with_context(|| format!("cannot write {}", folder.display())).or_environment()
+}
+
+/// Makes sure that nobody works with an earlier demonstration.
+fn check_unused(folder: &Path) -> Result<(), CommandError> {
+    let store = folder.join(STORE_FOLDER);
+    for lock in [store.join("lock"), store.join(CHAIN_FOLDER).join("lock")] {
+        let Ok(lock) = fs::File::open(lock) else { continue };
+        if matches!(lock.try_lock(), Err(fs::TryLockError::WouldBlock)) {
+            let what =
+                anyhow!("another program works with the demonstration in {}", folder.display());
+            return Err(CommandError::environment(what)
+                .hint("End it, or name another folder with --folder."));
+        }
+    }
+    Ok(())
 }
 
 /// Says whose fault it is.
@@ -166,7 +183,7 @@ impl Report for DemoReport {
             ("households paid, EUR", micro(summary.paid_micro)),
             ("households were paid, EUR", micro(summary.received_micro)),
             ("left with the aggregator, EUR", micro(summary.hub_micro)),
-            ("all balances together, EUR", micro(summary.balance_micro)),
+            ("gains and losses together, EUR", micro(summary.balance_micro)),
             ("gas of a record", grouped(summary.gas_per_record)),
             ("from readings to verified records", duration(Duration::from_millis(self.elapsed_ms))),
         ] {

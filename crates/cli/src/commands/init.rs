@@ -40,6 +40,9 @@ struct InitReport {
     /// Whether the configuration was there before.
     configuration_kept: bool,
     store: PathBuf,
+    /// What further commands need to find the store.
+    #[serde(skip)]
+    store_flag: String,
     settings: Settings,
 }
 
@@ -68,6 +71,11 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<(), Comman
     context.output.report(&InitReport {
         configuration,
         configuration_kept: given.is_some(),
+        // A new configuration names the store; one that was kept may name another.
+        store_flag: match given {
+            Some(_) => format!(" --store {}", config.store_folder.display()),
+            None => String::new(),
+        },
         store: config.store_folder,
         settings: store,
     })
@@ -101,7 +109,7 @@ impl Report for InitReport {
             ("meter readings", "gridtally import readings FILE... --help"),
             ("records on the chain", "gridtally settle --from DAY --until DAY"),
         ] {
-            writeln!(out, "  {what:<22}{command}")?;
+            writeln!(out, "  {what:<22}{command}{}", self.store_flag)?;
         }
         Ok(())
     }

@@ -11,7 +11,7 @@ use crate::chain_access::{ChainAccess, ChainArguments};
 use crate::commands::{StoreArguments, store_error};
 use crate::config::Config;
 use crate::context::Context;
-use crate::error::CommandError;
+use crate::error::{CommandError, is_unreachable};
 use crate::output::Report;
 use crate::output::number::{counted, decimal_rounded, grouped};
 use crate::progress::Steps;
@@ -38,6 +38,8 @@ pub(crate) struct Arguments {
 pub(crate) struct VerifyReport {
     /// Where the chain was asked; nothing where it was not.
     asked: Option<String>,
+    /// Whether the store names a contract.
+    is_settled: bool,
     /// Whether there is no finding.
     sound: bool,
     #[serde(flatten)]
@@ -63,8 +65,19 @@ async fn look(
 ) -> Result<VerifyReport, CommandError> {
     let folder = &config.store_folder;
     // What is wrong with the store shows below, with its place.
-    let access = match StoreView::open(folder) {
-        Ok(view) if !no_chain && view.deployment().is_ok_and(|deployment| deployment.is_some()) => {
+    let view = StoreView::open(folder).ok();
+    let is_settled = view
+        .as_ref()
+        .is_some_and(|view| view.deployment().is_ok_and(|deployment| deployment.is_some()));
+    if view.is_some() && !is_settled && config.chain.endpoint.is_some() {
+        let what =
+            anyhow!("the store in {} names no contract to ask the endpoint for", folder.display());
+        return Err(CommandError::refused(what).hint(
+            "Nothing was settled yet, or lines of the journal are missing: compare it with a copy.",
+        ));
+    }
+    let access = match view {
+        Some(view) if is_settled && !no_chain => {
             Some(ChainAccess::open(config, &view.settings().calendar).await?)
         }
         _ => None,
@@ -72,25 +85,33 @@ async fn look(
     let client = access.as_ref().map(|access| &access.client);
     let mut told = |of: VerifyProgress| steps.told(of.step, of.done, of.total);
     let verification = verify(folder, client, &mut told).await.map_err(verify_error)?;
-    Ok(VerifyReport::new(verification, access.as_ref()))
+    Ok(VerifyReport::new(verification, access.as_ref(), is_settled))
 }
 
 /// Says whose fault a verification without end is.
 pub(crate) fn verify_error(error: VerifyError) -> CommandError {
     match error {
         VerifyError::Store(error) => store_error(error),
-        VerifyError::Endpoint(_) | VerifyError::Read(_) | VerifyError::History(_) => {
-            CommandError::environment(error)
+        VerifyError::Endpoint(_) => {
+            CommandError::environment(error).hint("Try again when the endpoint answers.")
         }
+        ref failed if is_unreachable(failed) => {
+            CommandError::environment(error).hint("Try again when the endpoint answers.")
+        }
+        VerifyError::Read(_) | VerifyError::History(_) => CommandError::refused(error),
         VerifyError::Deploy(_) => CommandError::refused(error)
             .hint("The chain is not the one that the store settled on: name the right --endpoint."),
     }
 }
 
 impl VerifyReport {
-    pub(crate) fn new(verification: Verification, access: Option<&ChainAccess>) -> Self {
+    pub(crate) fn new(
+        verification: Verification,
+        access: Option<&ChainAccess>,
+        is_settled: bool,
+    ) -> Self {
         let asked = access.map(|access| access.shown.clone());
-        Self { asked, sound: verification.is_sound(), verification }
+        Self { asked, is_settled, sound: verification.is_sound(), verification }
     }
 
     /// Returns an error when there is a finding.
@@ -117,10 +138,13 @@ fn hint(finding: &Finding) -> &'static str {
         Finding::Deployment { .. } | Finding::Participant { .. } => {
             "The chain knows other parties than the store."
         }
-        Finding::TariffMissing { .. } | Finding::TariffDiffers { .. } => {
-            "The chain settled at other prices than the store names."
+        Finding::TariffMissing { .. } => {
+            "A run is recorded but not settled: run settle again, before its periods begin."
         }
-        Finding::Record(_) => "What was settled is not what the readings give.",
+        Finding::TariffDiffers { .. } => "The chain settled at other prices than the store names.",
+        Finding::Record(_) => {
+            "What was settled is not what the readings give; where settle was interrupted, run it again."
+        }
         Finding::Balance { .. } | Finding::Escrow { .. } => {
             "The contract does not keep its own books: this must never happen."
         }
@@ -138,6 +162,12 @@ impl Report for VerifyReport {
             counted(file_count, "file"),
             grouped(byte_count),
         )?;
+        if self.verification.findings.iter().any(|finding| matches!(finding, Finding::Store { .. }))
+        {
+            writeln!(out, "Runs    not looked at: the store comes first")?;
+            writeln!(out, "Chain   not looked at: the store comes first")?;
+            return self.write_findings(out);
+        }
         writeln!(
             out,
             "Runs    {}, {} computed again from the readings",
@@ -147,15 +177,22 @@ impl Report for VerifyReport {
         match (&self.verification.chain, &self.asked) {
             (Some(chain), Some(asked)) => writeln!(
                 out,
-                "Chain   {asked}, block {}: {}, {}, {}; balances of {} in all",
+                "Chain   {asked}, block {}: {}, {}, {}; the contract holds {}",
                 grouped(chain.block),
                 counted(chain.participant_count, "participant"),
                 counted(chain.tariff_count, "tariff"),
                 counted(chain.record_count, "equal record"),
                 decimal_rounded(chain.balance_micro, 6, 2),
             )?,
-            _ => writeln!(out, "Chain   not asked")?,
+            _ if self.is_settled => writeln!(out, "Chain   not asked, as --no-chain says")?,
+            _ => writeln!(out, "Chain   not asked: nothing was settled on one yet")?,
         }
+        self.write_findings(out)
+    }
+}
+
+impl VerifyReport {
+    fn write_findings(&self, out: &mut dyn Write) -> io::Result<()> {
         let findings = &self.verification.findings;
         if findings.is_empty() {
             return writeln!(out, "\nNothing is wrong.");

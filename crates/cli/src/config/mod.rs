@@ -133,6 +133,10 @@ fn calendar(settings: &Settings) -> Result<SettlementCalendar, SettingError> {
         let expected = format!("a divisor of the {period_length_s} s of a settlement period");
         return Err(settings.refused("settlement.slots_per_period", &expected));
     }
+    if ![600, 900, 1_800, 3_600].contains(&(u64::from(period_length_s) / slots)) {
+        let expected = "one that makes slots of 10, 15, 30 or 60 minutes";
+        return Err(settings.refused("settlement.slots_per_period", expected));
+    }
     let slots = u16::try_from(slots).expect("at most 1024");
     SettlementCalendar::new(genesis, period_length_s, slots)
         .map_err(|error| settings.refused(genesis_key, &error.to_string()))

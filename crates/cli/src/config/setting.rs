@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fmt;
+use std::io::Read;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
@@ -59,8 +60,8 @@ pub(crate) enum SettingError {
     #[error("cannot read the configuration {}", path.display())]
     FileUnreadable { path: PathBuf, source: std::io::Error },
     /// The file is larger than any configuration.
-    #[error("the configuration {} has {bytes} bytes, more than {FILE_BYTES_MAX}", path.display())]
-    FileTooLarge { path: PathBuf, bytes: u64 },
+    #[error("the configuration {} has more than {FILE_BYTES_MAX} bytes", path.display())]
+    FileTooLarge { path: PathBuf },
     /// The file is not TOML.
     #[error("{}:{line}: {reason}", path.display())]
     Syntax { path: PathBuf, line: usize, reason: String },
@@ -196,11 +197,12 @@ impl Settings {
 
     fn read_file(&mut self, path: &Path) -> Result<(), SettingError> {
         let unreadable = |source| SettingError::FileUnreadable { path: path.to_owned(), source };
-        let bytes = std::fs::metadata(path).map_err(unreadable)?.len();
-        if bytes > FILE_BYTES_MAX {
-            return Err(SettingError::FileTooLarge { path: path.to_owned(), bytes });
+        let mut text = String::new();
+        let file = std::fs::File::open(path).map_err(unreadable)?;
+        file.take(FILE_BYTES_MAX + 1).read_to_string(&mut text).map_err(unreadable)?;
+        if text.len() as u64 > FILE_BYTES_MAX {
+            return Err(SettingError::FileTooLarge { path: path.to_owned() });
         }
-        let text = std::fs::read_to_string(path).map_err(unreadable)?;
         let line_of =
             |offset: usize| 1 + text.bytes().take(offset).filter(|&byte| byte == b'\n').count();
         let table = DeTable::parse(&text).map_err(|error| SettingError::Syntax {

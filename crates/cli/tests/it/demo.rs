@@ -84,3 +84,23 @@ fn files(terminal: &Terminal, folder: &str) -> Vec<std::path::PathBuf> {
     let entries = fs::read_dir(terminal.path(folder)).unwrap();
     entries.map(|entry| entry.unwrap().path()).collect()
 }
+
+#[test]
+fn a_demonstration_that_is_in_use_is_left_alone() {
+    let terminal = Terminal::new();
+    demo(&terminal);
+    let chain = Server::start(
+        &terminal,
+        "chain --config gridtally-demo/gridtally.toml --listen 127.0.0.1:0",
+    );
+    terminal.check(
+        "demo --households 3",
+        &expect![[r#"
+        -- stderr
+        error: another program works with the demonstration in gridtally-demo
+        hint: End it, or name another folder with --folder.
+        -- exit 3
+    "#]],
+    );
+    assert_eq!(chain.ask("eth_chainId", json!([])), json!("0x7a69"));
+}

@@ -131,126 +131,126 @@ fn files_become_payments_that_verify() {
         &terminal,
         &format!("{import_prices} --dry-run"),
         &expect![[r#"
-        prices.csv: 48 rows, 48 would be new, 0 another version, 0 known already
-          what  values  from                  until                 minutes  gaps  missing
-          ----  ------  --------------------  --------------------  -------  ----  -------
-          NO2       48  2026-06-01T00:00:00Z  2026-06-03T00:00:00Z       60     0        0
-        -- exit 0
-    "#]],
+            prices.csv: 48 rows, 48 would be new, 0 another version, 0 known already
+              what  values  from                  until                 minutes  gaps  missing  mean per kWh
+              ----  ------  --------------------  --------------------  -------  ----  -------  ------------
+              NO2       48  2026-06-01T00:00:00Z  2026-06-03T00:00:00Z       60     0        0        0.0420
+            -- exit 0
+        "#]],
     );
     check(
         &terminal,
         import_prices,
         &expect![[r#"
-        prices.csv: 48 rows, 48 new, 0 another version, 0 known already
-          what  values  from                  until                 minutes  gaps  missing
-          ----  ------  --------------------  --------------------  -------  ----  -------
-          NO2       48  2026-06-01T00:00:00Z  2026-06-03T00:00:00Z       60     0        0
-        -- exit 0
-    "#]],
+            prices.csv: 48 rows, 48 new, 0 another version, 0 known already
+              what  values  from                  until                 minutes  gaps  missing  mean per kWh
+              ----  ------  --------------------  --------------------  -------  ----  -------  ------------
+              NO2       48  2026-06-01T00:00:00Z  2026-06-03T00:00:00Z       60     0        0        0.0420
+            -- exit 0
+        "#]],
     );
     check(
         &terminal,
         IMPORT_READINGS,
         &expect![[r#"
-        707057500000000018.csv: 24 rows, 48 new, 0 another version, 0 known already
-          what                       values  from                  until                 minutes  gaps  missing
-          -------------------------  ------  --------------------  --------------------  -------  ----  -------
-          707057500000000018 import      24  2026-06-01T00:00:00Z  2026-06-02T00:00:00Z       60     0        0
-          707057500000000018 export      24  2026-06-01T00:00:00Z  2026-06-02T00:00:00Z       60     0        0
-        -- exit 0
-    "#]],
+            707057500000000018.csv: 24 rows, 48 new, 0 another version, 0 known already
+              what                       values  from                  until                 minutes  gaps  missing  kWh in all
+              -------------------------  ------  --------------------  --------------------  -------  ----  -------  ----------
+              707057500000000018 import      24  2026-06-01T00:00:00Z  2026-06-02T00:00:00Z       60     0        0        12.3
+              707057500000000018 export      24  2026-06-01T00:00:00Z  2026-06-02T00:00:00Z       60     0        0         0.0
+            -- exit 0
+        "#]],
     );
     check(
         &terminal,
         IMPORT_READINGS,
         &expect![[r#"
-        707057500000000018.csv: 24 rows, 0 new, 0 another version, 48 known already
-          what                       values  from                  until                 minutes  gaps  missing
-          -------------------------  ------  --------------------  --------------------  -------  ----  -------
-          707057500000000018 import      24  2026-06-01T00:00:00Z  2026-06-02T00:00:00Z       60     0        0
-          707057500000000018 export      24  2026-06-01T00:00:00Z  2026-06-02T00:00:00Z       60     0        0
-        -- exit 0
-    "#]],
+            707057500000000018.csv: 24 rows, 0 new, 0 another version, 48 known already
+              what                       values  from                  until                 minutes  gaps  missing  kWh in all
+              -------------------------  ------  --------------------  --------------------  -------  ----  -------  ----------
+              707057500000000018 import      24  2026-06-01T00:00:00Z  2026-06-02T00:00:00Z       60     0        0        12.3
+              707057500000000018 export      24  2026-06-01T00:00:00Z  2026-06-02T00:00:00Z       60     0        0         0.0
+            -- exit 0
+        "#]],
     );
     let settle = "settle --from 2026-06-01T00:00:00Z --until 2026-06-02T00:00:00Z";
     check(
         &terminal,
         settle,
         &expect![[r#"
-        Run       HASH (journal line 6)
-        Span      2026-06-01T00:00:00Z to 2026-06-02T00:00:00Z, 1 settlement period
-        Records   48, 0 left out for lack of values
+            Run       HASH (journal line 6)
+            Span      2026-06-01T00:00:00Z to 2026-06-02T00:00:00Z, 1 settlement period
+            Records   48, 0 left out for lack of values
 
-          code  energy               records   kWh  participants get, EUR
-          ----  -------------------  -------  ----  ---------------------
-             1  fed into the grid         24   0.0                   0.00
-            32  drawn from the grid       24  12.3                  -0.53
+              code  energy               records   kWh  participants get, EUR
+              ----  -------------------  -------  ----  ---------------------
+                 1  fed into the grid         24   0.0                   0.00
+                32  drawn from the grid       24  12.3                  -0.53
 
-          #  participant     participants get, EUR
-          -  --------------  ---------------------
-          1  home_01                         -0.53
-          0  the aggregator                   0.53
+              #  participant     participants get, EUR
+              -  --------------  ---------------------
+              1  home_01                         -0.53
+              0  the aggregator                   0.53
 
-        Contract  HASH on chain 31337: 48 settled now, 0 before; 6,727 gas for a record
-        Store   7 journal lines and 9 files, 8,180 bytes: every byte compared with its hash
-        Runs    1 run, 48 records computed again from the readings
-        Chain   the embedded chain in gridtally-store/chain, block 11: 2 participants, 2 tariffs, 48 equal records; balances of 0.53 in all
+            Contract  HASH on chain 31337: 48 settled now, 0 before; 6,727 gas for a record
+            Store   7 journal lines and 9 files, 8,180 bytes: every byte compared with its hash
+            Runs    1 run, 48 records computed again from the readings
+            Chain   the embedded chain in gridtally-store/chain, block 11: 2 participants, 2 tariffs, 48 equal records; the contract holds 0.53
 
-        Nothing is wrong.
-        -- exit 0
-    "#]],
+            Nothing is wrong.
+            -- exit 0
+        "#]],
     );
     check(
         &terminal,
         settle,
         &expect![[r#"
-        Run       HASH (journal line 6, the same bytes as before)
-        Span      2026-06-01T00:00:00Z to 2026-06-02T00:00:00Z, 1 settlement period
-        Records   48, 0 left out for lack of values
+            Run       HASH (journal line 6, the same bytes as before)
+            Span      2026-06-01T00:00:00Z to 2026-06-02T00:00:00Z, 1 settlement period
+            Records   48, 0 left out for lack of values
 
-          code  energy               records   kWh  participants get, EUR
-          ----  -------------------  -------  ----  ---------------------
-             1  fed into the grid         24   0.0                   0.00
-            32  drawn from the grid       24  12.3                  -0.53
+              code  energy               records   kWh  participants get, EUR
+              ----  -------------------  -------  ----  ---------------------
+                 1  fed into the grid         24   0.0                   0.00
+                32  drawn from the grid       24  12.3                  -0.53
 
-          #  participant     participants get, EUR
-          -  --------------  ---------------------
-          1  home_01                         -0.53
-          0  the aggregator                   0.53
+              #  participant     participants get, EUR
+              -  --------------  ---------------------
+              1  home_01                         -0.53
+              0  the aggregator                   0.53
 
-        Contract  HASH on chain 31337: 0 settled now, 48 before; 0 gas for a record
-        Store   7 journal lines and 9 files, 8,180 bytes: every byte compared with its hash
-        Runs    1 run, 48 records computed again from the readings
-        Chain   the embedded chain in gridtally-store/chain, block 11: 2 participants, 2 tariffs, 48 equal records; balances of 0.53 in all
+            Contract  HASH on chain 31337: 0 settled now, 48 before; 0 gas for a record
+            Store   7 journal lines and 9 files, 8,180 bytes: every byte compared with its hash
+            Runs    1 run, 48 records computed again from the readings
+            Chain   the embedded chain in gridtally-store/chain, block 11: 2 participants, 2 tariffs, 48 equal records; the contract holds 0.53
 
-        Nothing is wrong.
-        -- exit 0
-    "#]],
+            Nothing is wrong.
+            -- exit 0
+        "#]],
     );
     check(
         &terminal,
         "verify",
         &expect![[r#"
-        Store   7 journal lines and 9 files, 8,180 bytes: every byte compared with its hash
-        Runs    1 run, 48 records computed again from the readings
-        Chain   the embedded chain in gridtally-store/chain, block 11: 2 participants, 2 tariffs, 48 equal records; balances of 0.53 in all
+            Store   7 journal lines and 9 files, 8,180 bytes: every byte compared with its hash
+            Runs    1 run, 48 records computed again from the readings
+            Chain   the embedded chain in gridtally-store/chain, block 11: 2 participants, 2 tariffs, 48 equal records; the contract holds 0.53
 
-        Nothing is wrong.
-        -- exit 0
-    "#]],
+            Nothing is wrong.
+            -- exit 0
+        "#]],
     );
     check(
         &terminal,
         "verify --no-chain",
         &expect![[r#"
-        Store   7 journal lines and 9 files, 8,180 bytes: every byte compared with its hash
-        Runs    1 run, 48 records computed again from the readings
-        Chain   not asked
+            Store   7 journal lines and 9 files, 8,180 bytes: every byte compared with its hash
+            Runs    1 run, 48 records computed again from the readings
+            Chain   not asked, as --no-chain says
 
-        Nothing is wrong.
-        -- exit 0
-    "#]],
+            Nothing is wrong.
+            -- exit 0
+        "#]],
     );
 }
 
@@ -261,13 +261,13 @@ fn a_missing_reading_is_not_zero() {
         &terminal,
         IMPORT_READINGS,
         &expect![[r#"
-        707057500000000018.csv: 23 rows, 46 new, 0 another version, 0 known already
-          what                       values  from                  until                 minutes  gaps  missing
-          -------------------------  ------  --------------------  --------------------  -------  ----  -------
-          707057500000000018 import      23  2026-06-01T00:00:00Z  2026-06-02T00:00:00Z       60     1        1
-          707057500000000018 export      23  2026-06-01T00:00:00Z  2026-06-02T00:00:00Z       60     1        1
-        -- exit 0
-    "#]],
+            707057500000000018.csv: 23 rows, 46 new, 0 another version, 0 known already
+              what                       values  from                  until                 minutes  gaps  missing  kWh in all
+              -------------------------  ------  --------------------  --------------------  -------  ----  -------  ----------
+              707057500000000018 import      23  2026-06-01T00:00:00Z  2026-06-02T00:00:00Z       60     1        1        11.8
+              707057500000000018 export      23  2026-06-01T00:00:00Z  2026-06-02T00:00:00Z       60     1        1         0.0
+            -- exit 0
+        "#]],
     );
     let settle = "settle --from 2026-06-01T00:00:00Z --until 2026-06-02T00:00:00Z --no-chain";
     check(
@@ -333,20 +333,20 @@ fn refused_rows_are_named_and_nothing_is_half_imported() {
         &terminal,
         &format!("{IMPORT_READINGS} --skip-refused"),
         &expect![[r#"
-        707057500000000018.csv: 7 rows, 2 new, 0 another version, 0 known already
-          what                       values  from                  until                 minutes  gaps  missing
-          -------------------------  ------  --------------------  --------------------  -------  ----  -------
-          707057500000000018 import       1  2026-06-01T03:00:00Z  2026-06-01T04:00:00Z       60     0        0
-          707057500000000018 export       1  2026-06-01T03:00:00Z  2026-06-01T04:00:00Z       60     0        0
-          6 refused rows passed over:
-          707057500000000018.csv:2: import_wh "NaN": the value is not a finite number [number-not-finite]; leave the row out: missing is not zero
-          707057500000000018.csv:3: end "01.06.2026 03:20": the time does not lie on the grid of the resolution [time-not-aligned]; check the resolution, and whether stamps mark start or end
-          707057500000000018.csv:4: end "29.03.2026 02:30": the local time does not exist, clocks jump over it [time-nonexistent]; check the time zone of the file
-          707057500000000018.csv:5: import_wh "-5": energy in an import or export channel is negative [energy-negative]; give feed-in as the export channel
-          707057500000000018.csv:6: end "01.06.2099 04:00": the period is not over yet [time-future]; check the clock of the source and the time zone of the file
-          707057500000000018.csv:7: import_wh "1e3": the value has an exponent [number-exponent]; write all digits
-        -- exit 0
-    "#]],
+            707057500000000018.csv: 7 rows, 2 new, 0 another version, 0 known already
+              what                       values  from                  until                 minutes  gaps  missing  kWh in all
+              -------------------------  ------  --------------------  --------------------  -------  ----  -------  ----------
+              707057500000000018 import       1  2026-06-01T03:00:00Z  2026-06-01T04:00:00Z       60     0        0         0.0
+              707057500000000018 export       1  2026-06-01T03:00:00Z  2026-06-01T04:00:00Z       60     0        0         0.0
+              6 refused rows passed over:
+              707057500000000018.csv:2: import_wh "NaN": the value is not a finite number [number-not-finite]; leave the row out: missing is not zero
+              707057500000000018.csv:3: end "01.06.2026 03:20": the time does not lie on the grid of the resolution [time-not-aligned]; check the resolution, and whether stamps mark start or end
+              707057500000000018.csv:4: end "29.03.2026 02:30": the local time does not exist, clocks jump over it [time-nonexistent]; check the time zone of the file
+              707057500000000018.csv:5: import_wh "-5": energy in an import or export channel is negative [energy-negative]; give feed-in as the export channel
+              707057500000000018.csv:6: end "01.06.2099 04:00": the period is not over yet [time-future]; check the clock of the source and the time zone of the file
+              707057500000000018.csv:7: import_wh "1e3": the value has an exponent [number-exponent]; write all digits
+            -- exit 0
+        "#]],
     );
 }
 
@@ -453,13 +453,13 @@ fn an_endpoint_that_is_not_there_is_named_without_its_secrets() {
         &terminal,
         IMPORT_READINGS,
         &expect![[r#"
-        707057500000000018.csv: 24 rows, 48 new, 0 another version, 0 known already
-          what                       values  from                  until                 minutes  gaps  missing
-          -------------------------  ------  --------------------  --------------------  -------  ----  -------
-          707057500000000018 import      24  2026-06-01T00:00:00Z  2026-06-02T00:00:00Z       60     0        0
-          707057500000000018 export      24  2026-06-01T00:00:00Z  2026-06-02T00:00:00Z       60     0        0
-        -- exit 0
-    "#]],
+            707057500000000018.csv: 24 rows, 48 new, 0 another version, 0 known already
+              what                       values  from                  until                 minutes  gaps  missing  kWh in all
+              -------------------------  ------  --------------------  --------------------  -------  ----  -------  ----------
+              707057500000000018 import      24  2026-06-01T00:00:00Z  2026-06-02T00:00:00Z       60     0        0        12.3
+              707057500000000018 export      24  2026-06-01T00:00:00Z  2026-06-02T00:00:00Z       60     0        0         0.0
+            -- exit 0
+        "#]],
     );
     let terminal = terminal.variable("GRIDTALLY_CHAIN_ATTEMPTS", "1");
     // Nothing listens on port 1.

@@ -10,7 +10,7 @@ use gridtally_core::rejection::{Reason, Rejection};
 use gridtally_core::tariff::PriceArea;
 
 use super::columns::TableArguments;
-use super::report::Files;
+use super::report::{Files, Sum};
 use crate::commands::StoreArguments;
 use crate::context::Context;
 use crate::error::{Blame, CommandError};
@@ -40,7 +40,7 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<(), CommandError> {
-    let mut files = Files::open(&arguments.store, arguments.dry_run, context)?;
+    let mut files = Files::open(&arguments.store, arguments.dry_run, Sum::Price, context)?;
     for path in &arguments.files {
         let Some(kind) = files.kind(path) else { continue };
         match kind {

@@ -9,7 +9,7 @@ use gridtally_core::meter::MeteringPointId;
 use gridtally_core::reading::Quality;
 
 use super::columns::TableArguments;
-use super::report::{Files, Imported};
+use super::report::{Files, Imported, Sum};
 use crate::commands::StoreArguments;
 use crate::context::Context;
 use crate::error::{Blame, CommandError};
@@ -45,7 +45,7 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<(), CommandError> {
-    let mut files = Files::open(&arguments.store, arguments.dry_run, context)?;
+    let mut files = Files::open(&arguments.store, arguments.dry_run, Sum::Energy, context)?;
     for path in &arguments.files {
         let label = match (&arguments.point, &arguments.point_column) {
             (Some(point), _) => Label::Fixed(point.clone()),

@@ -6,10 +6,11 @@ use std::path::Path;
 
 use anyhow::anyhow;
 use gridtally_aggregator::import::csv::Context as Around;
-use gridtally_aggregator::import::{self, Kind, Limits, Refused};
+use gridtally_aggregator::import::{self, ColumnReport, Kind, Limits, Refused};
 use gridtally_aggregator::store::{Added, Store, StoreError, StoreView};
 use gridtally_core::quantity::Currency;
 use gridtally_core::rejection::Rejection;
+use gridtally_core::rounding::divide_half_away;
 use indicatif::ProgressBar;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
@@ -19,7 +20,7 @@ use crate::config::Config;
 use crate::context::Context;
 use crate::error::CommandError;
 use crate::output::Report;
-use crate::output::number::{counted, grouped};
+use crate::output::number::{counted, decimal_rounded, grouped};
 use crate::output::table::{Align, Table};
 use crate::progress;
 
@@ -44,6 +45,8 @@ enum Target {
 /// What became of all files.
 #[derive(Debug, Serialize)]
 pub(super) struct Imported {
+    #[serde(skip)]
+    sum: Sum,
     dry_run: bool,
     files: Vec<ImportedFile>,
     refused_count: usize,
@@ -66,6 +69,7 @@ impl Files {
     pub(super) fn open(
         store: &StoreArguments,
         dry_run: bool,
+        sum: Sum,
         context: &Context,
     ) -> Result<Self, CommandError> {
         let config = context.config(|settings| store.apply(settings))?;
@@ -75,7 +79,7 @@ impl Files {
         } else {
             Target::Store(Box::new(Store::open(folder).map_err(store_error)?))
         };
-        let imported = Imported { dry_run, files: Vec::new(), refused_count: 0 };
+        let imported = Imported { sum, dry_run, files: Vec::new(), refused_count: 0 };
         Ok(Self { target, now: context.now(), config, imported })
     }
 
@@ -220,7 +224,9 @@ impl Imported {
 impl Report for Imported {
     fn write_text(&self, out: &mut dyn Write) -> io::Result<()> {
         self.files.iter().try_for_each(|file| match file {
-            ImportedFile::Taken { report, added } => write_taken(out, report, added, self.dry_run),
+            ImportedFile::Taken { report, added } => {
+                write_taken(out, self.sum, report, added, self.dry_run)
+            }
             ImportedFile::Refused { file, rejection_count, rejections } => {
                 writeln!(out, "{file}: refused")?;
                 write_rejections(out, rejections, *rejection_count)
@@ -229,8 +235,37 @@ impl Report for Imported {
     }
 }
 
+/// What the sum of a column says to people who know their meters and markets.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Sum {
+    /// All energy.
+    Energy,
+    /// The mean price.
+    Price,
+}
+
+impl Sum {
+    const fn header(self) -> &'static str {
+        match self {
+            Self::Energy => "kWh in all",
+            Self::Price => "mean per kWh",
+        }
+    }
+
+    fn of(self, column: &ColumnReport) -> String {
+        match self {
+            Self::Energy => decimal_rounded(column.sum, 3, 1),
+            Self::Price => {
+                let count = i128::try_from(column.value_count.max(1)).unwrap_or(i128::MAX);
+                decimal_rounded(divide_half_away(column.sum, count), 6, 4)
+            }
+        }
+    }
+}
+
 fn write_taken(
     out: &mut dyn Write,
+    unit: Sum,
     report: &import::Report,
     added: &Added,
     dry_run: bool,
@@ -254,6 +289,7 @@ fn write_taken(
         (Align::Right, "minutes"),
         (Align::Right, "gaps"),
         (Align::Right, "missing"),
+        (Align::Right, unit.header()),
     ]);
     for column in &report.columns {
         let shown =
@@ -266,6 +302,7 @@ fn write_taken(
             column.resolution.minutes().to_string(),
             grouped(column.gap_count),
             grouped(column.missing_count),
+            unit.of(column),
         ]);
     }
     table.write(out)?;
