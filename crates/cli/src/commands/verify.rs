@@ -65,7 +65,7 @@ async fn look(
     // What is wrong with the store shows below, with its place.
     let access = match StoreView::open(folder) {
         Ok(view) if !no_chain && view.deployment().is_ok_and(|deployment| deployment.is_some()) => {
-            Some(ChainAccess::open(config, &view.settings().calendar).await?)
+            Some(ChainAccess::open_to_read(config, &view.settings().calendar).await?)
         }
         _ => None,
     };
