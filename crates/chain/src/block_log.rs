@@ -6,8 +6,10 @@
 //! ```
 //!
 //! Integers are little-endian. A frame is on disk before the block is acknowledged. What a crash can leave behind is
-//! the beginning of the last frame, which is cut off on opening. Anything else that does not check is damage and is
-//! refused with its place: a block that was acknowledged is never dropped silently.
+//! the beginning of the last frame, which is cut off on opening to write and refused on opening to read. Anything else
+//! that does not check is damage and is refused with its place: a block that was acknowledged is never dropped silently.
+
+mod read_only;
 
 use std::{
     fs::{File, OpenOptions, TryLockError},
@@ -52,6 +54,12 @@ pub enum LogError {
         /// The folder of the chain.
         folder: PathBuf,
     },
+    /// There is nothing to read.
+    #[error("no chain in {}", folder.display())]
+    NoChain {
+        /// The folder of the chain.
+        folder: PathBuf,
+    },
     /// The file does not begin as a log of blocks.
     #[error("{} is not a log of blocks", path.display())]
     NotALog {
@@ -67,6 +75,18 @@ pub enum LogError {
         offset: u64,
         /// What does not check.
         reason: &'static str,
+    },
+    /// The last block is not whole, and a log that is opened to read is not changed.
+    #[error(
+        "{} ends with an unfinished block at byte {offset}: a write was interrupted, or bytes were lost; \
+         whoever opens the chain to write cuts it off",
+        path.display()
+    )]
+    Unfinished {
+        /// The file.
+        path: PathBuf,
+        /// Where in the file the unfinished frame begins.
+        offset: u64,
     },
     /// An earlier write failed and could not be undone; the log takes no more blocks until it is opened again.
     #[error("{} takes no more blocks because a write failed before", path.display())]
@@ -107,16 +127,18 @@ impl Location {
 pub struct BlockLog {
     medium: Medium,
     len: u64,
+    /// What is left unfinished is refused then instead of cut off.
+    is_read_only: bool,
     is_closed: bool,
 }
 
 #[derive(Debug)]
 enum Medium {
-    /// The lock is held as long as its file is open.
+    /// The lock is held as long as its file is open. Who only reads may have none.
     File {
         path: PathBuf,
         file: File,
-        _lock: File,
+        _lock: Option<File>,
     },
     Memory(Vec<u8>),
 }
@@ -126,7 +148,7 @@ impl BlockLog {
     #[must_use]
     pub fn in_memory() -> Self {
         let medium = Medium::Memory(vec![0; HEADER_LEN]);
-        Self { medium, len: HEADER_BYTES, is_closed: false }
+        Self { medium, len: HEADER_BYTES, is_read_only: false, is_closed: false }
     }
 
     /// Opens the log in `folder`, creating both when they are missing.
@@ -159,8 +181,8 @@ impl BlockLog {
         (&file).take(HEADER_BYTES).read_to_end(&mut header).map_err(failed)?;
         if let Some(found) = decode_header(&header) {
             identity(Some(found))?;
-            let medium = Medium::File { path, file, _lock: lock };
-            return Ok(Self { medium, len, is_closed: false });
+            let medium = Medium::File { path, file, _lock: Some(lock) };
+            return Ok(Self { medium, len, is_read_only: false, is_closed: false });
         }
         // A crash while the file was created leaves a beginning of the header, and no blocks.
         let is_new =
@@ -177,8 +199,8 @@ impl BlockLog {
             .and_then(|()| sync_folder(folder))
             .and_then(|()| sync_folder(&folder.join("..")));
         written.map_err(failed)?;
-        let medium = Medium::File { path, file, _lock: lock };
-        Ok(Self { medium, len: HEADER_BYTES, is_closed: false })
+        let medium = Medium::File { path, file, _lock: Some(lock) };
+        Ok(Self { medium, len: HEADER_BYTES, is_read_only: false, is_closed: false })
     }
 
     /// Reads every frame from `start` on (or from the first), in order, and cuts off a frame that a crash left
@@ -186,7 +208,8 @@ impl BlockLog {
     ///
     /// # Errors
     ///
-    /// Returns [`LogError::Damaged`] or [`LogError::Io`], and whatever `each` returns.
+    /// Returns [`LogError::Damaged`], [`LogError::Io`], or [`LogError::Unfinished`] where the log is opened to read, and
+    /// whatever `each` returns.
     pub fn scan<E: From<LogError>>(
         &mut self,
         start: Option<u64>,
@@ -214,6 +237,9 @@ impl BlockLog {
             }
         }
         let cut = self.len - offset;
+        if cut > 0 && self.is_read_only {
+            return Err(LogError::Unfinished { path: path.clone(), offset }.into());
+        }
         if cut > 0 {
             self.truncate(offset)?;
         }

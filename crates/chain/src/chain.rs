@@ -14,7 +14,7 @@ use crate::{
     accounts::funded_addresses,
     archive::{Archive, ArchiveError},
     block::SealedBlock,
-    config::{ChainConfig, Sealing},
+    config::{Access, ChainConfig, Sealing},
     engine::RevmEngine,
     genesis::{BLOB_PARAMS, Genesis},
     open::{OpenError, Restored, open_log, rebuild, restore},
@@ -104,7 +104,7 @@ impl Snapshots {
 }
 
 impl Chain {
-    /// Opens a chain, creating it when its folder is empty or none is given.
+    /// Opens a chain, creating it when its folder is empty or none is given, unless it is opened to read.
     ///
     /// # Errors
     ///
@@ -216,9 +216,11 @@ impl Chain {
         Ok(true)
     }
 
-    /// Sets when blocks are sealed.
+    /// Sets when blocks are sealed. A chain that is opened to read seals none, whatever is set.
     pub fn set_sealing(&self, sealing: Sealing) {
-        self.sealer.set_sealing(sealing);
+        if !self.core.is_read_only() {
+            self.sealer.set_sealing(sealing);
+        }
     }
 
     /// Returns a block by its number.
@@ -304,7 +306,10 @@ impl Chain {
 }
 
 impl Core {
-    fn open(config: ChainConfig) -> Result<Self, OpenError> {
+    fn open(mut config: ChainConfig) -> Result<Self, OpenError> {
+        if config.access == Access::ReadOnly {
+            config.sealing = Sealing::Manual;
+        }
         let now = config.clock.now_unix_s();
         let mut genesis = Genesis {
             chain_id: config.chain_id,
@@ -331,6 +336,10 @@ impl Core {
             genesis,
             config,
         })
+    }
+
+    pub(crate) fn is_read_only(&self) -> bool {
+        self.config.access == Access::ReadOnly
     }
 
     pub(crate) fn head(&self) -> Arc<SealedBlock> {
@@ -406,6 +415,9 @@ impl Core {
     }
 
     fn admit(&self, incoming: Incoming, terms: &Terms) -> Result<B256, SubmitError> {
+        if self.is_read_only() {
+            return Err(SubmitError::ReadOnly);
+        }
         let Incoming { transaction, sidecar, is_impersonated } = incoming;
         let hash = *transaction.inner().hash();
         // The pool is held while the head is looked at: a block sets the head first and then takes its transactions

@@ -22,17 +22,29 @@ pub enum Sealing {
     Manual,
 }
 
+/// What may happen to the folder of a chain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// It is created where it is missing and grows by every block.
+    ReadWrite,
+    /// Not a byte in it changes. A folder without a chain, or with an unfinished block, is refused, and the chain takes
+    /// no transaction and seals no block.
+    ReadOnly,
+}
+
 /// What a chain is opened with.
 #[derive(Clone)]
 pub struct ChainConfig {
     /// Where the chain is kept; nothing for a chain that is lost with the process.
     pub folder: Option<PathBuf>,
+    /// What may happen to the folder.
+    pub access: Access,
     /// Chain id (EIP-155). An existing folder of another chain id is refused.
     pub chain_id: u64,
     /// Time of the first block in seconds since 1970; nothing for the time of creation. When given, the clock of
     /// the chain starts there and runs on from the last block, so history can settle before it was.
     pub genesis_time_unix_s: Option<u64>,
-    /// When blocks are sealed.
+    /// When blocks are sealed; a chain that is opened to read seals none.
     pub sealing: Sealing,
     /// Gas limit of a block.
     pub gas_limit: u64,
@@ -46,6 +58,7 @@ impl Default for ChainConfig {
     fn default() -> Self {
         Self {
             folder: None,
+            access: Access::ReadWrite,
             chain_id: CHAIN_ID_DEFAULT,
             genesis_time_unix_s: None,
             sealing: Sealing::Instant,
@@ -60,6 +73,7 @@ impl fmt::Debug for ChainConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ChainConfig")
             .field("folder", &self.folder)
+            .field("access", &self.access)
             .field("chain_id", &self.chain_id)
             .field("genesis_time_unix_s", &self.genesis_time_unix_s)
             .field("sealing", &self.sealing)

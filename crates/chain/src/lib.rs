@@ -33,7 +33,7 @@ mod time;
 pub use self::{
     chain::{Chain, ChainEvent, ChainState},
     clock::{Clock, ManualClock, SystemClock},
-    config::{CHAIN_ID_DEFAULT, ChainConfig, GAS_LIMIT_DEFAULT, Sealing},
+    config::{Access, CHAIN_ID_DEFAULT, ChainConfig, GAS_LIMIT_DEFAULT, Sealing},
     open::OpenError,
     sealer::SealError,
     server::{

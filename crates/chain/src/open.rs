@@ -9,7 +9,7 @@ use crate::{
     block::{BlockReceipt, SealedBlock},
     block_log::{BlockLog, LogError, LogIdentity},
     checkpoint::Checkpoint,
-    config::ChainConfig,
+    config::{Access, ChainConfig},
     genesis::Genesis,
     state::State,
 };
@@ -70,26 +70,28 @@ pub enum OpenError {
 
 /// Opens the log of a chain and takes over into `genesis` what an existing one says about its first block.
 pub(crate) fn open_log(config: &ChainConfig, genesis: &mut Genesis) -> Result<BlockLog, OpenError> {
-    match &config.folder {
-        None => Ok(BlockLog::in_memory()),
-        Some(folder) => BlockLog::open(folder, |found| {
-            if let Some(found) = found {
-                check_identity(config, folder, &found)?;
-                genesis.timestamp = found.genesis_time_unix_s;
-                genesis.gas_limit = found.gas_limit;
+    let Some(folder) = &config.folder else { return Ok(BlockLog::in_memory()) };
+    let identity = |found: Option<LogIdentity>| {
+        if let Some(found) = found {
+            check_identity(config, folder, &found)?;
+            genesis.timestamp = found.genesis_time_unix_s;
+            genesis.gas_limit = found.gas_limit;
+        }
+        let identity = identity_of(genesis);
+        match found {
+            Some(found) if found.genesis_hash != identity.genesis_hash => {
+                Err(OpenError::OtherGenesis {
+                    folder: folder.clone(),
+                    found: found.genesis_hash,
+                    expected: identity.genesis_hash,
+                })
             }
-            let identity = identity_of(genesis);
-            match found {
-                Some(found) if found.genesis_hash != identity.genesis_hash => {
-                    Err(OpenError::OtherGenesis {
-                        folder: folder.clone(),
-                        found: found.genesis_hash,
-                        expected: identity.genesis_hash,
-                    })
-                }
-                _ => Ok(identity),
-            }
-        }),
+            _ => Ok(identity),
+        }
+    };
+    match config.access {
+        Access::ReadWrite => BlockLog::open(folder, identity),
+        Access::ReadOnly => BlockLog::open_to_read(folder, identity),
     }
 }
 
@@ -173,7 +175,7 @@ fn replay(archive: &Archive, state: &State, start: Option<u64>) -> Result<(), Op
         Ok(())
     })?;
     if cut > 0 {
-        tracing::warn!(bytes = cut, "unfinished block at the end of the log cut off");
+        tracing::warn!(bytes = cut, "unfinished block cut off");
     }
     check_root(state, archive)
 }

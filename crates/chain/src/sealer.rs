@@ -43,6 +43,9 @@ const TRANSACTION_GAS_MIN: u64 = 21_000;
 /// Why no block was sealed or taken back.
 #[derive(Debug, thiserror::Error)]
 pub enum SealError {
+    /// The chain is opened to read.
+    #[error("the chain is opened to read")]
+    ReadOnly,
     /// There is no such block to go back to.
     #[error("no block {number}")]
     UnknownBlock {
@@ -102,12 +105,14 @@ impl SealerHandle {
         let ticks = commands.clone();
         let sealing = Mutex::new(core.config.sealing);
         let failure = Failure::default();
+        // Without a folder none is written.
+        let folder = core.config.folder.clone().filter(|_| !core.is_read_only());
         let sealer = Sealer {
             failure: Arc::clone(&failure),
             sealing: core.config.sealing,
             ticker: Ticker::default(),
             is_woken: Arc::clone(&is_woken),
-            checkpointer: Checkpointer::new(core.config.folder.clone(), core.checkpointed),
+            checkpointer: Checkpointer::new(folder, core.checkpointed),
             core,
         };
         let thread = std::thread::Builder::new()
@@ -227,6 +232,7 @@ impl Sealer {
     }
 
     fn checkpoint(&mut self) -> Result<(), SealError> {
+        self.core.check_writable()?;
         let view = self.core.state().at(self.core.archive.head())?;
         Ok(self.checkpointer.write_now(&self.core.archive, &view)?)
     }
@@ -417,7 +423,13 @@ impl Core {
         Ok(Draft { header, transactions, receipts, diff, refused })
     }
 
+    /// Refuses to change a chain that is opened to read.
+    fn check_writable(&self) -> Result<(), SealError> {
+        if self.is_read_only() { Err(SealError::ReadOnly) } else { Ok(()) }
+    }
+
     fn seal(self: &Arc<Self>, selection: Selection) -> Result<Arc<SealedBlock>, SealError> {
+        self.check_writable()?;
         let parent = self.head();
         let timestamp = match selection {
             Selection::Waiting => self.time.take(parent.header.timestamp),
@@ -477,6 +489,7 @@ impl Core {
     }
 
     fn revert_to(&self, number: u64) -> Result<(), SealError> {
+        self.check_writable()?;
         let target = self.archive.block(number)?.ok_or(SealError::UnknownBlock { number })?;
         // The log first: after a crash in between, it alone says what has happened.
         self.archive.truncate_after(number)?;

@@ -106,6 +106,9 @@ pub enum SubmitError {
         /// The blob fee of the next block in wei per gas.
         blob_fee: u128,
     },
+    /// The chain takes none.
+    #[error("the chain is opened to read")]
+    ReadOnly,
     /// The sender has sent a transaction with this nonce before.
     #[error("nonce too low: next nonce {next}, tx nonce {nonce}")]
     NonceTooLow {

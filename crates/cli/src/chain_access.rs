@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::anyhow;
 use gridtally_aggregator::cycle::{EmbeddedChain, EmbeddedError};
-use gridtally_chain::OpenError;
 use gridtally_chain::block_log::LogError;
+use gridtally_chain::{Access, OpenError};
 use gridtally_core::period::SettlementCalendar;
 use gridtally_ledger::{Client, ConnectError, EndpointOptions, Key, SendOptions, Sender};
 
@@ -56,12 +56,36 @@ impl ChainAccess {
         config: &Config,
         calendar: &SettlementCalendar,
     ) -> Result<Self, CommandError> {
+        Self::open_as(Access::ReadWrite, config, calendar).await
+    }
+
+    /// Connects like [`ChainAccess::open`], but never changes a byte of an embedded chain: it is evidence.
+    ///
+    /// # Errors
+    ///
+    /// As [`ChainAccess::open`], and a refusal where the folder holds no whole chain.
+    pub(crate) async fn open_to_read(
+        config: &Config,
+        calendar: &SettlementCalendar,
+    ) -> Result<Self, CommandError> {
+        Self::open_as(Access::ReadOnly, config, calendar).await
+    }
+
+    async fn open_as(
+        access: Access,
+        config: &Config,
+        calendar: &SettlementCalendar,
+    ) -> Result<Self, CommandError> {
         if let Some(endpoint) = &config.chain.endpoint {
             let client = connect(config, endpoint, None).await?;
             return Ok(Self { client, shown: shown(endpoint), is_embedded: false, _chain: None });
         }
         let (folder, chain_id) = (config.chain_folder(), config.chain.chain_id);
-        match EmbeddedChain::open(Some(folder.clone()), chain_id, calendar) {
+        let opened = match access {
+            Access::ReadWrite => EmbeddedChain::open(Some(folder.clone()), chain_id, calendar),
+            Access::ReadOnly => EmbeddedChain::open_to_read(folder.clone(), chain_id, calendar),
+        };
+        match opened {
             Ok(chain) => {
                 let client = connect(config, &chain.url(), Some(chain_id)).await?;
                 let shown = format!("the embedded chain in {}", folder.display());

@@ -3,7 +3,7 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
-use gridtally_chain::{Chain, ChainConfig, ChainServer, Exposure, OpenError, ServeError};
+use gridtally_chain::{Access, Chain, ChainConfig, ChainServer, Exposure, OpenError, ServeError};
 use gridtally_core::period::SettlementCalendar;
 use gridtally_ledger::{Client, ConnectError, EndpointOptions};
 
@@ -40,9 +40,33 @@ impl EmbeddedChain {
         chain_id: u64,
         calendar: &SettlementCalendar,
     ) -> Result<Self, EmbeddedError> {
+        Self::open_as(Access::ReadWrite, folder, chain_id, calendar)
+    }
+
+    /// Opens a chain that is there already, without changing a byte of its folder, and serves it on a free port of this
+    /// machine.
+    ///
+    /// # Errors
+    ///
+    /// [`EmbeddedError::Open`], then [`EmbeddedError::Serve`].
+    pub fn open_to_read(
+        folder: PathBuf,
+        chain_id: u64,
+        calendar: &SettlementCalendar,
+    ) -> Result<Self, EmbeddedError> {
+        Self::open_as(Access::ReadOnly, Some(folder), chain_id, calendar)
+    }
+
+    fn open_as(
+        access: Access,
+        folder: Option<PathBuf>,
+        chain_id: u64,
+        calendar: &SettlementCalendar,
+    ) -> Result<Self, EmbeddedError> {
         let genesis_s = calendar.genesis_time().as_second();
         let config = ChainConfig {
             folder,
+            access,
             chain_id,
             genesis_time_unix_s: Some(u64::try_from(genesis_s).unwrap_or(0)),
             ..ChainConfig::default()

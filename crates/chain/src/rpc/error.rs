@@ -160,6 +160,7 @@ impl From<SealError> for RpcError {
     fn from(error: SealError) -> Self {
         match error {
             SealError::State(error) => error.into(),
+            SealError::ReadOnly => Self::server(error),
             SealError::UnknownBlock { .. } => Self::new(RESOURCE_NOT_FOUND, error.to_string()),
             _ => Self::internal(error),
         }

@@ -17,6 +17,7 @@ mod http;
 mod logs;
 mod oracle;
 mod pool;
+mod read_only;
 mod rpc_developer;
 mod rpc_execution;
 mod rpc_filters;

@@ -6,6 +6,8 @@ use std::path::PathBuf;
 
 use alloy_signer_local::PrivateKeySigner;
 use gridtally_chain::accounts::{MNEMONIC, funded_signers};
+use gridtally_chain::archive::ArchiveError;
+use gridtally_chain::block_log::LogError;
 use gridtally_chain::{Chain, ChainServer, Exposure, OpenError, Sealing, ServeError, ServeOptions};
 use gridtally_core::decimal::parse_scaled;
 use jiff::Timestamp;
@@ -18,6 +20,8 @@ use crate::error::{Blame, CommandError};
 use crate::output::Report;
 use crate::output::table::{Align, Table};
 
+/// What to do about a chain that is not as it was left.
+const RESTORE: &str = "Bytes of the chain were changed or lost: restore its folder from a copy.";
 /// Where a chain without a store is kept.
 const FOLDER_ALONE: &str = "gridtally-chain";
 
@@ -135,8 +139,19 @@ pub(crate) fn open_error(error: OpenError) -> CommandError {
         | OpenError::OtherGenesisTime { .. }
         | OpenError::OtherGenesis { .. } => CommandError::refused(error)
             .hint("Name another folder, or what this one was made with."),
-        OpenError::StateRoot { .. } | OpenError::Archive(_) => CommandError::refused(error),
-        OpenError::Log(_) | OpenError::Thread(_) => CommandError::environment(error),
+        OpenError::Log(ref log) | OpenError::Archive(ArchiveError::Log(ref log)) => match log {
+            LogError::NoChain { .. }
+            | LogError::NotALog { .. }
+            | LogError::Damaged { .. }
+            | LogError::Unfinished { .. } => CommandError::refused(error).hint(RESTORE),
+            LogError::InUse { .. } | LogError::Closed { .. } | LogError::Io { .. } => {
+                CommandError::environment(error)
+            }
+        },
+        OpenError::StateRoot { .. } | OpenError::Archive(ArchiveError::Unreadable { .. }) => {
+            CommandError::refused(error).hint(RESTORE)
+        }
+        OpenError::Thread(_) => CommandError::environment(error),
     }
 }
 

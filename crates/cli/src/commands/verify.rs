@@ -78,7 +78,7 @@ async fn look(
     }
     let access = match view {
         Some(view) if is_settled && !no_chain => {
-            Some(ChainAccess::open(config, &view.settings().calendar).await?)
+            Some(ChainAccess::open_to_read(config, &view.settings().calendar).await?)
         }
         _ => None,
     };

@@ -64,6 +64,36 @@ fn the_chain_stays_up_and_other_programs_find_it() {
 }
 
 #[test]
+fn verifying_changes_no_byte_of_the_chain() {
+    let terminal = Terminal::new();
+    assert!(terminal.output("demo --households 1").status.success());
+    let verify = "verify --config gridtally-demo/gridtally.toml";
+    let folder = terminal.path("gridtally-demo/store/chain");
+    let path = folder.join("blocks.log");
+    let bytes = fs::read(&path).unwrap();
+    assert!(terminal.output(verify).status.success());
+    assert!(fs::read(&path).unwrap() == bytes);
+
+    let cut = &bytes[..bytes.len() - 1];
+    fs::write(&path, cut).unwrap();
+    let output = terminal.output(verify);
+    assert_eq!(output.status.code(), Some(1));
+    let messages = String::from_utf8(output.stderr).unwrap();
+    assert!(messages.contains("blocks.log ends with an unfinished block at byte "), "{messages}");
+    assert!(messages.ends_with(
+        "hint: Bytes of the chain were changed or lost: restore its folder from a copy.\n"
+    ));
+    assert!(fs::read(&path).unwrap() == cut);
+
+    fs::remove_dir_all(&folder).unwrap();
+    let output = terminal.output(verify);
+    assert_eq!(output.status.code(), Some(1));
+    let messages = String::from_utf8(output.stderr).unwrap();
+    assert!(messages.starts_with("error: no chain in "), "{messages}");
+    assert!(!folder.exists());
+}
+
+#[test]
 fn only_an_earlier_demonstration_is_replaced() {
     let terminal = Terminal::new().file("mine/letter.txt", "dear");
     terminal.check(

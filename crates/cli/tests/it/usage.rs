@@ -97,48 +97,6 @@ fn programs_are_told_of_usage_errors_in_json() {
 
 #[test]
 fn an_endless_configuration_is_refused() {
-    Terminal::new().check("cost --config /dev/zero", &expect![[r#"
-        A day of 2,880 records (30 households, 96 records each)
-
-        june-2021-mean: 20 gwei, ETH at USD 2,500
-          way                              transactions  gas / record  USD / record  USD / day
-          -------------------------------  ------------  ------------  ------------  ---------
-          one by one                              2,880        45,903      2.295150   6,610.03
-          one by one, signed by the meter         2,880        52,883      2.644150   7,615.12
-          packed                                      6         5,274      0.263700     759.43
-          publishing the tariff                       1                                  45.93
-
-        june-2021-strict: 76.2 gwei, ETH at USD 2,500
-          way                              transactions  gas / record  USD / record  USD / day
-          -------------------------------  ------------  ------------  ------------  ---------
-          one by one                              2,880        45,903      8.744522  25,184.22
-          one by one, signed by the meter         2,880        52,883     10.074212  29,013.59
-          packed                                      6         5,274      1.004697   2,893.43
-          publishing the tariff                       1                                 174.98
-
-        2026: 1 gwei, ETH at USD 2,500
-          way                              transactions  gas / record  USD / record  USD / day
-          -------------------------------  ------------  ------------  ------------  ---------
-          one by one                              2,880        45,903      0.114758     330.50
-          one by one, signed by the meter         2,880        52,883      0.132208     380.76
-          packed                                      6         5,274      0.013185      37.97
-          publishing the tariff                       1                                   2.30
-
-        rollup: 0.005 gwei, ETH at USD 2,500
-          way                              transactions  gas / record  USD / record  USD / day
-          -------------------------------  ------------  ------------  ------------  ---------
-          one by one                              2,880        45,903      0.000574       1.65
-          one by one, signed by the meter         2,880        52,883      0.000661       1.90
-          packed                                      6         5,274      0.000066       0.19
-          publishing the tariff                       1                                   0.01
-
-        - Gas is measured by the contract's tests (contracts/snapshots/gas.json).
-        - One by one: the first record of a household and day writes a new word of the duplicate guard, later ones change it.
-        - Packed: up to 500 records in a transaction, household after household; between measured sizes gas is interpolated.
-        - Gas price times gas: no priority fee on top, no data fee of a rollup, no blobs.
-        - Registration of households, deposits and withdrawals are extra.
-        -- exit 0
-    "#]]);
     Terminal::new().check("chain --config /dev/zero", &expect![[r#"
         -- stderr
         error: the configuration /dev/zero has more than 1048576 bytes
