@@ -87,6 +87,10 @@ impl ChainAccess {
         };
         match opened {
             Ok(chain) => {
+                if access == Access::ReadWrite {
+                    // A note of a process that was killed would lead others to whoever listens there now.
+                    fs::remove_file(folder.join(ENDPOINT_FILE)).unwrap_or_default();
+                }
                 let client = connect(config, &chain.url(), Some(chain_id)).await?;
                 let shown = format!("the embedded chain in {}", folder.display());
                 Ok(Self { client, shown, is_embedded: true, _chain: Some(chain) })
