@@ -146,6 +146,14 @@ pub enum ParticipantError {
         /// The party as given.
         party: PartyId,
     },
+    /// The contract refuses the zero address.
+    #[error("the {what} of party {party} is the zero address")]
+    AddressZero {
+        /// The party.
+        party: PartyId,
+        /// Which of its addresses.
+        what: &'static str,
+    },
     /// The book before had this party as something else: what stands in the contract's registry stays.
     #[error("party {party} was another one before: a party stays what it is, only new ones come")]
     PartyChanged {
@@ -174,7 +182,7 @@ impl ParticipantBook {
     ///
     /// # Errors
     ///
-    /// The first five of [`ParticipantError`], in their order.
+    /// The first six of [`ParticipantError`], in their order.
     pub fn new(
         parties: Vec<PartyEntry>,
         points: Vec<PointEntry>,
@@ -206,6 +214,14 @@ impl ParticipantBook {
             if !names.contains(&point.party) {
                 let (point, party) = (point.id.clone(), point.party.clone());
                 return Err(ParticipantError::PartyUnknown { point, party });
+            }
+        }
+        for party in &parties {
+            let addresses = [("meter", party.meter), ("owner", party.owner)];
+            if let Some((what, _)) =
+                addresses.iter().find(|(_, address)| *address == Some(Address::ZERO))
+            {
+                return Err(ParticipantError::AddressZero { party: party.id.clone(), what });
             }
         }
         Ok(Self { parties, points })

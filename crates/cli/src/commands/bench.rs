@@ -26,7 +26,7 @@ const IN_MEMORY_READINGS: u64 = 5_000_000;
 /// Readings that are settled as a stream.
 const STREAMED_READINGS: u64 = 100_000_000;
 
-/// Measure how fast this machine settles, imports and seals
+/// Measure how fast this machine settles and seals
 ///
 /// Where anvil is installed (in PATH, or by npm below contracts/), the same work is given to it in the same run.
 #[derive(Debug, clap::Args)]

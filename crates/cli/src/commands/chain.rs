@@ -52,7 +52,7 @@ pub(crate) struct Arguments {
     /// Listen on an address that others can reach, although everybody knows the keys
     #[arg(long)]
     force_public: bool,
-    /// Let pages of this origin ask too, such as https://app.example.org; pages of this computer, browser extensions and
+    /// Let pages of this origin ask too, such as `https://app.example.org`; pages of this computer, browser extensions and
     /// Remix always may. May be given several times
     #[arg(long = "allow-origin", value_name = "ORIGIN")]
     origins: Vec<String>,

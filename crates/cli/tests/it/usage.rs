@@ -88,19 +88,25 @@ fn programs_are_told_of_usage_errors_in_json() {
         {"error":{"hint":null,"kind":"usage","message":"the following required arguments were not provided:   --from <TIME>"}}
         -- exit 2
     "#]]);
-    terminal.check("--output=json sett", &expect![[r#"
+    terminal.check(
+        "--output=json sett",
+        &expect![[r#"
         -- stderr
         {"error":{"hint":null,"kind":"usage","message":"unrecognized subcommand 'sett'"}}
         -- exit 2
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn an_endless_configuration_is_refused() {
-    Terminal::new().check("chain --config /dev/zero", &expect![[r#"
+    Terminal::new().check(
+        "chain --config /dev/zero",
+        &expect![[r#"
         -- stderr
         error: the configuration /dev/zero has more than 1048576 bytes
         hint: docs/reference/config.md lists every key and its variable.
         -- exit 2
-    "#]]);
+    "#]],
+    );
 }
