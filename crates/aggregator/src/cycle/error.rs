@@ -6,6 +6,7 @@ use gridtally_core::tariff::PriceUnavailable;
 use gridtally_settlement::{PeriodRefused, ReadingRefused, SlotEnergyError, TariffTableError};
 use jiff::Timestamp;
 
+use super::recorded::{EnergyRecorded, PricesRecorded};
 use crate::store::StoreError;
 
 /// Why a run is not possible. In order of precedence.
@@ -104,6 +105,12 @@ pub enum RunError {
     /// A settlement period cannot be settled.
     #[error(transparent)]
     Period(#[from] PeriodRefused),
+    /// A settlement period is recorded already, at other prices.
+    #[error(transparent)]
+    PricesRecorded(Box<PricesRecorded>),
+    /// A slot is recorded already, with another energy.
+    #[error(transparent)]
+    EnergyRecorded(Box<EnergyRecorded>),
 }
 
 fn named(name: Option<&str>) -> String {

@@ -16,6 +16,7 @@ mod on_chain;
 mod options;
 mod prepared;
 mod record;
+mod recorded;
 mod whole;
 
 pub use embedded::{EmbeddedChain, EmbeddedError};
@@ -25,4 +26,5 @@ pub use on_chain::{ChainError, ChainOptions, ChainReport, ChainTime, Money, sett
 pub use options::RunOptions;
 pub use prepared::{PreparedRun, RunPeriod, RunPeriods};
 pub use record::{CycleProgress, RunReport, settle_into_store};
+pub use recorded::{EnergyRecorded, PricesRecorded};
 pub use whole::{Settlement, SettlementError, settle, settle_embedded};

@@ -9,6 +9,7 @@ use tracing::info;
 use super::error::RunError;
 use super::options::RunOptions;
 use super::prepared::PreparedRun;
+use super::recorded::EarlierRuns;
 use crate::store::Store;
 
 /// How far a run has come.
@@ -40,6 +41,7 @@ pub struct RunReport {
 }
 
 /// Computes a run and records it in the store. Repeating it gives the same bytes, or the store says where they differ.
+/// Nothing is recorded that contradicts an earlier run, for that may be settled on a chain.
 ///
 /// # Errors
 ///
@@ -58,8 +60,10 @@ pub fn settle_into_store(
     let mut writer = store.begin_run(run.manifest())?;
     let mut summary = RunSummary::default();
     let total = run.tables().len() as u64;
+    let mut earlier = EarlierRuns::new(store.view(), &run)?;
     for (done, period) in (1..).zip(run.periods(store.view())) {
         let period = period?;
+        earlier.compare(&run, &period.records, period.table)?;
         writer.write(&period.records, period.table, period.gaps)?;
         summary.append(&period.records);
         progress(CycleProgress { step: "settling", done, total });

@@ -6,7 +6,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::error::{Fault, FaultKind, StoreError, failed};
-use super::journal::{JOURNAL_FILE, StoredFile};
+use super::journal::{End, JOURNAL_FILE, StoredFile};
 use super::recovery::list;
 use super::table::difference;
 use super::view::{StoreView, read_journal};
@@ -61,9 +61,16 @@ impl StoreView {
             check.byte_count += stored.fingerprint.bytes;
             progress(CheckProgress { done, total });
         }
-        if read_journal(self.folder())?.is_torn {
-            let fault = Fault::new(JOURNAL_FILE, FaultKind::Interrupted);
-            check.faults.push(fault.at_line(self.last() + 1));
+        let journal = read_journal(self.folder())?;
+        let last = journal.lines.len() as u64;
+        let fault = |kind, line| Fault::new(JOURNAL_FILE, kind).at_line(line);
+        match journal.end {
+            End::Whole => {}
+            End::Unterminated => {
+                let what = "its line end is missing, opening the store to write completes it";
+                check.faults.push(fault(FaultKind::Malformed(what.to_owned()), last));
+            }
+            End::Torn => check.faults.push(fault(FaultKind::Interrupted, last + 1)),
         }
         check.faults.extend(foreign_files(self.folder(), &named)?);
         check.faults.sort_by(|left, right| left.file.cmp(&right.file));

@@ -10,6 +10,7 @@
 use alloy_primitives::B256;
 use gridtally_core::tariff::PriceArea;
 use jiff::Timestamp;
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
 use super::digest::{Digest, Fingerprint};
@@ -175,9 +176,20 @@ fn digest_of(previous: Digest, body: &str) -> Digest {
 #[derive(Debug)]
 pub(super) struct Journal {
     pub(super) lines: Vec<Line>,
-    /// Bytes of complete lines; what comes after them is a line that was never finished.
+    /// Bytes of the lines that count.
     pub(super) complete_bytes: u64,
-    pub(super) is_torn: bool,
+    pub(super) end: End,
+}
+
+/// How a journal ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum End {
+    /// With a line end.
+    Whole,
+    /// With a line that is complete up to its line end. Its digest fits, so it may have been acknowledged, and counts.
+    Unterminated,
+    /// With a line that was never finished, and so never acknowledged.
+    Torn,
 }
 
 /// Reads a journal, strictly.
@@ -187,37 +199,72 @@ pub(super) struct Journal {
 /// Returns the first [`Fault`].
 pub(super) fn read(bytes: &[u8]) -> Result<Journal, Fault> {
     let complete = bytes.iter().rposition(|&byte| byte == b'\n').map_or(0, |last| last + 1);
+    let (bytes, rest) = bytes.split_at(complete);
     let mut lines: Vec<Line> = Vec::new();
-    for (number, text) in (1..).zip(bytes[..complete].split_inclusive(|&byte| byte == b'\n')) {
-        let fault = |kind| Fault::new(JOURNAL_FILE, kind).at_line(number);
-        let malformed = |what: &str| fault(FaultKind::Malformed(what.to_owned()));
-        let text = std::str::from_utf8(&text[..text.len() - 1])
-            .map_err(|_| malformed("it is not UTF-8"))?;
-        let (digest, body) = text.split_once(' ').ok_or_else(|| malformed("it has no digest"))?;
-        let digest: Digest = digest.parse().map_err(|error| malformed(&format!("{error}")))?;
+    for text in bytes.split_inclusive(|&byte| byte == b'\n') {
+        let line = read_line(&lines, &text[..text.len() - 1])?;
+        lines.push(line);
+    }
+    let (mut complete_bytes, mut end) = (complete as u64, End::Whole);
+    if !rest.is_empty() {
+        end = End::Torn;
         let previous = lines.last().map_or(Digest::ZERO, |line| line.digest);
-        if digest != digest_of(previous, body) {
-            return Err(fault(FaultKind::Chain("its digest is another one".to_owned())));
+        if let Some(length) = acknowledged_length(previous, rest) {
+            if length < rest.len() {
+                let what = "something else stands where its line end was".to_owned();
+                let fault = Fault::new(JOURNAL_FILE, FaultKind::Malformed(what));
+                return Err(fault.at_line(lines.len() as u64 + 1));
+            }
+            let line = read_line(&lines, rest)?;
+            lines.push(line);
+            (complete_bytes, end) = (complete_bytes + length as u64, End::Unterminated);
         }
-        let entry: Entry =
-            serde_json::from_str(body).map_err(|error| malformed(&error.to_string()))?;
-        if entry.sequence != number {
-            let what = format!("it has number {}", entry.sequence);
-            return Err(fault(FaultKind::Chain(what)));
-        }
-        if (number == 1) != matches!(entry.content, Content::Created { .. }) {
-            let what = "a store is created once, by the first line";
-            return Err(fault(FaultKind::Chain(what.to_owned())));
-        }
-        if let Some(file) = entry.content.files().find(|file| !is_place(&file.path)) {
-            return Err(malformed(&format!("{:?} is no place in a store", file.path)));
-        }
-        lines.push(Line { entry, digest });
     }
     if lines.is_empty() {
         return Err(Fault::new(JOURNAL_FILE, FaultKind::Interrupted).at_line(1));
     }
-    Ok(Journal { lines, complete_bytes: complete as u64, is_torn: complete < bytes.len() })
+    Ok(Journal { lines, complete_bytes, end })
+}
+
+/// Reads the line that follows `lines`, without its line end.
+fn read_line(lines: &[Line], text: &[u8]) -> Result<Line, Fault> {
+    let number = lines.len() as u64 + 1;
+    let fault = |kind| Fault::new(JOURNAL_FILE, kind).at_line(number);
+    let malformed = |what: &str| fault(FaultKind::Malformed(what.to_owned()));
+    let text = std::str::from_utf8(text).map_err(|_| malformed("it is not UTF-8"))?;
+    let (digest, body) = text.split_once(' ').ok_or_else(|| malformed("it has no digest"))?;
+    let digest: Digest = digest.parse().map_err(|error| malformed(&format!("{error}")))?;
+    let previous = lines.last().map_or(Digest::ZERO, |line| line.digest);
+    if digest != digest_of(previous, body) {
+        return Err(fault(FaultKind::Chain("its digest is another one".to_owned())));
+    }
+    let entry: Entry = serde_json::from_str(body).map_err(|error| malformed(&error.to_string()))?;
+    if entry.sequence != number {
+        let what = format!("it has number {}", entry.sequence);
+        return Err(fault(FaultKind::Chain(what)));
+    }
+    if (number == 1) != matches!(entry.content, Content::Created { .. }) {
+        let what = "a store is created once, by the first line";
+        return Err(fault(FaultKind::Chain(what.to_owned())));
+    }
+    if let Some(file) = entry.content.files().find(|file| !is_place(&file.path)) {
+        return Err(malformed(&format!("{:?} is no place in a store", file.path)));
+    }
+    Ok(Line { entry, digest })
+}
+
+/// Returns the length of the line that bytes without a line end begin with, when its digest fits: then it was written as a
+/// whole, whatever stands after it.
+fn acknowledged_length(previous: Digest, bytes: &[u8]) -> Option<usize> {
+    let space = bytes.iter().position(|&byte| byte == b' ')?;
+    let digest: Digest = std::str::from_utf8(&bytes[..space]).ok()?.parse().ok()?;
+    let after = &bytes[space + 1..];
+    // The entry is one JSON object: it ends where its braces close.
+    let mut objects = serde_json::Deserializer::from_slice(after).into_iter::<IgnoredAny>();
+    objects.next()?.ok()?;
+    let length = objects.byte_offset();
+    let body = std::str::from_utf8(&after[..length]).ok()?;
+    (digest == digest_of(previous, body)).then_some(space + 1 + length)
 }
 
 /// Returns whether a path leads to a place where a store keeps files, and not out of it: who checks a store that others wrote
@@ -268,26 +315,46 @@ mod tests {
     fn journals_come_back() {
         let journal = read(&journal()).unwrap();
         assert_eq!(journal.lines.len(), 3);
-        assert!(!journal.is_torn);
+        assert_eq!(journal.end, End::Whole);
         assert_eq!(journal.lines[2].entry.content.files().next().unwrap().path, "tariffs/b.toml");
     }
 
     #[test]
     fn every_changed_byte_is_found() {
         let journal = journal();
-        let whole = read(&journal).unwrap();
         for position in 0..journal.len() {
             for change in [1, 0x20, 0x80] {
                 let mut changed = journal.clone();
                 changed[position] ^= change;
-                match read(&changed) {
-                    Err(fault) => assert!(fault.line.is_some()),
-                    // Only the last line end can go unseen here: the line counts as never finished.
-                    Ok(read) => {
-                        assert!(read.is_torn && read.lines == whole.lines[..2], "{position}");
-                    }
-                }
+                let fault = read(&changed).unwrap_err();
+                assert!(fault.line.is_some(), "{position}");
             }
+        }
+    }
+
+    #[test]
+    fn only_a_line_that_is_not_whole_is_torn() {
+        let journal = journal();
+        let whole = read(&journal).unwrap();
+        let line_start = journal[..journal.len() - 1].iter().rposition(|&byte| byte == b'\n');
+        let line_start = line_start.unwrap() + 1;
+        for length in line_start + 1..journal.len() - 1 {
+            let read = read(&journal[..length]).unwrap();
+            assert_eq!((read.end, read.lines.len()), (End::Torn, 2), "{length}");
+            assert_eq!(read.complete_bytes, line_start as u64);
+        }
+        let without_end = &journal[..journal.len() - 1];
+        let read_without_end = read(without_end).unwrap();
+        assert_eq!(
+            (read_without_end.end, read_without_end.lines),
+            (End::Unterminated, whole.lines)
+        );
+        assert_eq!(read_without_end.complete_bytes, without_end.len() as u64);
+        // A line end that became something else is damage, also when the next line was begun after it.
+        for rest in [b" ".as_slice(), b"\r", b"\xff", b"}", b"x0123 {\"sequence\""] {
+            let fault = read(&[without_end, rest].concat()).unwrap_err();
+            assert_eq!(fault.line, Some(3), "{rest:?}");
+            assert!(matches!(fault.kind, FaultKind::Malformed(_)), "{rest:?}");
         }
     }
 

@@ -8,20 +8,29 @@ use tracing::warn;
 
 use super::disk::Disk;
 use super::error::{StoreError, failed};
-use super::journal::{JOURNAL_FILE, Line};
+use super::journal::{End, JOURNAL_FILE, Line};
 use super::view::read_journal;
 use super::writer::{FOLDERS, INCOMING_FOLDER, SET_ASIDE_FOLDER};
 
-/// Cuts off a line of the journal that was never finished, empties `incoming/` and sets aside what nobody names. Returns the
+/// Cuts off a line of the journal that was never finished, completes one that only lacks its line end, empties `incoming/` and sets aside what nobody names. Returns the
 /// lines of the journal.
 ///
 /// Nothing that lies in its place is removed: had somebody cut the journal, the files would still be there.
 pub(super) fn recover(disk: &dyn Disk, folder: &Path) -> Result<Vec<Line>, StoreError> {
     let journal = read_journal(folder)?;
-    if journal.is_torn {
-        warn!(bytes = journal.complete_bytes, "a line was never finished and is cut off");
-        let path = folder.join(JOURNAL_FILE);
-        disk.truncate(&path, journal.complete_bytes).map_err(failed("truncate", &path))?;
+    let path = folder.join(JOURNAL_FILE);
+    match journal.end {
+        End::Whole => {}
+        End::Unterminated => {
+            warn!("the last line has no line end and is completed");
+            let mut file = disk.append(&path).map_err(failed("open", &path))?;
+            file.write_all(b"\n").map_err(failed("write", &path))?;
+            file.sync().map_err(failed("sync", &path))?;
+        }
+        End::Torn => {
+            warn!(bytes = journal.complete_bytes, "a line was never finished and is cut off");
+            disk.truncate(&path, journal.complete_bytes).map_err(failed("truncate", &path))?;
+        }
     }
     for path in list(&folder.join(INCOMING_FOLDER))? {
         disk.remove(&path).map_err(failed("remove", &path))?;

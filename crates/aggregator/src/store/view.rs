@@ -18,7 +18,7 @@ use super::names::Names;
 use super::participants::ParticipantBook;
 use super::row::{PriceRow, ReadingRow, RowText};
 use super::settings::{SETTINGS_FILE, Settings};
-use super::table::read_whole;
+use super::table::{difference, read_whole};
 
 /// Longest time that a price holds, s: one that holds at an instant can have begun so long before.
 pub(crate) const PRICE_LENGTH_MAX_S: i64 = 3_600;
@@ -302,6 +302,11 @@ impl StoreView {
     pub(crate) fn reader(&self, file: &StoredFile) -> Result<File, StoreError> {
         let path = self.folder.join(&file.path);
         File::open(&path).map_err(failed("open", &path))
+    }
+
+    /// Compares the bytes of a file with what was recorded of it. Returns where they differ.
+    pub(crate) fn difference(&self, file: &StoredFile) -> Result<Option<Fault>, StoreError> {
+        difference(&self.folder.join(&file.path), file)
     }
 
     /// Reads a file as text.

@@ -198,13 +198,20 @@ fn nothing_acknowledged_is_lost_and_nothing_is_half_done() {
 
 #[test]
 fn cleaning_up_can_fail_too() {
-    for failure in [Failure::Lost, Failure::Persisted] {
+    let unfinished = |journal: &mut Vec<u8>| journal.extend(b"half a line");
+    let unterminated = |journal: &mut Vec<u8>| journal.truncate(journal.len() - 1);
+    for (failure, interrupt) in [
+        (Failure::Lost, unfinished as fn(&mut Vec<u8>)),
+        (Failure::Persisted, unfinished),
+        (Failure::Lost, unterminated),
+        (Failure::Persisted, unterminated),
+    ] {
         for failing in 0.. {
             let folder = tempfile::tempdir().unwrap();
             let before = told(filled(folder.path()).view());
             let journal = folder.path().join("journal");
             let mut bytes = std::fs::read(&journal).unwrap();
-            bytes.extend(b"half a line");
+            interrupt(&mut bytes);
             std::fs::write(&journal, bytes).unwrap();
             std::fs::write(folder.path().join("readings/orphan.csv"), "x").unwrap();
             std::fs::write(folder.path().join("incoming/1"), "x").unwrap();

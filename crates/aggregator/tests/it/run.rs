@@ -3,8 +3,9 @@
 use expect_test::{Expect, expect};
 use gridtally_aggregator::cycle::{RunError, RunOptions, settle_into_store};
 use gridtally_aggregator::store::{
-    Metering, ParticipantBook, PartyEntry, PointEntry, ReadingSeries, Settings, Store,
+    Metering, ParticipantBook, PartyEntry, PointEntry, ReadingSeries, Settings, Store, StoreError,
 };
+use gridtally_aggregator::verify::verify;
 use gridtally_core::meter::Channel;
 use gridtally_core::party::{ParticipantNumber, Role};
 use gridtally_core::period::{Resolution, SettlementCalendar};
@@ -80,14 +81,13 @@ fn a_run_repeats_to_the_same_bytes_whatever_comes_later() {
     let first = settle(&mut store, &both_periods()).unwrap();
     let last = store.view().last();
     assert_eq!(settle(&mut store, &both_periods()).unwrap(), first);
-    // What lies outside the span makes no other run; a new version inside it does.
+    // What lies outside the span makes no other run; a new version inside it would.
     let later = [500, 600, 0, 700, 800, 1, 2, 3, 4];
     add_readings(&mut store, "home_1", Channel::Import, &later).unwrap();
     let (_, report) = settle_into_store(&mut store, &both_periods(), now(), &mut |_| {}).unwrap();
     assert!(report.is_repeated && report.line == last);
     add_readings(&mut store, "home_1", Channel::Import, &[501]).unwrap();
-    let other = settle(&mut store, &both_periods()).unwrap();
-    assert_ne!(other[1], first[1]);
+    settle(&mut store, &both_periods()).unwrap_err();
     let as_of = RunOptions { as_of: Some(last - 1), ..both_periods() };
     assert_eq!(settle(&mut store, &as_of).unwrap(), first);
     expect![[r#"
@@ -113,6 +113,84 @@ fn a_run_repeats_to_the_same_bytes_whatever_comes_later() {
         tariff 1 0xd3237e84d6f85f2cb78735f2a22d127217ce007fdf4c078488973942afed730d
         tariff 2 0x4d0078a38a7d93703c9bcbaa087db1dab28b5fdce2ddedb02061cf8bcc78fce7
     "#]].assert_eq(&first[0]);
+}
+
+/// Changes a store after a run, checks that a run of `span` is refused and leaves everything as it was, and returns why.
+fn contradiction(change: fn(&mut Store), span: &RunOptions) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = filled(folder.path());
+    let as_of = store.view().last();
+    let first = settle(&mut store, &both_periods()).unwrap();
+    change(&mut store);
+    let last = store.view().last();
+    let refused = settle(&mut store, span).unwrap_err().to_string();
+    assert_eq!(settle(&mut store, span).unwrap_err().to_string(), refused);
+    assert_eq!((store.view().last(), store.view().runs().count()), (last, 1));
+    let earlier = RunOptions { as_of: Some(as_of), ..both_periods() };
+    assert_eq!(settle(&mut store, &earlier).unwrap(), first);
+    assert_eq!(store.view().last(), last);
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let verified = runtime.block_on(verify(folder.path(), None, &mut |_| {})).unwrap();
+    assert_eq!((verified.findings, verified.run_count), (Vec::new(), 1));
+    refused
+}
+
+#[test]
+fn a_run_with_another_energy_than_an_earlier_one_is_refused() {
+    let change = |store: &mut Store| {
+        let values = [500, 600, 0, 700, 800, 7];
+        add_readings(store, "home_1", Channel::Import, &values).unwrap();
+    };
+    let refused = contradiction(change, &both_periods());
+    expect!["home_1, metered at home_1, slot from 2026-01-01T09:00:00Z: 7 Wh now, but the run of journal line 8 recorded 1 Wh (period 2 slot 1 code 32 from 1 to 0 run 0); this needs a correction, and this release settles none: what was imported since stays in the store as the newest version, and --as-of 7 repeats the earlier run"].assert_eq(&refused);
+    // Another span with the same slot is no way around it.
+    let second = RunOptions::regular(at("2026-01-01T09:00:00Z"), at("2026-01-01T12:00:00Z"));
+    assert_eq!(contradiction(change, &second), refused);
+}
+
+#[test]
+fn a_run_with_other_prices_than_an_earlier_one_is_refused() {
+    let change = |store: &mut Store| {
+        store.set_tariff(&tariff(20_000), now()).unwrap();
+    };
+    expect!["settlement period 1 from 2026-01-01T04:00:00Z: its prices hash to 0x9605aee9d57dda6d6b4b56f54b2f90b100951d47ef3c2f0b3da322230f5ec0da now, but the run of journal line 8 recorded 0xd3237e84d6f85f2cb78735f2a22d127217ce007fdf4c078488973942afed730d; this needs a correction, and this release settles none: what was imported since stays in the store as the newest version, and --as-of 7 repeats the earlier run"].assert_eq(&contradiction(change, &both_periods()));
+    // The prices of a period are one table: those of slots outside the span count as well.
+    let change = |store: &mut Store| {
+        let values = [100_000, 90_000, -20_000, 110_000, 80_000, 70_000, 60_000, 50_001];
+        add_prices(store, &values).unwrap();
+    };
+    let second = RunOptions::regular(at("2026-01-01T08:00:00Z"), at("2026-01-01T09:00:00Z"));
+    let refused = contradiction(change, &second);
+    assert!(refused.starts_with("settlement period 2 from 2026-01-01T08:00:00Z: "), "{refused}");
+}
+
+#[test]
+fn a_run_beside_a_changed_one_is_recorded() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = filled(folder.path());
+    let first = RunOptions::regular(at("2026-01-01T04:00:00Z"), at("2026-01-01T08:00:00Z"));
+    settle(&mut store, &first).unwrap();
+    add_readings(&mut store, "home_1", Channel::Import, &[501]).unwrap();
+    // What was settled is changed, what follows is not: it settles, and so does a slot more of the same readings.
+    let second = RunOptions::regular(at("2026-01-01T08:00:00Z"), at("2026-01-01T12:00:00Z"));
+    settle(&mut store, &second).unwrap();
+    let wider = RunOptions::regular(at("2026-01-01T05:00:00Z"), at("2026-01-01T12:00:00Z"));
+    settle(&mut store, &wider).unwrap();
+    assert_eq!(store.view().runs().count(), 3);
+}
+
+#[test]
+fn an_earlier_run_that_was_tampered_with_is_damage_and_no_contradiction() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = filled(folder.path());
+    settle(&mut store, &both_periods()).unwrap();
+    let path = store.view().runs().next().unwrap().1.records.path.clone();
+    let file = folder.path().join(&path);
+    let text = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, text.replace("1,0,1,0,32,1,600,", "1,0,1,0,32,1,601,")).unwrap();
+    add_readings(&mut store, "home_1", Channel::Import, &[501]).unwrap();
+    let error = settle(&mut store, &both_periods()).unwrap_err();
+    assert!(matches!(error, RunError::Store(StoreError::Damaged(_))), "{error}");
 }
 
 #[test]

@@ -14,7 +14,7 @@ use proptest::prelude::*;
 
 use crate::world::{
     HOUR_S, add_prices, add_readings, at, book, create, faults, fill, filled, id, now, period_1_s,
-    readings_text, settings,
+    readings_text, settings, tariff,
 };
 
 #[test]
@@ -232,6 +232,51 @@ fn a_line_that_was_never_finished_does_not_count() {
     assert_eq!((store.view().last(), readings_text(store.view())), (last, before));
     assert_eq!(faults(folder.path()), Vec::<String>::new());
     assert!(folder.path().join("set_aside/2026-01-orphan.csv").exists());
+}
+
+#[test]
+fn an_acknowledged_line_is_never_cut() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = filled(folder.path());
+    let (last, before) = (store.view().last(), readings_text(store.view()));
+    drop(store);
+    let journal = folder.path().join("journal");
+    let original = fs::read(&journal).unwrap();
+    let without_end = &original[..original.len() - 1];
+
+    // Something else in place of the line end is damage: nobody opens the store, nothing is cut, nothing set aside.
+    for rest in [b"\x0b".as_slice(), b" ", b"\x8a", b"\r0123 {\"sequence\""] {
+        let changed = [without_end, rest].concat();
+        fs::write(&journal, &changed).unwrap();
+        let error = Store::open(folder.path()).unwrap_err();
+        assert!(matches!(error, StoreError::Damaged(_)), "{error}");
+        let expected = format!(
+            "journal:{last}: the line is not as this program writes it: \
+             something else stands where its line end was"
+        );
+        assert!(faults(folder.path())[0].ends_with(&expected), "{:?}", faults(folder.path()));
+        assert_eq!(fs::read(&journal).unwrap(), changed);
+        assert_eq!(fs::read_dir(folder.path().join("set_aside")).unwrap().count(), 0);
+    }
+
+    // A line end that is missing is completed.
+    fs::write(&journal, without_end).unwrap();
+    let view = StoreView::open(folder.path()).unwrap();
+    assert_eq!((view.last(), readings_text(&view)), (last, before.clone()));
+    assert_eq!(
+        faults(folder.path()),
+        [format!(
+            "journal:{last}: the line is not as this program writes it: \
+             its line end is missing, opening the store to write completes it"
+        )]
+    );
+    let mut store = Store::open(folder.path()).unwrap();
+    assert_eq!((store.view().last(), readings_text(store.view())), (last, before));
+    assert_eq!(fs::read(&journal).unwrap(), original);
+    assert_eq!(faults(folder.path()), Vec::<String>::new());
+    store.set_tariff(&tariff(1), now()).unwrap();
+    drop(store);
+    assert_eq!(StoreView::open(folder.path()).unwrap().last(), last + 1);
 }
 
 /// Returns the files of a store, without those that hold nothing.
