@@ -6,9 +6,9 @@ use alloy_primitives::U256;
 use gridtally_core::party::{ParticipantNumber, Role};
 use gridtally_core::period::{SettlementCalendarError, SettlementPeriod};
 use gridtally_ledger::{
-    CallKind, DeployError, EndpointError, FundError, Funding, GasMeasurements, HistoryError,
-    Ledger, Offices, ParticipantRole, Progress, PublishError, ReadError, RegisterError,
-    Registration, SendError, Sender, SettleError, SettleOptions, TokenChoice,
+    CallKind, Client, DeployError, EndpointError, FundError, Funding, GasMeasurements,
+    HistoryError, Ledger, Offices, ParticipantRole, Progress, PublishError, ReadError,
+    RegisterError, Registration, SendError, Sender, SettleError, SettleOptions, TokenChoice,
 };
 use gridtally_settlement::{DirectRecord, RecordKey, Settled};
 use jiff::Timestamp;
@@ -228,6 +228,40 @@ async fn ledger(
 }
 
 /// Returns what the contract's registry is to know of the parties, in the order of their numbers.
+/// Makes sure that the chain has the tariffs of a run, or still takes them. A run that it can never take is not recorded:
+/// it would leave store and chain apart for ever.
+///
+/// # Errors
+///
+/// [`ChainError::Deploy`], [`ChainError::Read`], then [`ChainError::Publish`] for the first period that is too late or has
+/// other prices.
+pub(super) async fn check_tariffs(
+    store: &Store,
+    run: &PreparedRun,
+    client: &Client,
+) -> Result<(), ChainError> {
+    let Some(deployment) = store.view().deployment()? else { return Ok(()) };
+    let ledger = Ledger::connect(client.clone(), deployment).await?;
+    let now_s = client.block_latest().await?.timestamp;
+    for (&period, table) in run.tables() {
+        let wanted = table.hash();
+        match ledger.tariff_hash(period).await? {
+            Some(published) if published == wanted => {}
+            Some(published) => {
+                return Err(PublishError::Differs { period, published, wanted }.into());
+            }
+            None => {
+                let start_s = deployment.calendar.period_start(period)?.as_second();
+                let starts_at_s = u64::try_from(start_s).unwrap_or(0);
+                if now_s >= starts_at_s {
+                    return Err(PublishError::PeriodStarted { period, starts_at_s, now_s }.into());
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
 pub(crate) fn registrations(book: &ParticipantBook, offices: Offices) -> Vec<Registration> {
     let parties = book.parties().iter();
     let registrations = parties.map(|party| Registration {

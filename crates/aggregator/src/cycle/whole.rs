@@ -5,8 +5,9 @@ use jiff::Timestamp;
 
 use super::embedded::{EmbeddedChain, EmbeddedError};
 use super::error::RunError;
-use super::on_chain::{ChainError, ChainOptions, ChainReport, settle_on_chain};
+use super::on_chain::{ChainError, ChainOptions, ChainReport, check_tariffs, settle_on_chain};
 use super::options::RunOptions;
+use super::prepared::PreparedRun;
 use super::record::{CycleProgress, RunReport, settle_into_store};
 use crate::store::{Store, StoreError};
 use crate::verify::{Verification, VerifyError, verify};
@@ -60,6 +61,8 @@ pub async fn settle(
     now: Timestamp,
     progress: &mut (dyn FnMut(CycleProgress) + Send),
 ) -> Result<Settlement, SettlementError> {
+    let prepared = PreparedRun::new(store.view(), options)?;
+    check_tariffs(store, &prepared, sender.client()).await?;
     let (run, run_report) = settle_into_store(store, options, now, progress)?;
     let chain_report = settle_on_chain(store, &run, sender, chain_options, now, progress).await?;
     let folder = store.view().folder().to_owned();

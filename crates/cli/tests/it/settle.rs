@@ -475,6 +475,59 @@ fn an_endpoint_that_is_not_there_is_named_without_its_secrets() {
     );
 }
 
+#[test]
+fn what_the_chain_can_never_take_is_not_recorded() {
+    let terminal = prepared(&readings(None));
+    // The prices of the first day alone, so that nobody can publish those of the second before it begins.
+    let terminal = terminal
+        .file("gridtally.toml", "[store]\nfolder = \"one-day\"\n")
+        .file("one.csv", prices(24));
+    let import_prices = "--stamp start --clock UTC --resolution 60 --time-column hour --decimal comma --column NO2=NO2:per_MWh";
+    let settle = |day: u32| {
+        format!("settle --from 2026-06-0{day}T00:00:00Z --until 2026-06-0{}T00:00:00Z", day + 1)
+    };
+    let done = |arguments: &str| {
+        let words = arguments.split_whitespace().map(|word| word.replace("Y_%", "Y %"));
+        let output = terminal.command("").args(words).output().unwrap();
+        assert!(
+            output.status.success(),
+            "{arguments}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+    };
+    done("init --slots 24");
+    done("import participants participants.toml");
+    done("import tariff tariff.toml");
+    done(&format!("import prices one.csv {import_prices}"));
+    done(IMPORT_READINGS);
+    done(&settle(1));
+    done(&format!("import prices prices.csv {import_prices}"));
+    check(
+        &terminal,
+        &format!("{} --missing leave_out", settle(2)),
+        &expect![[r#"
+        error: period 9649 started at 1780358400, the chain's time is 1780358401: too late
+        hint: Tariffs are published before their period begins: import the prices of the days after a span before settling it.
+        -- exit 1
+    "#]],
+    );
+    done("verify");
+
+    // Another value for a settled hour stays in the store; what was settled stays settled.
+    let changed = readings(None).replace("12:00,509", "12:00,777");
+    fs::write(terminal.path("707057500000000018.csv"), changed).unwrap();
+    done(IMPORT_READINGS);
+    check(
+        &terminal,
+        &settle(1),
+        &expect![[r#"
+        error: home_01, metered at 707057500000000018, slot from 2026-06-01T09:00:00Z: 777 Wh now, but the run of journal line 6 recorded 509 Wh (period 9648 slot 9 code 32 from 1 to 0 run 0); this needs a correction, and this release settles none: what was imported since stays in the store as the newest version, and --as-of 5 repeats the earlier run
+        -- exit 1
+    "#]],
+    );
+    done("verify");
+}
+
 /// Settles a scenario with real data, twice, and verifies it. Returns the report of the second time.
 fn settle_scenario(name: &str) -> Option<Value> {
     let repository = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap();
