@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use gridtally_aggregator::cycle::{
-    ChainError, ChainOptions, ChainReport, ChainTime, EmbeddedChain, PreparedRun, RunOptions,
-    settle_into_store, settle_on_chain,
+    ChainError, ChainOptions, ChainReport, ChainTime, EmbeddedChain, PreparedRun, RunError,
+    RunOptions, settle_into_store, settle_on_chain,
 };
 use gridtally_aggregator::store::{Store, StoreView};
 use gridtally_aggregator::verify::{Verification, verify};
@@ -175,9 +175,18 @@ async fn readings_that_come_later_are_settled_later() {
     assert!(verified.is_sound(), "{:?}", verified.findings);
     assert_eq!(verified.run_count, 2);
 
-    // Another value for what is settled needs a correction; it is not settled twice.
+    // Another value for what is settled needs a correction: it is not recorded, so that store and chain stay together.
     add_readings(&mut store, "home_1", Channel::Import, &[501]).unwrap();
-    let changed = run(&mut store, &options);
+    let refused = settle_into_store(&mut store, &options, now(), &mut |_| {}).unwrap_err();
+    assert!(matches!(refused, RunError::EnergyRecorded(_)), "{refused}");
+    let repeated = run(&mut store, late.options());
+    let report = hub.settle(&mut store, &repeated).await.unwrap();
+    assert_eq!((report.settled, report.already_settled), (0, 4));
+    let verified = hub.verify(folder.path()).await;
+    assert!(verified.is_sound(), "{:?}", verified.findings);
+    assert_eq!(verified.run_count, 2);
+    // Nor is it settled twice where it is sent all the same.
+    let changed = PreparedRun::new(store.view(), &options).unwrap();
     let error = hub.settle(&mut store, &changed).await.unwrap_err().to_string();
     assert!(error.contains("settled already with 500 Wh, not 501"), "{error}");
 }
