@@ -347,7 +347,12 @@ pub(super) fn read_journal(folder: &Path) -> Result<Journal, StoreError> {
         Err(error) => return Err(failed("open", &path)(error)),
     };
     let mut bytes = Vec::new();
-    file.take(JOURNAL_BYTES_MAX).read_to_end(&mut bytes).map_err(failed("read", &path))?;
+    file.take(JOURNAL_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(failed("read", &path))?;
+    if bytes.len() as u64 > JOURNAL_BYTES_MAX {
+        // Read in part, its end would look like a write that was interrupted.
+        let what = format!("it has more than {JOURNAL_BYTES_MAX} bytes");
+        return Err(Fault::new(JOURNAL_FILE, FaultKind::Malformed(what)).into());
+    }
     Ok(journal::read(&bytes)?)
 }
 
