@@ -336,10 +336,10 @@ async fn shown_records(
         }
     }
     let of_code = |code| most.iter().filter(move |(key, _)| key.0 == code).map(|(_, most)| most);
-    let fed_in = of_code(Code::FEED_IN).take(1);
+    let fed_in = of_code(Code::FEED_IN).max_by_key(|settled| settled.record.energy_wh);
     let drawn = of_code(Code::CONSUMPTION).take(RECORDS_SHOWN - 1);
     let mut shown = Vec::new();
-    for Settled { record, amount } in fed_in.chain(drawn) {
+    for Settled { record, amount } in fed_in.into_iter().chain(drawn) {
         let is_feed_in = record.code == Code::FEED_IN;
         let participant = if is_feed_in { record.to } else { record.from };
         let party = run.book().party(participant);
