@@ -22,3 +22,25 @@ fn readings_stream_to_records_in_little_memory() {
     assert!((1..1_000).contains(&value("MiB")[0]), "{report}");
     assert_eq!(report["size_percent"], 1);
 }
+
+#[test]
+fn rows_are_imported_beside_the_csv_crate() {
+    let output = Terminal::new().output("bench import --rounds 1 --size-percent 1 --output json");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let measurement = &report["measurements"][0];
+    assert_eq!(measurement["unit"], "rows/s");
+    assert!(measurement["value"].as_u64().unwrap() > 0, "{report}");
+    assert!(measurement["reference"]["value"].as_u64().unwrap() > 0, "{report}");
+}
+
+#[test]
+fn a_grown_chain_starts() {
+    let output = Terminal::new().output("bench start --rounds 1 --size-percent 1 --output json");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let measurements = report["measurements"].as_array().unwrap();
+    assert_eq!(measurements.len(), 6, "{report}");
+    let sealed_per_s = &measurements[0];
+    assert!(sealed_per_s["value"].as_u64().unwrap() > 0, "{report}");
+}

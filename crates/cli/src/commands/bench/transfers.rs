@@ -5,10 +5,14 @@ use std::time::Duration;
 use alloy_consensus::{SignableTransaction, TxEip1559, TxEnvelope};
 use alloy_eips::eip2718::Encodable2718;
 use alloy_primitives::{Address, Bytes, TxKind, U256};
-use anyhow::bail;
+use anyhow::{Context as _, bail};
 use gridtally_ledger::{BlockId, Client, Key};
 
+use crate::output::number::{grouped, rate_per_s};
 use crate::stopwatch::Stopwatch;
+
+use super::process::{Program, Running};
+use super::{Arguments, Folder, Measurement, Part, median};
 
 /// Senders at the same time; each is one of the funded accounts.
 const SENDERS: u32 = 10;
@@ -17,12 +21,75 @@ const STALL_MAX: Duration = Duration::from_secs(30);
 /// Pause between questions for the number of sealed transactions.
 const PAUSE: Duration = Duration::from_millis(2);
 
+/// What one chain showed in one round.
+#[derive(Debug, Clone, Copy)]
+struct Sealing {
+    rate_per_s: u64,
+    start: Duration,
+    resident_bytes: u64,
+}
+
+impl Sealing {
+    fn start_ms(&self) -> u64 {
+        u64::try_from(self.start.as_millis()).unwrap_or(u64::MAX)
+    }
+
+    fn resident_mib(&self) -> u64 {
+        self.resident_bytes >> 20
+    }
+}
+
+pub(super) async fn measure(
+    arguments: &Arguments,
+    anvil: Option<&Program>,
+) -> anyhow::Result<Vec<Measurement>> {
+    // Beyond some hundreds at once anvil stops sealing until another transaction comes.
+    let (compared, alone) = (arguments.sized(500), arguments.sized(20_000));
+    let (mut ours, mut theirs, mut many) = (Vec::new(), Vec::new(), Vec::new());
+    for _ in 0..arguments.rounds {
+        ours.push(sealed_on(&Program::Embedded, compared).await?);
+        if let Some(anvil) = anvil {
+            theirs.push(sealed_on(anvil, compared).await?);
+        }
+        many.push(sealed_on(&Program::Embedded, alone).await?);
+    }
+    let measurement =
+        |what: String, unit, ours: &[Sealing], theirs: &[Sealing], value: fn(&Sealing) -> u64| {
+            let ours = median(ours.iter().map(value).collect());
+            let theirs = theirs.iter().map(value).collect();
+            Measurement::new(Part::Transfers, what, unit, ours).against("anvil", theirs)
+        };
+    let transfers = |count| format!("{} transfers of ether, ten senders", grouped(count));
+    let rate = |sealing: &Sealing| sealing.rate_per_s;
+    let start = "fresh chain, process start to first answer".to_owned();
+    let resident = |count| format!("resident memory after {} transfers", grouped(count));
+    Ok(vec![
+        measurement(transfers(compared), "transfers/s", &ours, &theirs, rate),
+        measurement(start, "ms", &ours, &theirs, Sealing::start_ms),
+        measurement(resident(compared), "MiB", &ours, &theirs, Sealing::resident_mib),
+        measurement(transfers(alone), "transfers/s", &many, &[], rate),
+        measurement(resident(alone), "MiB", &many, &[], Sealing::resident_mib),
+    ])
+}
+
+async fn sealed_on(program: &Program, count: u64) -> anyhow::Result<Sealing> {
+    let folder = Folder::new()?;
+    let running = Running::start(program, folder.path()).await?;
+    let elapsed = run(&running.client, count).await;
+    let elapsed = elapsed.with_context(|| format!("sending transfers to {}", program.name()))?;
+    Ok(Sealing {
+        rate_per_s: rate_per_s(count, elapsed),
+        start: running.started_after,
+        resident_bytes: running.resident_bytes().unwrap_or(0),
+    })
+}
+
 /// Sends `count` transfers and returns the time until all of them are in blocks.
 ///
 /// # Errors
 ///
 /// When the endpoint fails or stops sealing.
-pub(super) async fn run(client: &Client, count: u64) -> anyhow::Result<Duration> {
+async fn run(client: &Client, count: u64) -> anyhow::Result<Duration> {
     let mut signed = Vec::new();
     for index in 0..SENDERS {
         let key = Key::test_account(index)?;

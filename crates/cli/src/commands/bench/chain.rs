@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use anyhow::ensure;
+use anyhow::{Context as _, ensure};
 use gridtally_core::party::ParticipantNumber;
 use gridtally_core::period::{SettlementCalendar, SettlementPeriod, Slot};
 use gridtally_core::quantity::Price;
@@ -14,7 +14,11 @@ use gridtally_ledger::{
 use gridtally_settlement::{Code, DirectRecord, TariffTable};
 use jiff::Timestamp;
 
+use crate::output::number::{grouped, rate_per_s};
 use crate::stopwatch::Stopwatch;
+
+use super::process::{Program, Running};
+use super::{Arguments, Folder, Measurement, Part, median};
 
 /// Quarter-hours of a day.
 const SLOTS: u16 = 96;
@@ -27,10 +31,40 @@ const FUNDS_MICRO: u64 = 1_000_000_000;
 
 /// What was measured.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Settled {
-    pub(super) records: u64,
-    pub(super) elapsed: Duration,
-    pub(super) gas: u64,
+struct Settled {
+    records: u64,
+    elapsed: Duration,
+    gas: u64,
+}
+
+pub(super) async fn measure(
+    arguments: &Arguments,
+    anvil: Option<&Program>,
+) -> anyhow::Result<Vec<Measurement>> {
+    let households = u32::try_from(arguments.sized(200)).unwrap_or(u32::MAX);
+    let (mut ours, mut theirs, mut gas) = (Vec::new(), Vec::new(), 0);
+    for _ in 0..arguments.rounds {
+        let settled = settled_on(&Program::Embedded, households).await?;
+        ours.push(rate_per_s(settled.records, settled.elapsed));
+        gas = settled.gas / settled.records.max(1);
+        if let Some(anvil) = anvil {
+            let settled = settled_on(anvil, households).await?;
+            theirs.push(rate_per_s(settled.records, settled.elapsed));
+        }
+    }
+    let records = grouped(u64::from(households) * u64::from(SLOTS));
+    let what = format!("{records} records with settlePacked, end to end");
+    Ok(vec![
+        Measurement::new(Part::Chain, what, "records/s", median(ours)).against("anvil", theirs),
+        Measurement::new(Part::Chain, "gas of such a record", "gas", gas),
+    ])
+}
+
+async fn settled_on(program: &Program, households: u32) -> anyhow::Result<Settled> {
+    let folder = Folder::new()?;
+    let running = Running::start(program, folder.path()).await?;
+    let settled = run(&running.client, households).await;
+    settled.with_context(|| format!("settling on {}", program.name()))
 }
 
 /// Deploys a contract for `households`, and settles a day of quarter-hours of each.
@@ -38,7 +72,7 @@ pub(super) struct Settled {
 /// # Errors
 ///
 /// When the endpoint fails or the contract refuses.
-pub(super) async fn run(client: &Client, households: u32) -> anyhow::Result<Settled> {
+async fn run(client: &Client, households: u32) -> anyhow::Result<Settled> {
     let key = Key::test_account(0)?;
     let hub = key.address();
     let sender = Sender::new(client.clone(), key, SendOptions::default());

@@ -15,21 +15,28 @@ use gridtally_settlement::{
     settle_period,
 };
 
+use crate::output::number::{grouped, rate_per_s};
 use crate::stopwatch::Stopwatch;
 
+use super::{Arguments, Measurement, Part, median, process};
+
+/// Readings that are settled from memory.
+const IN_MEMORY_READINGS: u64 = 5_000_000;
+/// Readings that are settled as a stream.
+const STREAMED_READINGS: u64 = 100_000_000;
 /// Quarter-hours of a day.
 const SLOTS: u16 = 96;
 /// Households that settle in each period, each with both codes.
 const HOUSEHOLDS: u32 = 250;
 const CODES: [Code; 2] = [Code::FEED_IN, Code::CONSUMPTION];
 /// Readings of a period: both codes of each household.
-pub(super) const PERIOD_READINGS: u32 = HOUSEHOLDS * 2 * SLOTS as u32;
+const PERIOD_READINGS: u32 = HOUSEHOLDS * 2 * SLOTS as u32;
 
 /// What was settled, and in which time.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Priced {
-    pub(super) records: u64,
-    pub(super) elapsed: Duration,
+struct Priced {
+    records: u64,
+    elapsed: Duration,
 }
 
 /// One reading, as a meter reports it.
@@ -42,9 +49,33 @@ struct Row {
     quality: Quality,
 }
 
+pub(super) fn measure(arguments: &Arguments) -> Vec<Measurement> {
+    let periods = |readings: u64| {
+        let periods = arguments.sized(readings).div_ceil(PERIOD_READINGS.into());
+        u32::try_from(periods).unwrap_or(u32::MAX)
+    };
+    let measurement =
+        |what: &str, unit, value| Measurement::new(Part::Settlement, what, unit, value);
+    // The stream comes before what is in memory: the peak of memory is that of the process so far.
+    let streamed = stream(periods(STREAMED_READINGS));
+    let peak_bytes = process::peak_resident_bytes().unwrap_or(0);
+    let in_memory_periods = periods(IN_MEMORY_READINGS);
+    let rates = (0..arguments.rounds).map(|_| {
+        let priced = in_memory(in_memory_periods);
+        rate_per_s(priced.records, priced.elapsed)
+    });
+    let rate = median(rates.collect());
+    let what = format!("{} readings streamed to balanced records", grouped(streamed.records));
+    vec![
+        measurement("readings in memory to balanced records", "records/s", rate),
+        measurement(&what, "records/s", rate_per_s(streamed.records, streamed.elapsed)),
+        measurement("peak of resident memory of the stream", "MiB", peak_bytes >> 20),
+    ]
+}
+
 /// Settles so many periods whose readings are in memory, in the order in which meters report: each meter, then the next
 /// slot.
-pub(super) fn in_memory(periods: u32) -> Priced {
+fn in_memory(periods: u32) -> Priced {
     let readings: Vec<Vec<Row>> = (1..=periods).map(|period| rows(period).collect()).collect();
     on_all_cores(periods, |period| {
         let place = usize::try_from(period - 1).unwrap_or(usize::MAX);
@@ -53,7 +84,7 @@ pub(super) fn in_memory(periods: u32) -> Priced {
 }
 
 /// Settles so many periods whose readings are made on the way, so that no more than one period of each core is in memory.
-pub(super) fn stream(periods: u32) -> Priced {
+fn stream(periods: u32) -> Priced {
     on_all_cores(periods, rows)
 }
 
