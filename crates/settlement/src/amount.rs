@@ -7,7 +7,7 @@ use crate::code::{Code, CodeClass};
 /// Watt-hours in a kilowatt-hour, which prices are per.
 const WH_PER_KWH: i64 = 1_000;
 /// Micro-units in a hundredth of the currency unit, the unit of withdrawals.
-const MICRO_PER_HUNDREDTH: i64 = 10_000;
+pub(crate) const MICRO_PER_HUNDREDTH: i64 = 10_000;
 
 /// Returns `value_wh x price / 1000` truncated toward zero, as the contract computes it. Always fits: |result| < 2^53.
 #[must_use]

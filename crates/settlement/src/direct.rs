@@ -1,14 +1,14 @@
 //! The record of direct mode: both parties explicit, one by one on the chain.
 
-use alloy_primitives::{Address, B256, U256, keccak256};
+use alloy_primitives::B256;
 use gridtally_core::party::ParticipantNumber;
 use gridtally_core::period::{SettlementPeriod, Slot};
-use k256::ecdsa::{RecoveryId, Signature, SigningKey, VerifyingKey};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::code::{Code, CodeClass};
 use crate::record::Record;
+use crate::signature::{Domain, signed_word, unsigned_word};
 
 /// `from` pays `to` for the energy of one slot; a negative amount turns the flow, never the roles.
 ///
@@ -119,110 +119,20 @@ impl DirectRecord {
     #[must_use]
     pub fn digest(&self, domain: &Domain) -> B256 {
         const TYPE: &[u8] = b"Settlement(uint32 from,uint32 to,uint32 period,uint16 run,uint16 slot,uint8 code,int32 energy)";
-        let mut words = [B256::ZERO; 8];
-        words[0] = keccak256(TYPE);
         let fields = [self.from.0, self.to.0, self.period.0, self.run.into(), self.slot.0.into()];
-        for (word, field) in words[1..].iter_mut().zip(fields) {
-            *word = U256::from(field).into();
-        }
-        words[6] = U256::from(self.code.number()).into();
-        let sign = if self.energy_wh < 0 { 0xff } else { 0 };
-        words[7] = B256::repeat_byte(sign);
-        words[7].0[28..].copy_from_slice(&self.energy_wh.to_be_bytes());
-        let message = keccak256(words.concat());
-        keccak256([&[0x19, 0x01], domain.separator().as_slice(), message.as_slice()].concat())
+        let [from, to, period, run, slot] = fields.map(|field| unsigned_word(field.into()));
+        let code = unsigned_word(self.code.number().into());
+        let energy = signed_word(self.energy_wh.into());
+        domain.digest(TYPE, &[from, to, period, run, slot, code, energy])
     }
-}
-
-/// The EIP-712 domain of one contract: what is signed for it means nothing to another.
-///
-/// # Source
-///
-/// Settlement protocol §2.8.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Domain {
-    /// The chain.
-    pub chain_id: u64,
-    /// The contract.
-    pub contract: Address,
-}
-
-impl Domain {
-    /// Returns the domain separator, with name `gridtally` and version `1`.
-    #[must_use]
-    pub fn separator(&self) -> B256 {
-        const TYPE: &[u8] =
-            b"EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)";
-        let words = [
-            keccak256(TYPE),
-            keccak256(b"gridtally"),
-            keccak256(b"1"),
-            U256::from(self.chain_id).into(),
-            self.contract.into_word(),
-        ];
-        keccak256(words.concat())
-    }
-}
-
-/// Why a signature is not accepted, in order of precedence.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-pub enum SignatureError {
-    /// A signature has 65 bytes: r, s and v of 27 or 28.
-    #[error("a signature has 65 bytes of r, s and v (27 or 28)")]
-    Form,
-    /// s is in the upper half, so that a second signature of the same message could be made from this one.
-    #[error("s is in the upper half of the curve order")]
-    HighS,
-    /// No key could have signed so.
-    #[error("no key signed this")]
-    NoKey,
-}
-
-/// Returns `r | s | v` (65 bytes, low s) over a digest. Deterministic (RFC 6979): same key and digest, same bytes.
-///
-/// # Panics
-///
-/// Never: secp256k1 signs every 32-byte digest but those of one in 2^128 keys.
-#[must_use]
-pub fn sign(digest: &B256, key: &SigningKey) -> [u8; 65] {
-    let (signature, recovery) =
-        key.sign_prehash_recoverable(digest.as_slice()).expect("a digest can be signed");
-    let mut bytes = [0; 65];
-    bytes[..64].copy_from_slice(&signature.to_bytes());
-    bytes[64] = 27 + recovery.to_byte();
-    bytes
-}
-
-/// Returns the address whose key signed a digest.
-///
-/// # Errors
-///
-/// Returns [`SignatureError`], in its order.
-pub fn recover(digest: &B256, signature: &[u8]) -> Result<Address, SignatureError> {
-    let [rs @ .., v @ (27 | 28)] = signature else { return Err(SignatureError::Form) };
-    if rs.len() != 64 {
-        return Err(SignatureError::Form);
-    }
-    let signature = Signature::from_slice(rs).map_err(|_| SignatureError::NoKey)?;
-    if signature.normalize_s().is_some() {
-        return Err(SignatureError::HighS);
-    }
-    let recovery = RecoveryId::from_byte(v - 27).ok_or(SignatureError::Form)?;
-    VerifyingKey::recover_from_prehash(digest.as_slice(), &signature, recovery)
-        .map(|key| address_of(&key))
-        .map_err(|_| SignatureError::NoKey)
-}
-
-/// Returns the Ethereum address of a public key.
-#[must_use]
-pub fn address_of(key: &VerifyingKey) -> Address {
-    let point = key.to_encoded_point(false);
-    Address::from_slice(&keccak256(&point.as_bytes()[1..])[12..])
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::signature::{address_of, recover, sign};
+    use alloy_primitives::Address;
+    use k256::ecdsa::SigningKey;
     use proptest::prelude::*;
 
     fn any_record() -> impl Strategy<Value = DirectRecord> {
@@ -262,24 +172,5 @@ mod tests {
             let elsewhere = Domain { chain_id: 1, ..domain };
             prop_assert_ne!(recover(&record.digest(&elsewhere), &signature), Ok(address));
         }
-
-        #[test]
-        fn any_signature_is_read_or_refused(bytes in proptest::collection::vec(any::<u8>(), 0..70)) {
-            let _recovered = recover(&B256::ZERO, &bytes);
-        }
-    }
-
-    #[test]
-    fn the_other_half_of_s_is_refused() {
-        let key = SigningKey::from_slice(&[1; 32]).unwrap();
-        let digest = keccak256(b"reading");
-        let low = sign(&digest, &key);
-        let (r, s) = Signature::from_slice(&low[..64]).unwrap().split_scalars();
-        let high = Signature::from_scalars(r, -*s).unwrap();
-        let mut bytes = [0; 65];
-        bytes[..64].copy_from_slice(&high.to_bytes());
-        bytes[64] = low[64] ^ 7; // 27 and 28 change places
-        assert_eq!(recover(&digest, &bytes), Err(SignatureError::HighS));
-        assert_eq!(recover(&digest, &low[..64]), Err(SignatureError::Form));
     }
 }

@@ -23,26 +23,70 @@ mod total;
 
 mod run;
 
+mod signature;
+
 mod direct;
+mod signed_reading;
 
 mod leaf;
 mod tree;
 
+mod account;
+mod header;
+mod inbox;
+mod ledger_state;
+mod registry;
+
+mod kzg;
+mod published;
+
+mod derive;
+mod rule;
+mod rules;
+
+mod batch;
+
+mod fraud_proof;
+mod judge;
+mod opening;
+
+mod sealed;
+
 mod comparison;
 
+pub use account::{Account, Accounts};
 pub use amount::{participant_amount, priced_truncated};
+pub use batch::{Batch, BatchPlan, BatchRefused, build_batch};
 pub use code::{Code, CodeClass, CodeError};
 pub use comparison::{Difference, RecordKey, Settled, first_difference};
-pub use direct::{
-    DirectRecord, DirectRecordError, Domain, SignatureError, address_of, recover, sign,
+pub use derive::Reference;
+pub use direct::{DirectRecord, DirectRecordError};
+pub use fraud_proof::{Evidence, FraudProof};
+pub use header::{Acceptance, BatchCommitment, BatchHeader, DataKind, HeaderError};
+pub use inbox::{INBOX_ENTRIES_MAX, InboxEntry, InboxKind, InboxRange};
+pub use judge::{Answers, CommittedBatch, Demand, Place, Verdict, Violation, judge};
+pub use kzg::{
+    BlobMalformed, ElementOpening, cell_proofs, commitment, is_opening, open_element,
+    versioned_hash,
 };
 pub use leaf::{AccountLeaf, RecordLeaf};
+pub use ledger_state::LedgerState;
+pub use opening::{Leaf, Need, Opened, Revealed};
 pub use period::{PeriodRecords, PeriodRefused, PricedRecord, correct_period, settle_period};
 pub use period_readings::{PeriodReadings, ReadingRefused};
+pub use published::{
+    BLOB_LENGTH, BLOBS_MAX, BlobBytes, BlobPlace, CALLDATA_RECORDS_MAX, Published,
+    RECORDS_PER_BLOB, blobs_hash, calldata_hash, opening_point, pack_blobs, pack_calldata,
+};
 pub use record::{Record, RecordError};
+pub use registry::{Activities, Activity};
+pub use rule::Rule;
 pub use run::{RunId, RunManifest, RunSummary};
+pub use sealed::{SectionKey, section_digest};
 pub use section::{GapRange, Section};
+pub use signature::{Domain, MeterKey, SignatureError, address_of, recover, sign};
+pub use signed_reading::SignedReading;
 pub use slot_energy::{EstimatedPolicy, Gap, MissingPolicy, SlotEnergy, SlotEnergyError};
 pub use tariff_table::{TABLE_LENGTH_MAX, TariffTable, TariffTableError};
 pub use total::{CodeTotal, Position, Totals};
-pub use tree::{Tree, is_included, node};
+pub use tree::{GROUP_LEAVES, LEAVES_MAX, Tree, is_included, node};

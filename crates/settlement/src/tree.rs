@@ -4,8 +4,12 @@ use alloy_primitives::{B256, keccak256};
 
 /// What marks an inner node, so that no leaf can be taken for one.
 const NODE_TAG: u8 = 0x01;
-/// The level of the group roots: a group has 2^8 leaves.
+/// The level of the group roots.
 const GROUP_LEVEL: usize = 8;
+/// The most leaves of a batch's tree.
+pub const LEAVES_MAX: u32 = 1 << 18;
+/// Leaves of a group, which is revealed at once; the last group may have fewer.
+pub const GROUP_LEAVES: usize = 1 << GROUP_LEVEL;
 
 /// Returns the parent of two nodes: keccak256(0x01 | left | right).
 #[must_use]
@@ -57,6 +61,12 @@ impl Tree {
             let above = above.collect();
             levels.push(above);
         }
+    }
+
+    /// Returns the leaves.
+    #[must_use]
+    pub fn leaves(&self) -> &[B256] {
+        &self.levels[0]
     }
 
     /// Returns the number of leaves, at least 1.

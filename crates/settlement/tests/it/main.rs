@@ -1,8 +1,11 @@
 //! The settlement crate through its public interface.
 #![expect(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
+mod auditor;
 mod direct;
+mod judge;
 mod period;
 mod run;
 mod seeds;
+mod town;
 mod vectors;
