@@ -54,6 +54,21 @@ impl<'a> Input<'a> {
         integer.ok_or_else(|| self.refused(&format!("an integer {range}")))
     }
 
+    /// Returns a 64-bit integer, written as a string of decimal digits, since JSON numbers may lose some.
+    pub(super) fn decimal<T: std::str::FromStr + ToString>(&self) -> Result<T, Refused> {
+        let text = self.value.and_then(Value::as_str);
+        let number = text.and_then(|text| text.parse::<T>().ok().filter(|n| n.to_string() == text));
+        number.ok_or_else(|| self.refused("an integer of 64 bits as a string"))
+    }
+
+    /// Returns one of the words that may stand here.
+    pub(super) fn word<T: Copy>(&self, words: &[(&str, T)]) -> Result<T, Refused> {
+        let text = self.value.and_then(Value::as_str);
+        let word = words.iter().find(|(word, _)| Some(*word) == text).map(|&(_, value)| value);
+        let all: Vec<&str> = words.iter().map(|&(word, _)| word).collect();
+        word.ok_or_else(|| self.refused(&all.join(" or ")))
+    }
+
     /// Returns bytes, written as `0x` and an even number of hexadecimal digits.
     pub(super) fn bytes(&self) -> Result<Vec<u8>, Refused> {
         let digits = self.value.and_then(Value::as_str).and_then(|text| text.strip_prefix("0x"));
@@ -64,8 +79,12 @@ impl<'a> Input<'a> {
 
     /// Returns 32 bytes.
     pub(super) fn hash(&self) -> Result<alloy_primitives::B256, Refused> {
-        let bytes = self.bytes()?;
-        <[u8; 32]>::try_from(bytes).map(Into::into).map_err(|_| self.refused("32 bytes"))
+        self.array().map(<[u8; 32]>::into)
+    }
+
+    /// Returns so many bytes.
+    pub(super) fn array<const N: usize>(&self) -> Result<[u8; N], Refused> {
+        <[u8; N]>::try_from(self.bytes()?).map_err(|_| self.refused(&format!("{N} bytes")))
     }
 
     pub(super) fn refused(&self, expected: &str) -> Refused {

@@ -1,4 +1,10 @@
-//! The settlement vectors: codec, amounts, trees and tariffs.
+//! The settlement vectors: codec, amounts, trees, tariffs, and whole batches with everything that hangs on them.
+
+mod batch;
+mod invalid;
+mod sealed;
+mod signature;
+mod world;
 
 use std::collections::BTreeMap;
 
@@ -9,6 +15,7 @@ use gridtally_core::quantity::Price;
 use gridtally_settlement::{Code, Record, TariffTable, Tree, is_included, participant_amount};
 use serde_json::{Value, json};
 
+use self::world::World;
 use super::input::Input;
 use super::{Answer, Refused};
 
@@ -17,11 +24,28 @@ pub(super) const KIND: &str = "settlement-vectors";
 pub(super) const SCHEMA: &str = "gridtally-settlement-vectors-1";
 
 /// The keys whose content is recomputed, or is an input of what is.
-pub(super) const COVERED: [&str; 6] = ["schema", "params", "codec", "amounts", "trees", "tariffs"];
+pub(super) const COVERED: [&str; 16] = [
+    "schema",
+    "params",
+    "codec",
+    "amounts",
+    "trees",
+    "tariffs",
+    "meters",
+    "inbox",
+    "genesisHeaderHash",
+    "domainSeparator",
+    "domainTypeHash",
+    "readingTypeHash",
+    "batches",
+    "invalidVariantsOfBatch2",
+    "sealed",
+    "p256",
+];
 
 /// Whether a document has parts of settlement vectors.
 pub(super) fn is_document(document: &Value) -> bool {
-    PARTS.iter().any(|&(key, _)| document.get(key).is_some())
+    PARTS.iter().any(|&(key, _)| document.get(key).is_some()) || document.get("batches").is_some()
 }
 
 type Part = fn(&Input<'_>, &Input<'_>, &mut Vec<Answer>) -> Result<(), Refused>;
@@ -43,8 +67,16 @@ pub(super) fn answers(document: &Value) -> Result<Vec<Answer>, Refused> {
             }
         }
     }
+    if root.get("batches").is_given() {
+        let world = World::read(&root, &mut answers)?;
+        signature::constants(&root, &world, &mut answers);
+        let built = batch::answers(&root, &world, &mut answers)?;
+        invalid::answers(&root, &world, &built, &mut answers)?;
+        sealed::answers(&root, &built, &mut answers)?;
+        signature::p256(&root, &world, &mut answers)?;
+    }
     if answers.is_empty() {
-        return Err(root.refused("codec, amounts, trees or tariffs"));
+        return Err(root.refused("codec, amounts, trees, tariffs or batches"));
     }
     Ok(answers)
 }
@@ -68,11 +100,7 @@ fn broken(what: &str) -> Value {
 
 /// Fields to key and bytes, and the bytes back to fields.
 fn codec(case: &Input<'_>, _: &Input<'_>, answers: &mut Vec<Answer>) -> Result<(), Refused> {
-    let participant = ParticipantNumber(case.get("participant").integer("of 32 bits")?);
-    let slot = Slot(case.get("slot").integer("from 0 to 1023")?);
-    let value = case.get("value").integer("of 32 bits")?;
-    let record = Record::new(participant, code(&case.get("code"))?, slot, value)
-        .map_err(|_| case.get("slot").refused("an integer from 0 to 1023"))?;
+    let record = read_record(case)?;
     answer(answers, &case.get("key"), json!(record.key()));
     let bytes = record.pack();
     let comes_back = Record::unpack(&bytes) == Ok(record);
@@ -116,6 +144,16 @@ fn tree(case: &Input<'_>, _: &Input<'_>, answers: &mut Vec<Answer>) -> Result<()
 /// Prices to table and hash, and the table back to prices.
 fn tariff(case: &Input<'_>, params: &Input<'_>, answers: &mut Vec<Answer>) -> Result<(), Refused> {
     let slots = params.get("slotsPerPeriod").integer("from 1 to 1024")?;
+    let table = read_table(case, slots)?;
+    let bytes = table.pack();
+    answer(answers, &case.get("hash"), text(table.hash()));
+    let comes_back = TariffTable::unpack(slots, &bytes) == Ok(table);
+    let packed = if comes_back { text(bytes) } else { broken("the table does not come back") };
+    answer(answers, &case.get("table"), packed);
+    Ok(())
+}
+
+fn read_table(case: &Input<'_>, slots: u16) -> Result<TariffTable, Refused> {
     let mut rows = BTreeMap::new();
     for (name, place) in case.get("codes").members()? {
         let number = name.parse().ok().and_then(|number| Code::new(number).ok());
@@ -125,13 +163,15 @@ fn tariff(case: &Input<'_>, params: &Input<'_>, answers: &mut Vec<Answer>) -> Re
         let prices = prices.map(|price| price.integer("of 32 bits").map(Price::from_micro_per_kwh));
         rows.insert(number, prices.collect::<Result<Vec<_>, _>>()?);
     }
-    let table = TariffTable::new(slots, rows);
-    let table =
-        table.map_err(|error| case.get("codes").refused(&format!("a tariff table: {error}")))?;
-    let bytes = table.pack();
-    answer(answers, &case.get("hash"), text(table.hash()));
-    let comes_back = TariffTable::unpack(slots, &bytes) == Ok(table);
-    let packed = if comes_back { text(bytes) } else { broken("the table does not come back") };
-    answer(answers, &case.get("table"), packed);
-    Ok(())
+    TariffTable::new(slots, rows)
+        .map_err(|error| case.get("codes").refused(&format!("a tariff table: {error}")))
+}
+
+/// Fields to a record.
+fn read_record(case: &Input<'_>) -> Result<Record, Refused> {
+    let participant = ParticipantNumber(case.get("participant").integer("of 32 bits")?);
+    let slot = Slot(case.get("slot").integer("from 0 to 1023")?);
+    let value = case.get("value").integer("of 32 bits")?;
+    Record::new(participant, code(&case.get("code"))?, slot, value)
+        .map_err(|_| case.get("slot").refused("an integer from 0 to 1023"))
 }
