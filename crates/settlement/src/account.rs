@@ -4,6 +4,7 @@ use gridtally_core::party::ParticipantNumber;
 use gridtally_core::quantity::Amount;
 
 use crate::leaf::AccountLeaf;
+use crate::opening::leaf_hashes;
 use crate::tree::Tree;
 
 /// One account: what a participant holds, and what was withdrawn of it so far.
@@ -75,7 +76,7 @@ impl Accounts {
     /// Returns the tree over all leaves, or `None` before the first batch.
     #[must_use]
     pub fn tree(&self) -> Option<Tree> {
-        Tree::new(self.leaves().map(|leaf| leaf.hash()).collect())
+        Tree::new(leaf_hashes(&self.leaves().collect::<Vec<_>>()))
     }
 }
 

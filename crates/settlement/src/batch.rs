@@ -11,7 +11,7 @@ use crate::inbox::INBOX_ENTRIES_MAX;
 use crate::judge::accounts_after;
 use crate::leaf::RecordLeaf;
 use crate::ledger_state::LedgerState;
-use crate::opening::group_roots;
+use crate::opening::leaf_hashes;
 use crate::record::Record;
 use crate::rule::Rule;
 use crate::rules::Rules;
@@ -41,8 +41,20 @@ pub struct Batch {
     pub commitment: BatchCommitment,
     /// The records with their amounts and running balances.
     pub leaves: Vec<RecordLeaf>,
+    /// The tree over them.
+    pub record_tree: Tree,
     /// All accounts after the batch.
     pub accounts: Accounts,
+    /// The tree over them.
+    pub account_tree: Tree,
+}
+
+impl Batch {
+    /// Returns the state after the batch, once the chain has made a header of its commitment.
+    #[must_use]
+    pub fn into_state(self, header: BatchHeader) -> LedgerState {
+        LedgerState::with_tree(header, self.accounts, self.account_tree)
+    }
 }
 
 /// Why there is no such batch, in order of precedence.
@@ -97,13 +109,17 @@ pub enum BatchRefused {
 /// # Errors
 ///
 /// Returns [`BatchRefused`], in its order; of several records the first.
+///
+/// # Panics
+///
+/// Never: both trees have leaves.
 pub fn build_batch(
     plan: &BatchPlan,
     parent: &LedgerState,
     reference: &Reference<'_>,
 ) -> Result<Batch, BatchRefused> {
     let (first, last) = check_shape(plan, parent)?;
-    let inbox = InboxSpan { from: parent.header.inbox_to, to: plan.inbox_to };
+    let inbox = InboxSpan { from: parent.header().inbox_to, to: plan.inbox_to };
     let leaves = derive(parent, plan.records.iter().copied(), inbox, reference);
     let count = u32::try_from(plan.records.len()).unwrap_or(u32::MAX);
     let hub_balance = leaves.last().map_or(Amount::ZERO, |leaf| leaf.hub_after);
@@ -118,12 +134,12 @@ pub fn build_batch(
         inbox_to: plan.inbox_to,
         ..BatchHeader::GENESIS
     };
-    let rules = Rules { header: &header, parent: &parent.header, reference };
+    let rules = Rules { header: &header, parent: parent.header(), reference };
     check_records(&rules, &leaves, &plan.records)?;
     let accounts = accounts_after(parent, plan.account_count, &leaves);
-    check_inbox(&rules, &leaves, &parent.accounts, &accounts)?;
-    let root = |roots| Tree::new(roots).map(|row| row.root()).unwrap_or_default();
-    let account_leaves: Vec<_> = accounts.leaves().collect();
+    check_inbox(&rules, &leaves, parent.accounts(), &accounts)?;
+    let record_tree = Tree::new(leaf_hashes(&leaves)).expect("a batch has records");
+    let account_tree = accounts.tree().expect("there is at least the hub's account");
     let commitment = BatchCommitment {
         period: plan.period,
         run: plan.run,
@@ -131,14 +147,14 @@ pub fn build_batch(
         count,
         first_key: first.key(),
         last_key: last.key(),
-        record_root: root(group_roots(&leaves)),
-        account_root: root(group_roots(&account_leaves)),
+        record_root: record_tree.root(),
+        account_root: account_tree.root(),
         account_count: plan.account_count,
         hub_balance,
         inbox_to: plan.inbox_to,
-        expected_parent: parent.header.hash(),
+        expected_parent: parent.header().hash(),
     };
-    Ok(Batch { commitment, leaves, accounts })
+    Ok(Batch { commitment, leaves, record_tree, accounts, account_tree })
 }
 
 /// Checks what the contract checks when a batch is committed, and returns the first and the last record.
@@ -154,11 +170,11 @@ fn check_shape<'a>(
         return Err(BatchRefused::RecordCount(records.len()));
     }
     let BatchPlan { account_count, period, run, inbox_to, .. } = *plan;
-    let before = parent.accounts.count();
+    let before = parent.accounts().count();
     if !(before.max(1)..=LEAVES_MAX).contains(&account_count) {
         return Err(BatchRefused::AccountCount { account_count, before });
     }
-    let BatchHeader { reg_period, reg_last_key, last_run, inbox_to: from, .. } = parent.header;
+    let BatchHeader { reg_period, reg_last_key, last_run, inbox_to: from, .. } = *parent.header();
     let first_key = first.key();
     let is_next = if run == 0 {
         (period, first_key) > (reg_period, reg_last_key)

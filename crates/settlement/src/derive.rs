@@ -75,7 +75,7 @@ pub(crate) fn derive(
     inbox: InboxSpan,
     reference: &Reference<'_>,
 ) -> Vec<RecordLeaf> {
-    let mut hub = i128::from(parent.header.hub_balance.micro());
+    let mut hub = i128::from(parent.header().hub_balance.micro());
     let mut participant = None;
     let mut balance = 0;
     records
@@ -83,7 +83,7 @@ pub(crate) fn derive(
             let amount = reference.amount(&record, inbox)?;
             if participant != Some(record.participant()) {
                 participant = Some(record.participant());
-                balance = i128::from(parent.accounts.get(record.participant()).balance.micro());
+                balance = i128::from(parent.accounts().get(record.participant()).balance.micro());
             }
             balance += i128::from(amount.micro());
             hub += hub_delta(&record, amount);

@@ -10,7 +10,7 @@ use crate::fraud_proof::FraudProof;
 use crate::header::BatchHeader;
 use crate::leaf::{AccountLeaf, RecordLeaf};
 use crate::ledger_state::LedgerState;
-use crate::opening::{KnownTree, Need, Opened, Revealed};
+use crate::opening::{KnownTree, Need, Revealed};
 use crate::published::Published;
 use crate::record::Record;
 use crate::rule::Rule;
@@ -95,7 +95,7 @@ pub fn judge(
     reference: &Reference<'_>,
     answers: &Answers,
 ) -> Verdict {
-    let rules = Rules { header: batch.header, parent: &parent.header, reference };
+    let rules = Rules { header: batch.header, parent: parent.header(), reference };
     Judge { batch, parent, rules }.judge(answers)
 }
 
@@ -138,9 +138,13 @@ impl Judge<'_> {
             Err(need) => return Verdict::Demand(Demand::Accounts(need)),
         };
         let violation = self.accounts(&committed, &records).or_else(|| self.exits(&committed));
-        match violation {
-            Some(violation) => Verdict::Fraud(Box::new(violation)),
-            None => Verdict::Valid(Box::new(LedgerState { header: header.clone(), accounts })),
+        match (violation, committed.into_tree()) {
+            (Some(violation), _) => Verdict::Fraud(Box::new(violation)),
+            (None, Some(tree)) => {
+                Verdict::Valid(Box::new(LedgerState::with_tree(header.clone(), accounts, tree)))
+            }
+            // Not reached: what was revealed differs from what follows from the records, which is a violation.
+            (None, None) => Verdict::Demand(Demand::Accounts(Need::Row)),
         }
     }
 
@@ -175,7 +179,7 @@ impl Judge<'_> {
         let rules = &self.rules;
         let participant = leaf.record.participant();
         let is_first = previous.is_none_or(|previous| previous.record.participant() != participant);
-        let opening = is_first.then(|| self.parent.accounts.get(participant).balance);
+        let opening = is_first.then(|| self.parent.accounts().get(participant).balance);
         let number = u32::try_from(index).unwrap_or(u32::MAX);
         let by = |kind| move |rule| (rule, kind);
         [
@@ -200,7 +204,7 @@ impl Judge<'_> {
             Kind::Pair => FraudProof::Pair { left: previous?, right: leaf },
             Kind::Edge => FraudProof::Edge { leaf },
             Kind::Opening => {
-                let old = self.parent_account(leaf.leaf.record.participant());
+                let old = self.parent.open_account(leaf.leaf.record.participant());
                 FraudProof::Opening { leaf, previous, old }
             }
             Kind::Data => FraudProof::Data { leaf },
@@ -233,11 +237,11 @@ impl Judge<'_> {
                 .partition_point(|leaf| leaf.record.participant() <= participant);
             let last = (after > of_smaller).then(|| &records.leaves[after - 1]);
             let new = Account { balance: leaf.balance, payable_micro: leaf.payable_micro };
-            let old = self.parent.accounts.get(participant);
+            let old = self.parent.accounts().get(participant);
             let rule = self.rules.account(participant, new, old, last)?;
             let proof = FraudProof::Account {
                 new: committed.open(index)?,
-                old: self.parent_account(participant),
+                old: self.parent.open_account(participant),
                 last: after.checked_sub(1).and_then(|index| records.open(index)),
                 next: records.open(after),
             };
@@ -252,8 +256,8 @@ impl Judge<'_> {
             let account = committed.open(in_memory(participant.0))?;
             let AccountLeaf { balance, payable_micro, .. } = account.leaf;
             let new = Account { balance, payable_micro };
-            let rule = self.rules.left(new, self.parent.accounts.get(participant))?;
-            let old = self.parent_account(participant);
+            let rule = self.rules.left(new, self.parent.accounts().get(participant))?;
+            let old = self.parent.open_account(participant);
             let proof = FraudProof::ExitIgnored { entry, account, old };
             Some(Violation { rule, place: Place::Inbox(entry), proof })
         })
@@ -264,13 +268,6 @@ impl Judge<'_> {
         let InboxSpan { from, to } = self.rules.inbox();
         (from..to).take_while(|&entry| self.rules.reference.inbox.get(entry).is_some())
     }
-
-    /// Returns an account under the parent's root, or `None` for a new one.
-    fn parent_account(&self, participant: ParticipantNumber) -> Option<Opened<AccountLeaf>> {
-        let leaf = self.parent.accounts.leaf(participant)?;
-        let path = self.parent.accounts.tree()?.path(in_memory(participant.0))?;
-        Some(Opened { index: participant.0, leaf, path })
-    }
 }
 
 /// Returns the accounts after these records, which obey the rules.
@@ -279,7 +276,7 @@ pub(crate) fn accounts_after(
     account_count: u32,
     leaves: &[RecordLeaf],
 ) -> Accounts {
-    let mut accounts = parent.accounts.clone();
+    let mut accounts = parent.accounts().clone();
     accounts.grow(account_count.min(LEAVES_MAX));
     for of_participant in leaves.chunk_by(|a, b| a.record.participant() == b.record.participant()) {
         let last = of_participant[of_participant.len() - 1];

@@ -9,6 +9,9 @@ use rayon::prelude::*;
 use crate::leaf::{AccountLeaf, RecordLeaf};
 use crate::tree::{GROUP_LEAVES, Tree};
 
+/// Leaves that one core hashes at least, before another one helps.
+const LEAVES_PER_CORE_MIN: usize = 1_024;
+
 /// A leaf with its place and its path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Opened<L> {
@@ -66,7 +69,16 @@ pub enum Need {
 #[derive(Clone, Debug)]
 pub(crate) struct KnownTree<L> {
     pub(crate) leaves: Vec<L>,
-    row: Tree,
+    nodes: Nodes,
+}
+
+/// Which nodes of a tree are known.
+#[derive(Clone, Debug)]
+enum Nodes {
+    /// All.
+    Whole(Tree),
+    /// Those above the groups.
+    AboveGroups(Tree),
 }
 
 impl<L: Leaf> KnownTree<L> {
@@ -80,57 +92,69 @@ impl<L: Leaf> KnownTree<L> {
         revealed: &Revealed<L>,
     ) -> Result<Self, Need> {
         let count = usize::try_from(count).unwrap_or(usize::MAX);
-        let roots = group_roots(&computed);
+        let hashes = leaf_hashes(&computed);
         if computed.len() == count
-            && let Some(row) = Tree::new(roots.clone())
-            && row.root() == *root
+            && let Some(tree) = Tree::new(hashes.clone())
+            && tree.root() == *root
         {
-            return Ok(Self { leaves: computed, row });
+            return Ok(Self { leaves: computed, nodes: Nodes::Whole(tree) });
         }
         let groups = count.div_ceil(GROUP_LEAVES);
         let row = if groups == 1 { Some(vec![*root]) } else { revealed.row.clone() };
         let row = row.filter(|row| row.len() == groups).and_then(Tree::new);
         let row = row.filter(|row| row.root() == *root).ok_or(Need::Row)?;
-        let whole_roots = roots.iter().enumerate().take_while(|&(group, _)| {
-            let end = group_range(group, count).end;
-            end <= computed.len()
-        });
-        let same = whole_roots.zip(row.leaves()).take_while(|&((_, ours), theirs)| ours == theirs);
-        let group = same.count();
+        let computed_group = |group: usize| hashes.get(group_range(group, count)).map(group_root);
+        let is_same = |group: &usize| computed_group(*group).as_ref() == row.leaves().get(*group);
+        let group = (0..groups).find(|group| !is_same(group)).unwrap_or(groups);
         let number = u32::try_from(group).unwrap_or(u32::MAX);
         let range = group_range(group, count);
         let leaves = revealed.groups.get(&number).filter(|leaves| {
-            leaves.len() == range.len() && group_roots(leaves).first() == row.leaves().get(group)
+            leaves.len() == range.len()
+                && Some(&group_root(&leaf_hashes(leaves))) == row.leaves().get(group)
         });
         let leaves = leaves.ok_or(Need::Group(number))?;
         let mut known = computed;
         known.truncate(range.start);
         known.extend_from_slice(leaves);
-        Ok(Self { leaves: known, row })
+        Ok(Self { leaves: known, nodes: Nodes::AboveGroups(row) })
+    }
+
+    /// Returns the tree, if all of it is known.
+    pub(crate) fn into_tree(self) -> Option<Tree> {
+        match self.nodes {
+            Nodes::Whole(tree) => Some(tree),
+            Nodes::AboveGroups(_) => None,
+        }
     }
 
     /// Returns a known leaf with its path.
     pub(crate) fn open(&self, index: usize) -> Option<Opened<L>> {
         let leaf = *self.leaves.get(index)?;
-        let group = index / GROUP_LEAVES;
-        let range = group_range(group, self.leaves.len());
-        let hashes = self.leaves[range.clone()].iter().map(Leaf::leaf_hash).collect();
-        let mut path = Tree::new(hashes)?.path(index - range.start)?;
-        path.extend(self.row.path(group)?);
+        let path = match &self.nodes {
+            Nodes::Whole(tree) => tree.path(index)?,
+            Nodes::AboveGroups(row) => {
+                let group = index / GROUP_LEAVES;
+                let range = group_range(group, self.leaves.len());
+                let hashes = leaf_hashes(&self.leaves[range.clone()]);
+                let mut path = Tree::new(hashes)?.path(index - range.start)?;
+                path.extend(row.path(group)?);
+                path
+            }
+        };
         Some(Opened { index: u32::try_from(index).ok()?, leaf, path })
     }
 }
 
 fn group_range(group: usize, count: usize) -> Range<usize> {
-    let start = group * GROUP_LEAVES;
-    start..count.min(start + GROUP_LEAVES)
+    let start = group.saturating_mul(GROUP_LEAVES).min(count);
+    start..count.min(start.saturating_add(GROUP_LEAVES))
 }
 
-/// Returns the roots of all groups of leaves, the last group being shorter; computed on all cores.
-pub(crate) fn group_roots<L: Leaf>(leaves: &[L]) -> Vec<B256> {
-    let root = |group: &[L]| {
-        let hashes = group.iter().map(Leaf::leaf_hash).collect();
-        Tree::new(hashes).expect("a group has leaves").root()
-    };
-    leaves.par_chunks(GROUP_LEAVES).map(root).collect()
+fn group_root(hashes: &[B256]) -> B256 {
+    Tree::new(hashes.to_vec()).map(|tree| tree.root()).unwrap_or_default()
+}
+
+/// Returns the hashes of leaves; of many on all cores.
+pub(crate) fn leaf_hashes<L: Leaf>(leaves: &[L]) -> Vec<B256> {
+    leaves.par_iter().with_min_len(LEAVES_PER_CORE_MIN).map(Leaf::leaf_hash).collect()
 }

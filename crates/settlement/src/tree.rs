@@ -1,9 +1,12 @@
 //! Positional Merkle trees: index and count are bound by the proof.
 
 use alloy_primitives::{B256, keccak256};
+use rayon::prelude::*;
 
 /// What marks an inner node, so that no leaf can be taken for one.
 const NODE_TAG: u8 = 0x01;
+/// Nodes that one core computes at least, before another one helps.
+const NODES_PER_CORE_MIN: usize = 1_024;
 /// The level of the group roots.
 const GROUP_LEVEL: usize = 8;
 /// The most leaves of a batch's tree.
@@ -42,7 +45,7 @@ pub struct Tree {
 }
 
 impl Tree {
-    /// Returns the tree over `leaves`, or `None` without any: an empty tree does not exist.
+    /// Returns the tree over `leaves`, or `None` without any: an empty tree does not exist. Large ones use all cores.
     #[must_use]
     pub fn new(leaves: Vec<B256>) -> Option<Self> {
         if leaves.is_empty() {
@@ -54,10 +57,11 @@ impl Tree {
             if below.len() == 1 {
                 return Some(Self { levels });
             }
-            let above = below.chunks(2).map(|pair| match pair {
-                [left, right] => node(left, right),
-                promoted => promoted[0],
-            });
+            let above =
+                below.par_chunks(2).with_min_len(NODES_PER_CORE_MIN).map(|pair| match pair {
+                    [left, right] => node(left, right),
+                    promoted => promoted[0],
+                });
             let above = above.collect();
             levels.push(above);
         }

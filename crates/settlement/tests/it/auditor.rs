@@ -12,7 +12,7 @@ pub(crate) fn audit(batch: &Committed, parent: &LedgerState, town: &Town) -> BTr
     let mut broken = BTreeSet::new();
     let table = &town.tables[&header.period];
     let before: BTreeMap<u32, (i128, i128)> = parent
-        .accounts
+        .accounts()
         .leaves()
         .map(|leaf| {
             (leaf.participant.0, (i128::from(leaf.balance.micro()), leaf.payable_micro.into()))
@@ -22,10 +22,10 @@ pub(crate) fn audit(batch: &Committed, parent: &LedgerState, town: &Town) -> BTr
     for participant in 0..header.account_count {
         now.entry(participant).or_default();
     }
-    let entries: Vec<&InboxEntry> = (parent.header.inbox_to..header.inbox_to)
+    let entries: Vec<&InboxEntry> = (parent.header().inbox_to..header.inbox_to)
         .filter_map(|entry| town.inbox.get(usize::try_from(entry).unwrap()))
         .collect();
-    let mut hub = i128::from(parent.header.hub_balance.micro());
+    let mut hub = i128::from(parent.header().hub_balance.micro());
 
     let keys: Vec<u64> = batch.leaves.iter().map(|leaf| leaf.record.key()).collect();
     let ascends = keys.windows(2).all(|pair| pair[0] < pair[1]);

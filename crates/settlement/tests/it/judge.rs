@@ -136,7 +136,7 @@ fn state_of(batch: &Committed) -> LedgerState {
     let account =
         |leaf: &AccountLeaf| Account { balance: leaf.balance, payable_micro: leaf.payable_micro };
     let accounts = Accounts::new(batch.accounts.iter().map(account).collect());
-    LedgerState { header: batch.header.clone(), accounts }
+    LedgerState::new(batch.header.clone(), accounts)
 }
 
 #[test]
@@ -154,11 +154,11 @@ fn honest_ledgers_are_valid_and_conserve_the_escrow() {
             assert_eq!(state, state_of(&batch));
             assert_eq!(audit(&batch, &parent, &town), BTreeSet::new(), "seed {seed}");
             let held: i128 = state
-                .accounts
+                .accounts()
                 .leaves()
                 .map(|leaf| i128::from(leaf.balance.micro()) + i128::from(leaf.payable_micro))
                 .sum();
-            let taken = &town.inbox[..usize::try_from(state.header.inbox_to).unwrap()];
+            let taken = &town.inbox[..usize::try_from(state.header().inbox_to).unwrap()];
             let deposited: i128 = taken
                 .iter()
                 .map(|entry| match entry.kind {
@@ -168,7 +168,7 @@ fn honest_ledgers_are_valid_and_conserve_the_escrow() {
                 .sum();
             assert_eq!(held, deposited, "seed {seed}");
             batches += 1;
-            corrections += u32::from(state.header.run > 0);
+            corrections += u32::from(state.header().run > 0);
             deposits += taken.len();
             withdrawals +=
                 batch.leaves.iter().filter(|leaf| leaf.record.code().number() == 63).count();
@@ -372,7 +372,7 @@ fn every_mutation_is_found_and_its_proof_shows_the_rule() {
                             let reference = town.reference(&table);
                             let evidence = Evidence {
                                 header: &batch.header,
-                                parent: &parent.header,
+                                parent: parent.header(),
                                 reference: &reference,
                                 published: batch.data.published(),
                             };
@@ -411,7 +411,7 @@ fn assert_is_nothing_elsewhere(
     let reference = town.reference(table);
     let evidence = Evidence {
         header: &honest.header,
-        parent: &parent.header,
+        parent: parent.header(),
         reference: &reference,
         published: honest.data.published(),
     };

@@ -1,5 +1,9 @@
 //! The decoders of the fuzz targets over the committed seeds, so that they run without a fuzzer too.
 
+#[path = "../../../../fuzz/decoders/batch_header.rs"]
+mod batch_header;
+#[path = "../../../../fuzz/decoders/judge.rs"]
+mod judge;
 #[path = "../../../../fuzz/decoders/record.rs"]
 mod record;
 #[path = "../../../../fuzz/decoders/run_manifest.rs"]
@@ -10,6 +14,16 @@ mod runner;
 mod signature;
 #[path = "../../../../fuzz/decoders/tariff_table.rs"]
 mod tariff_table;
+
+#[test]
+fn batch_header_reads_or_refuses_every_seed() {
+    runner::run("batch_header", batch_header::decode);
+}
+
+#[test]
+fn judge_decides_every_seed() {
+    runner::run("judge", judge::decode);
+}
 
 #[test]
 fn record_reads_or_refuses_every_seed() {

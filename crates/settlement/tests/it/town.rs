@@ -117,7 +117,7 @@ impl Town {
 
     /// Plans and builds the next batch; the ledger does not move yet.
     pub(crate) fn next_batch(&mut self) -> Committed {
-        let header = self.state.header.clone();
+        let header = self.state.header().clone();
         if self.random.random_bool(0.3) {
             let participant = self.random.random_range(0..=self.participants);
             let units = self.random.random_range(1..500);
@@ -168,7 +168,7 @@ impl Town {
             committed_at: header.committed_at + 86_400,
         };
         Committed {
-            header: batch.commitment.header(&self.state.header, &accepted),
+            header: batch.commitment.header(self.state.header(), &accepted),
             leaves: batch.leaves,
             accounts: batch.accounts.leaves().collect(),
             data: Data::of(kind, &plan.records),
@@ -200,7 +200,7 @@ impl Town {
         let records = std::mem::take(&mut plan.records);
         for participant in 0..=self.participants {
             let number = ParticipantNumber(participant);
-            let mut balance = self.state.accounts.get(number).balance.micro();
+            let mut balance = self.state.accounts().get(number).balance.micro();
             for record in records.iter().filter(|record| record.participant() == number) {
                 let amount = self.amount(record, table);
                 if balance + amount >= 0 {
@@ -220,7 +220,7 @@ impl Town {
 
     fn amount(&self, record: &Record, table: &TariffTable) -> i64 {
         if record.code().number() == 0 {
-            let entry = self.state.header.inbox_to + u64::from(record.slot().0);
+            let entry = self.state.header().inbox_to + u64::from(record.slot().0);
             let InboxKind::Deposit(amount) = self.inbox_range(entry, entry + 1)[0].kind else {
                 panic!("a deposit")
             };

@@ -38,8 +38,7 @@ pub(super) fn answers(
     let mut built = Vec::new();
     for case in root.get("batches").some_items()? {
         let next = batch(&case, world, parent, answers)?;
-        let accounts = next.batch.accounts.clone();
-        parent = LedgerState { header: next.header.clone(), accounts };
+        parent = next.batch.clone().into_state(next.header.clone());
         built.push(next);
     }
     Ok(built)
@@ -73,11 +72,11 @@ fn batch(
         data_kind: data.kind(),
         committed_at: header.get("committedAt").integer("from 0")?,
     };
-    let built = batch.commitment.header(&parent.header, &accepted);
+    let built = batch.commitment.header(parent.header(), &accepted);
     let committed = CommittedBatch { header: &built, published: data.published() };
     let is_valid = matches!(
         judge(committed, &parent, &reference, &Default::default()),
-        Verdict::Valid(state) if state.accounts == batch.accounts
+        Verdict::Valid(state) if *state.accounts() == batch.accounts
     );
     answer_header(case, &built, is_valid, answers);
     data.answer(&case.get("data"), answers)?;
@@ -128,7 +127,7 @@ fn answer_leaves(
     world: &World,
     answers: &mut Vec<Answer>,
 ) -> Result<(), Refused> {
-    let tree = Tree::new(built.batch.leaves.iter().map(|leaf| leaf.hash()).collect());
+    let tree = &built.batch.record_tree;
     for (index, (place, leaf)) in leaves.iter().zip(&built.batch.leaves).enumerate() {
         answer(answers, &place.get("index"), json!(index));
         answer(answers, &place.get("record"), text(leaf.record.pack()));
@@ -137,7 +136,7 @@ fn answer_leaves(
         answer(answers, &place.get("hubAfter"), decimal(leaf.hub_after));
         answer(answers, &place.get("preimage"), text(leaf.preimage()));
         answer(answers, &place.get("hash"), text(leaf.hash()));
-        answer(answers, &place.get("path"), path(tree.as_ref(), index));
+        answer(answers, &place.get("path"), path(tree, index));
         let reading = place.get("reading");
         let signed = SignedReading::of_record(built.plan.period, built.plan.run, &leaf.record);
         let Some(signed) = signed else { continue };
@@ -155,7 +154,7 @@ fn answer_accounts(
     built: &Built,
     answers: &mut Vec<Answer>,
 ) -> Result<(), Refused> {
-    let tree = built.batch.accounts.tree();
+    let tree = &built.batch.account_tree;
     let given = place.items()?;
     if given.len() != built.batch.accounts.leaves().len() {
         return Err(place.refused("as many accounts as the header counts"));
@@ -166,13 +165,13 @@ fn answer_accounts(
         answer(answers, &place.get("payable"), json!(leaf.payable_micro.to_string()));
         answer(answers, &place.get("preimage"), text(leaf.preimage()));
         answer(answers, &place.get("hash"), text(leaf.hash()));
-        answer(answers, &place.get("path"), path(tree.as_ref(), index));
+        answer(answers, &place.get("path"), path(tree, index));
     }
     Ok(())
 }
 
-fn path(tree: Option<&Tree>, index: usize) -> Value {
-    let path = tree.and_then(|tree| tree.path(index)).unwrap_or_default();
+fn path(tree: &Tree, index: usize) -> Value {
+    let path = tree.path(index).unwrap_or_default();
     json!(path.iter().map(text).collect::<Vec<_>>())
 }
 
