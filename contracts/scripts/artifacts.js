@@ -4,7 +4,7 @@ import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
-const CONTRACTS = ["DirectSettlement", "DemoToken"];
+const CONTRACTS = ["DirectSettlement", "DemoToken", "BatchSettlement", "FraudProver", "DemandProver", "DutyProver"];
 const BYTECODE_LIMIT = 24_576; // EIP-170
 const BUILD = "cache/artifacts";
 

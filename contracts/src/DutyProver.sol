@@ -1,0 +1,319 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+pragma solidity 0.8.37;
+
+import { BatchLeaf } from "./BatchLeaf.sol";
+import { IBatchSettlement } from "./IBatchSettlement.sol";
+import { IDutyProver } from "./IDutyProver.sol";
+import { PointEvaluation } from "./PointEvaluation.sol";
+import { Prover } from "./Prover.sol";
+import { ReadingSignature } from "./ReadingSignature.sol";
+import { RecordWord, RecordWords } from "./RecordWord.sol";
+import { TariffTable } from "./TariffTable.sol";
+
+/// @title What the hub must do: publish accounts, settle every reading
+/// @notice Holds snapshots and requests; the money lies in the core.
+contract DutyProver is Prover, IDutyProver {
+    using BatchLeaf for IBatchSettlement.Header;
+    using BatchLeaf for IBatchSettlement.Leaf;
+    using BatchLeaf for IBatchSettlement.Account;
+
+    uint256 private constant ACCOUNT_BYTES = 15;
+    uint256 private constant ACCOUNTS_PER_ELEMENT = 2;
+    uint256 private constant ACCOUNTS_PER_BLOB = 8_192;
+    uint256 private constant PARTS_WITHIN = 1 days;
+    uint256 private constant SNAPSHOT_WINDOW = 7 days;
+    uint64 private constant HUNDREDTH = 10_000;
+
+    uint8 private constant NONE = 0;
+    uint8 private constant OPEN = 1;
+    uint8 private constant DUE = 2;
+    uint8 private constant ACCEPTED = 3;
+    uint8 private constant REFUTED = 4;
+    uint256 private constant CORRECT_WITHIN = 1 days;
+    uint256 private constant REFUTE_WITHIN = 7 days;
+    uint8 private constant FORCED_TWICE = 10;
+
+    uint256 private immutable _slotsPerPeriod;
+    address private immutable _hub;
+
+    Snapshot private _snapshot;
+    mapping(uint8 part => SnapshotPart) private _parts;
+    mapping(uint32 period => mapping(uint48 key => Force)) private _forces;
+
+    constructor(IBatchSettlement core_) Prover(core_) {
+        _slotsPerPeriod = core_.slotsPerPeriod();
+        _hub = core_.hub();
+    }
+
+    // ------------------------------------------------------------------------------------------------ snapshots
+
+    /// @inheritdoc IDutyProver
+    function commitSnapshot(IBatchSettlement.Header calldata latest, uint8 part, bytes calldata data) external {
+        if (msg.sender != _hub) revert IBatchSettlement.NotHub(msg.sender);
+        bytes32 hash = latest.hash();
+        if (part == 0) _begin(latest, hash);
+        Snapshot storage s = _snapshot;
+        // slither-disable-next-line timestamp
+        bool isLate = block.timestamp > s.startedAt + PARTS_WITHIN;
+        if (part != s.parts || hash != s.headerHash || s.completedAt != 0 || isLate) revert BadPart(part, s.parts);
+
+        uint32 first = s.covered;
+        bool isBlobs = data.length == 0;
+        (uint32 end, bytes32 dataHash) = isBlobs ? _inBlobs(first) : _inCalldata(first, data);
+        if (end > s.accountCount) {
+            if (!isBlobs) revert BadSnapshotData(data.length);
+            end = s.accountCount;
+        }
+        _parts[part] = SnapshotPart(dataHash, first, end, isBlobs);
+        (s.covered, s.parts) = (end, part + 1);
+        emit SnapshotCommitted(latest.seq, hash, part, first, end, dataHash);
+        if (end < s.accountCount) return;
+        (s.completedAt, s.previousAt) = (uint40(block.timestamp), core.snapshotAt());
+        emit SnapshotCompleted(latest.seq, hash);
+        core.noteSnapshot();
+    }
+
+    /// @inheritdoc IDutyProver
+    function proveSnapshot(
+        IBatchSettlement.Header calldata h,
+        uint8 part,
+        IBatchSettlement.Account calldata a,
+        bytes32[] calldata versionedHashes,
+        bytes32 element,
+        bytes calldata commitment,
+        bytes calldata proof
+    ) external {
+        SnapshotPart memory p = _checkSnapshot(h, part, a);
+        if (!p.isBlobs || keccak256(abi.encodePacked(versionedHashes)) != p.dataHash) {
+            revert IBatchSettlement.BadOpening(a.participant);
+        }
+        uint256 index = a.participant - p.first;
+        uint256 inBlob = index % ACCOUNTS_PER_BLOB;
+        PointEvaluation.check(
+            versionedHashes[index / ACCOUNTS_PER_BLOB], inBlob / ACCOUNTS_PER_ELEMENT, element, commitment, proof
+        );
+        // Two zero bytes, then two accounts.
+        uint256 shift = inBlob % ACCOUNTS_PER_ELEMENT == 0 ? 120 : 0;
+        bool isTrue = uint256(element) >> 240 == 0 && uint120(uint256(element) >> shift) == _packed(a);
+        if (isTrue) revert IBatchSettlement.NotFraud();
+        _cancelSnapshot();
+    }
+
+    /// @inheritdoc IDutyProver
+    function proveSnapshotCalldata(
+        IBatchSettlement.Header calldata h,
+        uint8 part,
+        IBatchSettlement.Account calldata a,
+        bytes calldata data
+    ) external {
+        SnapshotPart memory p = _checkSnapshot(h, part, a);
+        if (p.isBlobs || keccak256(data) != p.dataHash) revert IBatchSettlement.BadOpening(a.participant);
+        uint256 start = ACCOUNT_BYTES * (a.participant - p.first);
+        if (uint120(bytes15(data[start:start + ACCOUNT_BYTES])) == _packed(a)) revert IBatchSettlement.NotFraud();
+        _cancelSnapshot();
+    }
+
+    function _begin(IBatchSettlement.Header calldata latest, bytes32 hash) private {
+        if (latest.seq == 0 || latest.seq != core.finalSeq() || !core.isFinal(latest.seq, hash)) {
+            revert IBatchSettlement.NotFinal(latest.seq);
+        }
+        Snapshot storage s = _snapshot;
+        uint256 from = s.completedAt == 0 || s.isCancelled ? 0 : s.completedAt + SNAPSHOT_WINDOW;
+        // slither-disable-next-line timestamp
+        if (block.timestamp < from) revert IBatchSettlement.TooEarly(from);
+        _snapshot = Snapshot(hash, latest.accountCount, 0, uint40(block.timestamp), 0, 0, 0, false);
+    }
+
+    function _inBlobs(uint32 first) private view returns (uint32 end, bytes32 dataHash) {
+        bytes memory hashes;
+        uint256 blobs = 0;
+        for (bytes32 hash = blobhash(0); hash != 0; hash = blobhash(blobs)) {
+            hashes = bytes.concat(hashes, hash);
+            ++blobs;
+        }
+        if (blobs == 0) revert BadSnapshotData(0);
+        return (first + uint32(ACCOUNTS_PER_BLOB * blobs), keccak256(hashes));
+    }
+
+    function _inCalldata(uint32 first, bytes calldata data) private pure returns (uint32 end, bytes32 dataHash) {
+        if (data.length % ACCOUNT_BYTES != 0) revert BadSnapshotData(data.length);
+        return (first + uint32(data.length / ACCOUNT_BYTES), keccak256(data));
+    }
+
+    /// @dev The account is in the header's tree, and the part of a snapshot that can be disproved covers it.
+    function _checkSnapshot(IBatchSettlement.Header calldata h, uint8 part, IBatchSettlement.Account calldata a)
+        private
+        view
+        returns (SnapshotPart memory p)
+    {
+        bytes32 hash = h.hash();
+        Snapshot memory s = _snapshot;
+        // slither-disable-next-line timestamp
+        bool isOver = s.completedAt == 0 || s.isCancelled || block.timestamp >= s.completedAt + SNAPSHOT_WINDOW;
+        if (s.headerHash != hash || isOver) revert NoSnapshot(hash);
+        p = _parts[part];
+        if (part >= s.parts || a.participant < p.first || a.participant >= p.end) revert BadPart(part, s.parts);
+        a.checkIn(h);
+    }
+
+    function _cancelSnapshot() private {
+        _snapshot.isCancelled = true;
+        core.cancelSnapshot(msg.sender, _snapshot.previousAt);
+    }
+
+    /// @dev What the snapshot must say of an account: no other content of a final leaf has a form here.
+    function _packed(IBatchSettlement.Account calldata a) private pure returns (uint120) {
+        return uint120(uint64(a.balance)) << 56 | uint56(a.payableMicro / HUNDREDTH);
+    }
+
+    // ------------------------------------------------------------------------------------------------ forced readings
+
+    /// @inheritdoc IDutyProver
+    function forceReading(
+        IBatchSettlement.Header calldata h,
+        IBatchSettlement.Header calldata parent,
+        uint32 period,
+        IBatchSettlement.Leaf calldata left,
+        IBatchSettlement.Leaf calldata right,
+        RecordWord record,
+        bytes calldata signature,
+        bytes calldata table
+    ) external {
+        if (core.isFrozen()) revert IBatchSettlement.IsFrozen();
+        if (!core.isFinal(h.seq, h.hash())) revert IBatchSettlement.NotFinal(h.seq);
+        if (h.run != 0) revert IBatchSettlement.BadRun(h.run, 0);
+        _checkGap(h, parent, period, left, right, record.key());
+        ReadingSignature.check(core, record, period, 0, signature);
+        uint64 amount = _amount(period, record, table);
+        Force storage f = _forces[period][record.key()];
+        if (f.state != NONE) revert AlreadyForced(period, record.key());
+
+        (f.amount, f.openedAt, f.state) = (amount, uint40(block.timestamp), OPEN);
+        emit ForceRequested(
+            record.participant(), period, record.key(), record.value(), amount, block.timestamp + CORRECT_WITHIN
+        );
+        core.openForced();
+    }
+
+    /// @inheritdoc IDutyProver
+    function refuteForce(uint32 period, IBatchSettlement.Header[] calldata chain, IBatchSettlement.Leaf calldata l)
+        external
+    {
+        uint48 key = l.record.key();
+        Force memory f = _forces[period][key];
+        if (f.state != OPEN) revert NoForce(period, key);
+        bool isFinal = _checkChain(chain);
+        IBatchSettlement.Header calldata h = chain[chain.length - 1];
+        if (h.run == 0) revert IBatchSettlement.BadRun(0, 1);
+        if (h.period != period) revert NotInGap(h.period, key);
+        if (h.committedAt > f.openedAt + CORRECT_WITHIN) revert TooLate(f.openedAt + CORRECT_WITHIN);
+        l.checkIn(h);
+
+        // A pending batch may still be cancelled, and then the reading is as unsettled as before.
+        if (isFinal) _forces[period][key].state = REFUTED;
+        else delete _forces[period][key];
+        emit ForceRefuted(period, key, isFinal);
+        core.closeForced();
+    }
+
+    /// @inheritdoc IDutyProver
+    function acceptForce(uint32 period, uint48 key) external {
+        Force memory f = _forces[period][key];
+        if (f.state != OPEN && f.state != DUE) revert NoForce(period, key);
+        uint256 from = f.openedAt + REFUTE_WITHIN;
+        // slither-disable-next-line timestamp
+        if (block.timestamp < from) revert IBatchSettlement.TooEarly(from);
+        // Written before the call, and corrected when the bond does not cover it: the core calls nobody here.
+        _forces[period][key].state = ACCEPTED;
+        bool isPaid = core.payForced(uint32(key >> 16), f.amount, f.state == DUE);
+        if (!isPaid) {
+            // slither-disable-next-line reentrancy-no-eth
+            _forces[period][key].state = DUE;
+            if (f.state == OPEN) emit ForceDue(period, key, f.amount);
+        } else {
+            emit ForceAccepted(period, key, f.amount);
+        }
+    }
+
+    /// @inheritdoc IDutyProver
+    function proveForced(
+        IBatchSettlement.Header calldata h,
+        IBatchSettlement.Header calldata parent,
+        IBatchSettlement.Leaf calldata l
+    ) external {
+        bytes32 hash = _checkFrame(h, parent);
+        l.checkIn(h);
+        Force memory f = _forces[h.period][l.record.key()];
+        bool isForced = f.state == OPEN || f.state == DUE || f.state == ACCEPTED;
+        if (!isForced || h.run == 0 || h.committedAt <= f.openedAt + CORRECT_WITHIN) {
+            revert IBatchSettlement.NotFraud();
+        }
+        _cancel(h, hash, parent, msg.sender, FORCED_TWICE);
+    }
+
+    /// @dev No final regular batch has the key: it lies between two neighbours of `h`, or after `h`'s parent and before `h`.
+    function _checkGap(
+        IBatchSettlement.Header calldata h,
+        IBatchSettlement.Header calldata parent,
+        uint32 period,
+        IBatchSettlement.Leaf calldata left,
+        IBatchSettlement.Leaf calldata right,
+        uint48 key
+    ) private pure {
+        bool isInGap;
+        if (left.isNone() && right.isNone()) {
+            _checkParent(h, parent);
+            bool isAfterParent = period > parent.regPeriod || (period == parent.regPeriod && key > parent.regLastKey);
+            bool isBefore = period < h.period || (period == h.period && key < h.firstKey);
+            isInGap = period > 0 && isAfterParent && isBefore;
+        } else {
+            left.checkIn(h);
+            right.checkIn(h);
+            isInGap = period == h.period && uint256(left.index) + 1 == right.index && left.record.key() < key
+                && key < right.record.key();
+        }
+        if (!isInGap) revert NotInGap(period, key);
+    }
+
+    /// @dev Returns what the hub owes for the reading, in micro-units.
+    function _amount(uint32 period, RecordWord record, bytes calldata table) private view returns (uint64) {
+        uint8 code = record.code();
+        bool isCredit = code >= RecordWords.FIRST_READING && code < RecordWords.FIRST_DEBIT;
+        if (!isCredit || record.slot() >= _slotsPerPeriod || record.value() <= 0) revert NotForceable(record);
+        IBatchSettlement.Participant memory p = core.participant(record.participant());
+        if (record.participant() == 0 || period < p.firstPeriod || period > p.lastPeriod) revert NotForceable(record);
+        if (keccak256(table) != core.tariffHash(period)) revert IBatchSettlement.BadTable(table.length, 0);
+        (bool isKnown, int32 price) = TariffTable.priceOf(table, code, record.slot(), _slotsPerPeriod);
+        int256 amount = isKnown ? record.readingAmountTruncated(price) : int256(0);
+        if (amount <= 0) revert NotForceable(record);
+        return uint64(uint256(amount));
+    }
+
+    /// @dev Returns whether the first header is final; else it is pending. Each next one is its parent.
+    function _checkChain(IBatchSettlement.Header[] calldata chain) private view returns (bool isFinal) {
+        if (chain.length == 0) revert IBatchSettlement.NotFinal(0);
+        bytes32 hash = chain[0].hash();
+        isFinal = core.isFinal(chain[0].seq, hash);
+        if (!isFinal) core.checkPending(chain[0].seq, hash);
+        for (uint256 i = 1; i < chain.length; ++i) {
+            if (chain[i].hash() != chain[i - 1].parent) revert IBatchSettlement.BadParent(chain[i - 1].parent);
+        }
+    }
+
+    // ------------------------------------------------------------------------------------------------ views
+
+    /// @inheritdoc IDutyProver
+    function snapshot() external view returns (Snapshot memory) {
+        return _snapshot;
+    }
+
+    /// @inheritdoc IDutyProver
+    function snapshotPart(uint8 part) external view returns (SnapshotPart memory) {
+        return _parts[part];
+    }
+
+    /// @inheritdoc IDutyProver
+    function forceOf(uint32 period, uint48 key) external view returns (Force memory) {
+        return _forces[period][key];
+    }
+}

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+pragma solidity 0.8.37;
+
+import { IBatchSettlement } from "./IBatchSettlement.sol";
+import { IProver } from "./IProver.sol";
+
+/// @title Demands: the hub must open what it committed
+/// @notice A root of which nobody knows the leaves could not be disproved. Therefore anybody may demand, under a bond, that
+/// a leaf, all group roots of a tree (the row) or all leaves of a group (256 of them) are shown, for a reading together
+/// with a signature. Anybody may answer. Without an answer in two days the batch is cancelled.
+///
+/// Kinds: 0 record, 1 account, 2 row of the record tree, 3 row of the account tree, 4 group of records, 5 group of
+/// accounts. The index of a row is 0.
+///
+/// The bond is `demandBond` for kinds 0 and 1 and eight times as much for the others, doubled for every 16 demands that
+/// are open on the batch. When the batch is final, the hub gets 80 % and the rest is burned; when it fell, the challenger
+/// gets all of it back.
+interface IDemandProver is IProver {
+    /// @notice What is known of a demand.
+    /// @param bond What the challenger paid, in micro-units.
+    /// @param at When the answer is due, then when it came.
+    /// @param state 0 none, 1 open, 2 answered, 3 settled.
+    struct Demand {
+        address challenger;
+        uint48 bond;
+        uint40 at;
+        uint8 state;
+    }
+
+    /// @notice Something must be shown before `deadline`, or later but before somebody calls `expire`.
+    event Demanded(uint64 indexed seq, uint8 kind, uint32 index, address indexed challenger, uint40 deadline);
+
+    /// @notice It was shown, in the transaction of this event.
+    event Answered(uint64 indexed seq, uint8 kind, uint32 index);
+
+    /// @notice The bond was paid out.
+    event DemandSettled(uint64 indexed seq, uint8 kind, uint32 index, bool isFinal);
+
+    /// @notice There is no such kind, or no such index in the batch.
+    error BadDemand(uint8 kind, uint32 index);
+
+    /// @notice A demand is made once; an answered one cannot be opened again.
+    error AlreadyDemanded(uint8 kind, uint32 index);
+
+    /// @notice The window closed at `closedAt`. A group can be demanded until 2 days after its row was answered.
+    error DemandClosed(uint256 closedAt);
+
+    /// @notice The demand is not open, or when settling: not there or settled.
+    error NoDemand(uint8 kind, uint32 index);
+
+    /// @notice The batch has not ended: its demands are settled when it is final or fell.
+    error NotEnded(uint64 seq);
+
+    /// @notice Demands that something is shown. Takes the bond from the caller's credit, then from its tokens.
+    function demand(IBatchSettlement.Header calldata h, uint8 kind, uint32 index) external;
+
+    /// @notice Shows a record; codes 1 to 62 with a signature of the meter, or in correction runs of the operator.
+    function answerRecord(
+        IBatchSettlement.Header calldata h,
+        IBatchSettlement.Leaf calldata l,
+        bytes calldata signature
+    ) external;
+
+    /// @notice Shows an account.
+    function answerAccount(IBatchSettlement.Header calldata h, IBatchSettlement.Account calldata a) external;
+
+    /// @notice Shows all group roots of a tree. Kind 2 or 3.
+    function answerRow(IBatchSettlement.Header calldata h, uint8 kind, bytes32[] calldata row) external;
+
+    /// @notice Shows all leaves of a group, 34 bytes a record (`record | amount | balanceAfter | hubAfter`), 16 an account
+    /// (`balance | payable`). Kind 4 or 5. `path` leads from the group's root in the row to the root.
+    function answerGroup(
+        IBatchSettlement.Header calldata h,
+        uint8 kind,
+        uint32 group,
+        bytes calldata leaves,
+        bytes32[] calldata path
+    ) external;
+
+    /// @notice Reason 7: cancels the batch because of a demand that was not answered in time. The reward goes to the
+    /// challenger, from a day after the deadline to the caller.
+    function expire(
+        IBatchSettlement.Header calldata h,
+        IBatchSettlement.Header calldata parent,
+        uint8 kind,
+        uint32 index
+    ) external;
+
+    /// @notice Pays a demand's bond out after the batch became final or fell.
+    function settleDemand(IBatchSettlement.Header calldata h, uint8 kind, uint32 index) external;
+
+    /// @notice Returns what the next demand of this kind on the batch costs, in micro-units.
+    function bondFor(bytes32 headerHash, uint8 kind) external view returns (uint256);
+
+    function demandOf(bytes32 headerHash, uint8 kind, uint32 index) external view returns (Demand memory);
+}

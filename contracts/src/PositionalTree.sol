@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+pragma solidity 0.8.37;
+
+/// @title Trees in which a path proves the position
+/// @notice Neighbours are paired level by level; an odd last node moves up unchanged (the shape of RFC 6962). Index and
+/// count decide which side a sibling is on and how long the path is, so a leaf has one place only and no leaf can hide.
+library PositionalTree {
+    bytes1 private constant NODE_TAG = 0x01;
+
+    function node(bytes32 left, bytes32 right) internal pure returns (bytes32) {
+        return keccak256(abi.encodePacked(NODE_TAG, left, right));
+    }
+
+    /// @notice Returns whether `path` leads from `leaf` at `index` of `count` leaves to `root`, and is used up by that.
+    function isAt(bytes32 leaf, uint256 index, uint256 count, bytes32[] calldata path, bytes32 root)
+        internal
+        pure
+        returns (bool)
+    {
+        if (index >= count) return false;
+        bytes32 hash = leaf;
+        uint256 last = count - 1;
+        uint256 used = 0;
+        uint256 length = path.length;
+        while (last > 0) {
+            bool isRight = index & 1 == 1;
+            if (isRight || index < last) {
+                if (used == length) return false;
+                bytes32 sibling = path[used];
+                hash = isRight ? node(sibling, hash) : node(hash, sibling);
+                unchecked {
+                    ++used;
+                }
+            }
+            index >>= 1;
+            last >>= 1;
+        }
+        return used == length && hash == root;
+    }
+
+    /// @notice Returns the root over `nodes`, at least one, and overwrites them.
+    function fold(bytes32[] memory nodes) internal pure returns (bytes32) {
+        uint256 count = nodes.length;
+        while (count > 1) {
+            uint256 pairs = count >> 1;
+            for (uint256 i = 0; i < pairs; ++i) {
+                nodes[i] = node(nodes[2 * i], nodes[2 * i + 1]);
+            }
+            if (count & 1 == 1) {
+                nodes[pairs] = nodes[count - 1];
+                ++pairs;
+            }
+            count = pairs;
+        }
+        return nodes[0];
+    }
+}

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+pragma solidity 0.8.37;
+
+import { BatchLeaf } from "./BatchLeaf.sol";
+import { CursorWords } from "./CursorWord.sol";
+import { IBatchSettlement } from "./IBatchSettlement.sol";
+import { IProver } from "./IProver.sol";
+
+/// @title What the provers share
+/// @notice Which core they serve, and the frame of every proof: the batch is pending and its parent is its parent.
+abstract contract Prover is IProver {
+    using BatchLeaf for IBatchSettlement.Header;
+
+    /// @inheritdoc IProver
+    IBatchSettlement public immutable core;
+
+    /// @param core_ Deployed before, with this contract's address among its provers.
+    constructor(IBatchSettlement core_) {
+        address self = address(this);
+        if (self != core_.fraudProver() && self != core_.demandProver() && self != core_.dutyProver()) {
+            revert NotProverOf(core_);
+        }
+        core = core_;
+    }
+
+    function _checkPending(IBatchSettlement.Header calldata h) internal view returns (bytes32 hash) {
+        hash = h.hash();
+        core.checkPending(h.seq, hash);
+    }
+
+    function _checkParent(IBatchSettlement.Header calldata h, IBatchSettlement.Header calldata parent) internal pure {
+        if (parent.hash() != h.parent) revert IBatchSettlement.BadParent(h.parent);
+    }
+
+    function _checkFrame(IBatchSettlement.Header calldata h, IBatchSettlement.Header calldata parent)
+        internal
+        view
+        returns (bytes32 hash)
+    {
+        hash = _checkPending(h);
+        _checkParent(h, parent);
+    }
+
+    /// @dev Last in every proof.
+    function _cancel(
+        IBatchSettlement.Header calldata h,
+        bytes32 hash,
+        IBatchSettlement.Header calldata parent,
+        address challenger,
+        uint8 reason
+    ) internal {
+        core.cancel(h.seq, hash, CursorWords.after_(parent), challenger, reason);
+    }
+}
