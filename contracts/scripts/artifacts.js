@@ -34,7 +34,7 @@ for (const name of CONTRACTS) {
         metadata: settings.metadata,
       },
     },
-    abi: built.abi,
+    abi: withPlainValues(built.abi),
     bytecode: built.bytecode.object,
     deployedBytecode: built.deployedBytecode.object,
   };
@@ -54,6 +54,15 @@ for (const [path, content] of files) {
   }
 }
 console.log(`${isCheck ? "fresh" : "written"}: ${[...files.keys()].join(", ")}`);
+
+// A type that only wraps a value (`type RecordWord is bytes10`) is named by that value: readers of the ABI know no other.
+function withPlainValues(part) {
+  if (Array.isArray(part)) return part.map(withPlainValues);
+  if (part === null || typeof part !== "object") return part;
+  const plain = Object.fromEntries(Object.entries(part).map(([key, value]) => [key, withPlainValues(value)]));
+  const isNamed = /^(struct|enum|contract) /.test(plain.internalType ?? plain.type);
+  return "internalType" in plain && !isNamed ? { ...plain, internalType: plain.type } : plain;
+}
 
 function text(value) {
   return `${JSON.stringify(value, null, 2)}\n`;

@@ -176,14 +176,7 @@ impl Ledger {
         token: TokenChoice,
         measured: &mut GasMeasurements,
     ) -> Result<Self, DeployError> {
-        let token = match token {
-            TokenChoice::Existing(address) => address,
-            TokenChoice::Demonstration { owner } => {
-                let constructor = DemoToken::constructorCall { owner };
-                let code = with_arguments(&DemoToken::BYTECODE, constructor.abi_encode());
-                deployed(sender, code, measured).await?.0
-            }
-        };
+        let token = chosen_token(sender, token, measured).await?;
         let config = IDirectSettlement::Config {
             token,
             hub: offices.hub,
@@ -301,14 +294,16 @@ impl Ledger {
     }
 }
 
-struct Question<'a> {
-    client: &'a Client,
-    contract: Address,
-    at: BlockId,
+/// Questions to one contract.
+pub(crate) struct Question<'a> {
+    pub(crate) client: &'a Client,
+    pub(crate) contract: Address,
+    pub(crate) at: BlockId,
 }
 
 impl Question<'_> {
-    async fn calendar(&self) -> Result<SettlementCalendar, ReadError> {
+    /// Both contracts name their calendar alike.
+    pub(crate) async fn calendar(&self) -> Result<SettlementCalendar, ReadError> {
         let genesis_time_s = self.call(DirectSettlement::genesisTimeCall {}).await?;
         let period_length_s = self.call(DirectSettlement::periodLengthCall {}).await?;
         let slots_per_period = self.call(DirectSettlement::slotsPerPeriodCall {}).await?;
@@ -324,7 +319,7 @@ impl Question<'_> {
             .map_err(|error| invalid(error.to_string()))
     }
 
-    async fn call<C: SolCall>(&self, call: C) -> Result<C::Return, ReadError> {
+    pub(crate) async fn call<C: SolCall>(&self, call: C) -> Result<C::Return, ReadError> {
         let request = CallRequest {
             from: None,
             to: Some(self.contract),
@@ -347,13 +342,29 @@ impl Question<'_> {
     }
 }
 
-fn with_arguments(code: &Bytes, arguments: Vec<u8>) -> Bytes {
+/// Returns the token, deployed where asked for.
+pub(crate) async fn chosen_token(
+    sender: &Sender,
+    token: TokenChoice,
+    measured: &mut GasMeasurements,
+) -> Result<Address, DeployError> {
+    match token {
+        TokenChoice::Existing(address) => Ok(address),
+        TokenChoice::Demonstration { owner } => {
+            let constructor = DemoToken::constructorCall { owner };
+            let code = with_arguments(&DemoToken::BYTECODE, constructor.abi_encode());
+            Ok(deployed(sender, code, measured).await?.0)
+        }
+    }
+}
+
+pub(crate) fn with_arguments(code: &Bytes, arguments: Vec<u8>) -> Bytes {
     let mut code = code.to_vec();
     code.extend(arguments);
     code.into()
 }
 
-async fn deployed(
+pub(crate) async fn deployed(
     sender: &Sender,
     code: Bytes,
     measured: &mut GasMeasurements,

@@ -78,6 +78,20 @@ pub enum CallKind {
     SettlePacked,
     /// One record signed by a meter.
     SettleSigned,
+    /// The hub's bond raised.
+    Bond,
+    /// A batch committed.
+    Commit,
+    /// A batch made final.
+    Finalize,
+    /// A batch proved wrong.
+    Prove,
+    /// Something of a batch demanded.
+    Demand,
+    /// A demand answered, or found not to be.
+    Answer,
+    /// What became payable claimed.
+    Claim,
 }
 
 impl CallKind {
@@ -98,6 +112,13 @@ impl CallKind {
             Self::SettleMany => "settle_many",
             Self::SettlePacked => "settle_packed",
             Self::SettleSigned => "settle_signed",
+            Self::Bond => "bond",
+            Self::Commit => "commit",
+            Self::Finalize => "finalize",
+            Self::Prove => "prove",
+            Self::Demand => "demand",
+            Self::Answer => "answer",
+            Self::Claim => "claim",
         }
     }
 }

@@ -22,6 +22,9 @@ mod send_error;
 mod sender;
 
 mod abi;
+mod batch_call;
+mod batch_deploy;
+mod batch_event;
 mod event;
 mod refusal;
 
@@ -34,6 +37,9 @@ mod tariff;
 mod follow;
 mod read;
 
+pub use batch_call::{DataEvidence, Demanded};
+pub use batch_deploy::{BatchDeployment, BatchLedger, BatchOffices, BatchTerms};
+pub use batch_event::BatchEvent;
 pub use client::{BlockId, CallRequest, Client, ConnectError, GasPrice, LogFilter};
 pub use deploy::{DeployError, Deployment, Ledger, Offices, ReadError, TokenChoice};
 pub use endpoint::{Endpoint, EndpointError, EndpointOptions, RpcFailure};

@@ -5,7 +5,7 @@ use gridtally_core::quantity::Amount;
 
 use crate::account::Account;
 use crate::derive::Reference;
-use crate::header::BatchHeader;
+use crate::header::{BatchHeader, DataKind};
 use crate::leaf::{AccountLeaf, RecordLeaf};
 use crate::opening::{Leaf, Opened};
 use crate::published::Published;
@@ -84,16 +84,19 @@ pub enum FraudProof {
 }
 
 impl FraudProof {
-    /// Returns the contract's name of the call. Data are proved by another call when they are in calldata.
+    /// Returns the contract's name of the call, for a batch that is published so.
     #[must_use]
-    pub const fn call(&self) -> &'static str {
+    pub const fn call(&self, data_kind: DataKind) -> &'static str {
         match self {
             Self::Record { .. } => "proveRecord",
             Self::Pair { .. } => "provePair",
             Self::Edge { .. } => "proveEdge",
             Self::Opening { .. } => "proveOpening",
             Self::Account { .. } => "proveAccount",
-            Self::Data { .. } => "proveBlob",
+            Self::Data { .. } => match data_kind {
+                DataKind::Calldata => "proveCalldata",
+                DataKind::Blob | DataKind::SealedBlob => "proveBlob",
+            },
             Self::DepositOmitted { .. } => "proveDepositOmitted",
             Self::ExitIgnored { .. } => "proveExitIgnored",
         }

@@ -37,11 +37,16 @@ impl Activities {
         Self(activities)
     }
 
+    /// Returns a participant's activity, or `None` for the hub and for strangers.
+    #[must_use]
+    pub fn of(&self, participant: ParticipantNumber) -> Option<Activity> {
+        let place = participant.0.checked_sub(1).and_then(|place| usize::try_from(place).ok())?;
+        self.0.get(place).copied()
+    }
+
     /// Whether a participant may have readings in a period: never the hub, never a stranger.
     #[must_use]
     pub fn is_active(&self, participant: ParticipantNumber, period: SettlementPeriod) -> bool {
-        let place = participant.0.checked_sub(1).and_then(|place| usize::try_from(place).ok());
-        let activity = place.and_then(|place| self.0.get(place));
-        activity.is_some_and(|activity| activity.covers(period))
+        self.of(participant).is_some_and(|activity| activity.covers(period))
     }
 }

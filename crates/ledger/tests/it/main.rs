@@ -1,5 +1,7 @@
 //! The crate through its public interface, against real and hostile endpoints.
 
+#[cfg(test)]
+mod batch;
 mod endpoint;
 #[cfg(test)]
 mod follow;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use gridtally_settlement::{AccountLeaf, InboxEntry, InboxKind, LedgerState, Record, RecordLeaf};
 
-use crate::town::{Committed, Town};
+use super::town::{Committed, Town};
 
 /// Returns the numbers of all rules of 1 to 9 and 11 that a batch breaks.
 pub(crate) fn audit(batch: &Committed, parent: &LedgerState, town: &Town) -> BTreeSet<u8> {

@@ -4,8 +4,10 @@
 mod auditor;
 mod direct;
 mod judge;
+mod mutation;
 mod period;
 mod run;
 mod seeds;
 mod town;
 mod vectors;
+mod watcher;

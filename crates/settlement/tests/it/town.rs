@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use alloy_primitives::B256;
 use gridtally_core::party::ParticipantNumber;
 use gridtally_core::period::{SettlementPeriod, Slot};
 use gridtally_core::quantity::{Amount, Price};
 use gridtally_settlement::{
     Acceptance, Activities, Activity, BatchHeader, BatchPlan, BlobBytes, Code, DataKind,
     InboxEntry, InboxKind, InboxRange, LedgerState, Published, Record, RecordLeaf, Reference,
-    TariffTable, build_batch, pack_blobs, pack_calldata,
+    TariffTable, build_batch, calldata_hash, pack_blobs, pack_calldata,
 };
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -32,6 +33,14 @@ impl Data {
         match kind {
             DataKind::Calldata => Self::Calldata(pack_calldata(records.iter().copied())),
             DataKind::Blob | DataKind::SealedBlob => Self::Blobs(pack_blobs(records)),
+        }
+    }
+
+    /// The hash of blobs takes long and is not needed here.
+    fn hash(&self) -> B256 {
+        match self {
+            Self::Calldata(data) => calldata_hash(data),
+            Self::Blobs(blobs) => B256::repeat_byte(u8::try_from(blobs.len()).unwrap()),
         }
     }
 
@@ -60,6 +69,10 @@ pub(crate) struct Town {
     pub(crate) participants: u32,
     pub(crate) inbox: Vec<InboxEntry>,
     pub(crate) state: LedgerState,
+    /// Whether every batch takes the whole inbox.
+    pub(crate) takes_all: bool,
+    /// Where batches are published; anywhere if it is not said.
+    pub(crate) data_kind: Option<DataKind>,
 }
 
 impl Town {
@@ -79,6 +92,8 @@ impl Town {
             participants,
             inbox: Vec::new(),
             state: LedgerState::genesis(),
+            takes_all: false,
+            data_kind: None,
         };
         for participant in 0..=town.participants {
             town.deposit(participant, 5_000);
@@ -125,7 +140,11 @@ impl Town {
         }
         if self.random.random_bool(0.15) {
             let participant = ParticipantNumber(self.random.random_range(1..=self.participants));
-            self.inbox.push(InboxEntry { participant, kind: InboxKind::Exit });
+            let exit = InboxEntry { participant, kind: InboxKind::Exit };
+            let waiting = self.inbox_range(header.inbox_to, self.inbox.len() as u64);
+            if !waiting.contains(&exit) {
+                self.inbox.push(exit);
+            }
         }
         let is_correction = header.seq > 1 && self.random.random_bool(0.25);
         let (period, run) = if is_correction {
@@ -136,8 +155,8 @@ impl Town {
         let period = SettlementPeriod(period);
         let mut records = self.readings(period, run);
         let taken_max = self.inbox.len() as u64 - header.inbox_to;
-        let taken =
-            if header.seq == 0 { taken_max } else { self.random.random_range(0..=taken_max) };
+        let takes_all = self.takes_all || header.seq == 0;
+        let taken = if takes_all { taken_max } else { self.random.random_range(0..=taken_max) };
         let inbox_to = header.inbox_to + taken;
         let mut leaving = Vec::new();
         for (slot, entry) in self.inbox_range(header.inbox_to, inbox_to).iter().enumerate() {
@@ -160,10 +179,12 @@ impl Town {
         }
         let reference = self.reference(&table);
         let batch = build_batch(&plan, &self.state, &reference).unwrap();
-        let kind = if self.random.random_bool(0.5) { DataKind::Calldata } else { DataKind::Blob };
+        let either = if self.random.random_bool(0.5) { DataKind::Calldata } else { DataKind::Blob };
+        let kind = self.data_kind.unwrap_or(either);
+        let data = Data::of(kind, &plan.records);
         let accepted = Acceptance {
             tariff_hash: table.hash(),
-            data_hash: self.random.random::<[u8; 32]>().into(),
+            data_hash: data.hash(),
             data_kind: kind,
             committed_at: header.committed_at + 86_400,
         };
@@ -171,7 +192,7 @@ impl Town {
             header: batch.commitment.header(self.state.header(), &accepted),
             leaves: batch.leaves,
             accounts: batch.accounts.leaves().collect(),
-            data: Data::of(kind, &plan.records),
+            data,
         }
     }
 

@@ -5,8 +5,8 @@ use alloy_primitives::B256;
 use gridtally_core::party::ParticipantNumber;
 use gridtally_core::quantity::Amount;
 use gridtally_settlement::{
-    Account, AccountLeaf, Accounts, Answers, BatchHeader, CommittedBatch, Place, Published, Record,
-    RecordLeaf, Revealed, Tree, Verdict, Violation, judge, pack_calldata,
+    Account, AccountLeaf, Accounts, Answers, BatchHeader, CommittedBatch, Published, Record,
+    RecordLeaf, Revealed, Tree, Verdict, judge, pack_calldata,
 };
 use serde_json::{Value, json};
 
@@ -121,20 +121,14 @@ impl Variant {
         let table = world.table(header.period, &case.get("name"))?;
         let verdict = judge(committed, &honest.parent, &world.reference(table), &answered);
         let (rule, proof) = match verdict {
-            Verdict::Fraud(violation) => (json!(violation.rule.to_string()), shown(&violation)),
+            Verdict::Fraud(violation) => {
+                (json!(violation.rule.to_string()), json!(violation.proof.call(header.data_kind)))
+            }
             Verdict::Valid(_) | Verdict::Demand(_) => (Value::Null, Value::Null),
         };
         answer(answers, &case.get("rule"), rule);
         answer(answers, &case.get("proof"), proof);
         Ok(())
-    }
-}
-
-/// Returns the call, if the violation lies at a record or an account.
-fn shown(violation: &Violation) -> Value {
-    match violation.place {
-        Place::Record(_) | Place::Account(_) => json!(violation.proof.call()),
-        Place::Inbox(_) => Value::Null,
     }
 }
 

@@ -1,0 +1,11 @@
+//! Batch settlement on the embedded chain, against the random ledgers of the settlement crate.
+
+mod completeness;
+mod stage;
+
+#[path = "../../../../settlement/tests/it/mutation.rs"]
+mod mutation;
+#[path = "../../../../settlement/tests/it/town.rs"]
+mod town;
+#[path = "../../../../settlement/tests/it/watcher.rs"]
+mod watcher;

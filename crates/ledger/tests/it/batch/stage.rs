@@ -1,0 +1,173 @@
+//! A town whose ledger stands on a chain: what the town plans is registered, published, paid in and committed there.
+
+use gridtally_core::party::ParticipantNumber;
+use gridtally_core::period::{SettlementCalendar, SettlementPeriod};
+use gridtally_ledger::{
+    BatchEvent, BatchLedger, BatchOffices, BatchTerms, Call, GasMeasurements, Receipt, SendError,
+    Sender, TokenChoice,
+};
+use gridtally_settlement::{
+    Account, Accounts, BatchCommitment, BatchHeader, DataKind, InboxKind, LedgerState,
+};
+use jiff::Timestamp;
+use serde_json::Value;
+
+use super::town::{Committed, Data, SLOTS, Town};
+use crate::node::{Node, START_UNIX_S};
+use crate::town::{DAY_S, OFFICER, brisk, key, sender};
+
+/// Periods that have prices.
+const PERIODS: u32 = 20;
+/// Money for everything, micro-units.
+const MONEY_MICRO: u64 = 1 << 60;
+/// What a cancelled batch costs, micro-units.
+pub(crate) const SLASH_MICRO: u64 = 5_000_000_000;
+
+/// A chain with batch settlement, and the town that it belongs to.
+pub(crate) struct Stage {
+    pub(crate) node: Node,
+    pub(crate) ledger: BatchLedger,
+    pub(crate) town: Town,
+    /// Entries of the town's inbox that are on the chain.
+    mirrored: usize,
+}
+
+impl Stage {
+    pub(crate) async fn new(node: Node, seed: u64) -> Self {
+        let genesis = Timestamp::from_second(i64::try_from(START_UNIX_S).unwrap()).unwrap();
+        let officer = sender(&node.client, OFFICER);
+        let terms = BatchTerms {
+            offices: BatchOffices::all_held_by(officer.address()),
+            calendar: SettlementCalendar::new(genesis, DAY_S, SLOTS).unwrap(),
+            slash_unit_micro: SLASH_MICRO,
+            demand_bond_micro: 25_000_000,
+        };
+        let token = TokenChoice::Demonstration { owner: officer.address() };
+        let mut measured = GasMeasurements::default();
+        let ledger = BatchLedger::deploy(&officer, terms, token, &mut measured).await.unwrap();
+        let mut town = Town::new(seed);
+        town.takes_all = true;
+        town.data_kind = Some(DataKind::Calldata);
+        let stage = Self { node, ledger, town, mirrored: 0 };
+        stage.set_up(&officer).await
+    }
+
+    async fn set_up(mut self, officer: &Sender) -> Self {
+        let (ledger, payout) = (&self.ledger, officer.address());
+        for call in [
+            ledger.mint_call(payout, MONEY_MICRO),
+            ledger.approve_call(MONEY_MICRO),
+            ledger.bond_call(40 * SLASH_MICRO),
+        ] {
+            officer.send(call).await.unwrap();
+        }
+        for number in 1..=self.town.participants {
+            let activity = self.town.activities.of(ParticipantNumber(number)).unwrap();
+            let call = ledger.register_one_call(key(1).address(), payout, activity.first);
+            officer.send(call).await.unwrap();
+            if activity.last.0 != u32::MAX {
+                let call = ledger.retire_call(ParticipantNumber(number), activity.last);
+                officer.send(call).await.unwrap();
+            }
+        }
+        for period in (1..=PERIODS).map(SettlementPeriod) {
+            let table = self.town.table(period);
+            officer.send(ledger.publish_tariff_call(period, &table)).await.unwrap();
+        }
+        self.mirror_inbox().await;
+        self
+    }
+
+    /// Pays in and asks to leave as the town has planned since last time, and lets the entries get old enough.
+    async fn mirror_inbox(&mut self) {
+        let officer = self.officer();
+        let new = &self.town.inbox[self.mirrored..];
+        for entry in new {
+            let call = match entry.kind {
+                InboxKind::Deposit(amount) => {
+                    let amount = u64::try_from(amount.micro()).unwrap();
+                    self.ledger.deposit_call(entry.participant, amount)
+                }
+                InboxKind::Exit => self.ledger.request_exit_call(entry.participant),
+            };
+            officer.send(call).await.unwrap();
+        }
+        if !new.is_empty() {
+            self.node.steer("anvil_mine", ["0x41"]).await;
+        }
+        self.mirrored = self.town.inbox.len();
+    }
+
+    /// Returns a sender that knows nothing of what was undone.
+    pub(crate) fn officer(&self) -> Sender {
+        Sender::new(self.node.client.clone(), key(OFFICER), brisk())
+    }
+
+    /// Plans the next batch, with everything on the chain that it needs.
+    pub(crate) async fn next_batch(&mut self) -> Committed {
+        let batch = self.town.next_batch();
+        self.mirror_inbox().await;
+        let over = START_UNIX_S + u64::from(batch.header.period.0 + 1) * u64::from(DAY_S);
+        let now = self.node.client.block_latest().await.unwrap().timestamp;
+        if now < over {
+            self.node.mine_at(over).await;
+        }
+        batch
+    }
+
+    /// Commits a batch, honest or not, and returns the header that the chain made.
+    pub(crate) async fn commit(&self, batch: &Committed) -> Result<BatchHeader, SendError> {
+        let Data::Calldata(data) = &batch.data else { panic!("committed in calldata") };
+        let call = self.ledger.commit_calldata_call(&commitment(batch), data.clone());
+        let receipt = self.officer().send(call).await?;
+        let events = self.events(&receipt);
+        let header = events.into_iter().find_map(|event| match event {
+            BatchEvent::Committed { header, .. } => Some(*header),
+            _ => None,
+        });
+        Ok(header.unwrap())
+    }
+
+    pub(crate) async fn send(&self, call: Call) -> Result<Receipt, SendError> {
+        self.officer().send(call).await
+    }
+
+    pub(crate) fn events(&self, receipt: &Receipt) -> Vec<BatchEvent> {
+        BatchEvent::all_of(receipt, self.ledger.deployment().core).unwrap()
+    }
+
+    /// Does something, and undoes everything that it did to the chain.
+    pub(crate) async fn tentatively<T>(&self, work: impl AsyncFnOnce() -> T) -> T {
+        let snapshot: Value = self.node.steer("evm_snapshot", ()).await;
+        let result = work().await;
+        assert_eq!(self.node.steer("evm_revert", [snapshot]).await, Value::Bool(true));
+        result
+    }
+}
+
+fn commitment(batch: &Committed) -> BatchCommitment {
+    let header = &batch.header;
+    BatchCommitment {
+        period: header.period,
+        run: header.run,
+        part: header.part,
+        count: header.count,
+        first_key: header.first_key,
+        last_key: header.last_key,
+        record_root: header.record_root,
+        account_root: header.account_root,
+        account_count: header.account_count,
+        hub_balance: header.hub_balance,
+        inbox_to: header.inbox_to,
+        expected_parent: header.parent,
+    }
+}
+
+/// Returns the state after a batch, under the header that the chain made.
+pub(crate) fn state_after(batch: &Committed, header: BatchHeader) -> LedgerState {
+    let account = |leaf: &gridtally_settlement::AccountLeaf| Account {
+        balance: leaf.balance,
+        payable_micro: leaf.payable_micro,
+    };
+    LedgerState::new(header, Accounts::new(batch.accounts.iter().map(account).collect()))
+}
