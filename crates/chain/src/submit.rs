@@ -117,6 +117,12 @@ pub enum SubmitError {
         /// The nonce of the transaction.
         nonce: u64,
     },
+    /// No account gets beyond this nonce (EIP-2681).
+    #[error("nonce has max value: tx nonce {nonce}")]
+    NonceMax {
+        /// The nonce of the transaction.
+        nonce: u64,
+    },
     /// The sender is a contract.
     #[error("sender not an eoa: {0}")]
     SenderIsContract(Address),
@@ -224,6 +230,9 @@ pub(crate) fn check(
     let nonce = transaction.nonce();
     if nonce < account.nonce {
         return Err(SubmitError::NonceTooLow { next: account.nonce, nonce });
+    }
+    if nonce == u64::MAX {
+        return Err(SubmitError::NonceMax { nonce });
     }
     if is_contract {
         return Err(SubmitError::SenderIsContract(transaction.signer()));
