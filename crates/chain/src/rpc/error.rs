@@ -32,23 +32,38 @@ pub const NOT_SEALED_IN_TIME: i64 = 4;
 /// The message reverted; the reason is in `data`, as geth gives it.
 pub const REVERTED: i64 = 3;
 
+/// Characters of a message at most. What was sent is often quoted in it, however long it is.
+pub const MESSAGE_CHARACTERS_MAX: usize = 1_000;
+
 /// An error as the response carries it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct RpcError {
     /// The code.
     pub code: i64,
-    /// What happened, for people.
-    pub message: String,
+    /// What happened, for people: at most [`MESSAGE_CHARACTERS_MAX`] characters and `…`.
+    message: String,
     /// What happened, for programs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub data: Option<Value>,
 }
 
 impl RpcError {
-    /// Returns an error without data.
+    /// Returns an error without data. A message that is too long is cut.
     #[must_use]
     pub fn new(code: i64, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), data: None }
+        Self { code, message: cut(message.into()), data: None }
+    }
+
+    /// Adds what happened, for programs.
+    #[must_use]
+    pub fn with_data(self, data: Value) -> Self {
+        Self { data: Some(data), ..self }
+    }
+
+    /// Returns the message.
+    #[must_use]
+    pub fn message(&self) -> &str {
+        &self.message
     }
 
     /// Returns the error for text that is not JSON.
@@ -113,8 +128,16 @@ impl RpcError {
             }
             None => "execution reverted".to_owned(),
         };
-        Self { code: REVERTED, message, data: Some(Value::String(output.to_string())) }
+        Self::new(REVERTED, message).with_data(Value::String(output.to_string()))
     }
+}
+
+fn cut(mut message: String) -> String {
+    if let Some((end, _)) = message.char_indices().nth(MESSAGE_CHARACTERS_MAX) {
+        message.truncate(end);
+        message.push('…');
+    }
+    message
 }
 
 impl From<ArchiveError> for RpcError {

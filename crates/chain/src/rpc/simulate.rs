@@ -249,7 +249,7 @@ fn results(block: &SealedBlock, outcomes: Vec<CallOutcome>) -> Vec<SimCallResult
         let (status, return_data, error) = match outcome {
             CallOutcome::Success { output, .. } => (true, output, None),
             CallOutcome::Revert { output, .. } => {
-                let RpcError { message, .. } = RpcError::reverted(&output);
+                let message = RpcError::reverted(&output).message().to_owned();
                 let error = SimulateError { code: REVERTED, message, data: Some(output.clone()) };
                 (false, output, Some(error))
             }
