@@ -122,7 +122,7 @@ impl SealerHandle {
     }
 
     /// Returns why blocks cannot be sealed, after trying once more where the last one could not. Whoever sends a
-    /// transaction must hear of it: nothing else would tell.
+    /// transaction or waits for one must hear of it: nothing else would tell.
     pub(crate) fn check(&self) -> Result<(), SubmitError> {
         let failed = || self.failure.lock().unwrap_or_else(PoisonError::into_inner).clone();
         if failed().is_some() {
@@ -273,7 +273,11 @@ impl Sealer {
             }
             text
         });
+        let has_failed = reason.is_some();
         *self.failure.lock().unwrap_or_else(PoisonError::into_inner) = reason;
+        if has_failed {
+            self.core.rpc.note_failure();
+        }
     }
 }
 
