@@ -9,6 +9,7 @@
 //! keeps no store, and it does not know who runs the chain. The chain is the only memory: after a
 //! crash it is asked what is done, and only the rest is sent.
 
+mod concurrent;
 mod wire;
 
 mod client;

@@ -8,6 +8,7 @@ use tracing::info;
 use crate::abi::DirectSettlement::{
     participantCall, participantCountCall, registerCall, registerManyCall, setStateCall,
 };
+use crate::concurrent;
 use crate::deploy::{Ledger, ReadError};
 use crate::event::{ParticipantRole, ParticipantState};
 use crate::gas::{CallKind, GasMeasurements};
@@ -113,6 +114,18 @@ impl Ledger {
         }))
     }
 
+    /// Returns participants in the given order, several asked for at a time; `None` where nobody has a number.
+    ///
+    /// # Errors
+    ///
+    /// Returns the first [`ReadError`].
+    pub async fn participants(
+        &self,
+        numbers: impl IntoIterator<Item = ParticipantNumber>,
+    ) -> Result<Vec<Option<Participant>>, ReadError> {
+        concurrent::each(numbers, |number| self.participant(number)).await
+    }
+
     /// Returns how many participants there are, the hub included: the next number.
     ///
     /// # Errors
@@ -143,8 +156,10 @@ impl Ledger {
         let there =
             next.0.checked_sub(first.0).ok_or(RegisterError::NumberUnreachable { first, next })?;
         let there = registrations.len().min(there as usize);
-        for (number, registration) in (first.0..).zip(&registrations[..there]) {
-            self.compare(ParticipantNumber(number), registration).await?;
+        let numbers = (first.0..).take(there).map(ParticipantNumber);
+        let found = self.participants(numbers.clone()).await?;
+        for ((number, registration), found) in numbers.zip(registrations).zip(&found) {
+            compare(number, registration, found.as_ref())?;
         }
 
         let mut pipeline =
@@ -174,25 +189,6 @@ impl Ledger {
         Ok(pipeline.measured)
     }
 
-    async fn compare(
-        &self,
-        number: ParticipantNumber,
-        registration: &Registration,
-    ) -> Result<(), RegisterError> {
-        let differs = |field| Err(RegisterError::Differs { number, field });
-        let Some(found) = self.participant(number).await? else { return differs("number") };
-        if found.meter != registration.meter {
-            return differs("meter");
-        }
-        if found.owner != registration.owner {
-            return differs("owner");
-        }
-        if found.role != registration.role {
-            return differs("role");
-        }
-        Ok(())
-    }
-
     /// Suspends, reactivates or retires a participant.
     ///
     /// # Errors
@@ -207,4 +203,23 @@ impl Ledger {
         let call = setStateCall { number: participant.0, state: state.number() };
         sender.send(self.call(CallKind::RegistryChange, 1, &call)).await
     }
+}
+
+fn compare(
+    number: ParticipantNumber,
+    registration: &Registration,
+    found: Option<&Participant>,
+) -> Result<(), RegisterError> {
+    let differs = |field| Err(RegisterError::Differs { number, field });
+    let Some(found) = found else { return differs("number") };
+    if found.meter != registration.meter {
+        return differs("meter");
+    }
+    if found.owner != registration.owner {
+        return differs("owner");
+    }
+    if found.role != registration.role {
+        return differs("role");
+    }
+    Ok(())
 }
