@@ -13,6 +13,7 @@ use crate::{
     block::{BlockRecord, SealedBlock},
     block_log::{BlockLog, Location, LogError},
     checkpoint::codec::Encoder,
+    explanation::explanations,
     index::Index,
     state::StateDiff,
 };
@@ -39,6 +40,14 @@ pub enum ArchiveError {
         /// What is wrong with it.
         reason: &'static str,
     },
+}
+
+explanations! {
+    ArchiveError {
+        Log(error);
+        Unreadable: "chain-block-unreadable" "what the log holds checks, but is not the block that belongs there"
+            "restore the folder from a copy: bytes of the chain were changed or lost";
+    }
 }
 
 /// The blocks of the chain.

@@ -19,6 +19,8 @@ use std::{
 
 use alloy_primitives::B256;
 
+use crate::explanation::explanations;
+
 /// Name of the log in the folder of a chain.
 pub const LOG_FILE: &str = "blocks.log";
 /// Name of the file whose lock says that a process uses the folder.
@@ -103,6 +105,25 @@ pub enum LogError {
         #[source]
         source: io::Error,
     },
+}
+
+explanations! {
+    LogError {
+        InUse: "chain-in-use" "another process has the folder of the chain open"
+            "end it, or name its --endpoint";
+        NoChain: "chain-missing" "there is no chain in the folder"
+            "name the folder of the chain, or restore it from a copy";
+        NotALog: "chain-not-a-log" "the file does not begin as a log of blocks"
+            "name the folder of a chain, or restore it from a copy";
+        Damaged: "chain-damaged" "the log of blocks does not check, and not in the way that a crash would leave it"
+            "restore the folder from a copy: bytes of the chain were changed or lost";
+        Unfinished: "chain-unfinished" "the last block is not whole, and a log that is opened to read is not changed"
+            "restore the folder from a copy, or open the chain to write, which cuts the unfinished block off";
+        Closed: "chain-log-closed" "an earlier write failed and could not be undone"
+            "make room on the disk and open the chain again";
+        Io: "chain-io" "a file of the chain cannot be read or written"
+            "check the path, the permissions and the room on the disk";
+    }
 }
 
 /// Where one payload is.

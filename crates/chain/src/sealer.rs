@@ -27,6 +27,7 @@ use crate::{
     checkpoint::{Checkpointer, WriteError},
     config::Sealing,
     engine::{Engine, EngineError, TxOutcome},
+    explanation::explanations,
     genesis::{BLOB_PARAMS, EXTRA_DATA},
     open::OpenError,
     patch::AccountPatch,
@@ -70,6 +71,22 @@ pub enum SealError {
     /// The chain is being closed.
     #[error("the chain is closed")]
     Closed,
+}
+
+explanations! {
+    SealError {
+        ReadOnly: "seal-read-only" "the chain is opened to read and seals no block"
+            "ask the program that has it open to write";
+        UnknownBlock: "seal-block-unknown" "there is no such block to go back to"
+            "name a block up to the newest one";
+        State(error);
+        Engine(error);
+        Archive(error);
+        Rebuild(error);
+        Checkpoint(error);
+        Closed: "seal-closed" "the chain is being closed"
+            "open it again";
+    }
 }
 
 type Reply<T> = SyncSender<Result<T, SealError>>;

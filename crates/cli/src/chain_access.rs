@@ -120,9 +120,7 @@ impl ChainAccess {
         let key = if self.is_embedded {
             Key::test_account(0).or_environment()?
         } else {
-            Key::load(&config.chain.key).or_usage().map_err(|error| {
-                error.hint("Set chain.keystore and chain.password_file, or the variable that chain.key_variable names.")
-            })?
+            Key::load(&config.chain.key).or_usage()?
         };
         Ok(Sender::new(self.client.clone(), key, SendOptions::default()))
     }
@@ -140,8 +138,7 @@ async fn connect(
     };
     Client::connect(endpoint, chain_id, options).await.map_err(|error| match error {
         ConnectError::WrongChain { .. } => CommandError::refused(error),
-        ConnectError::Endpoint(_) => CommandError::environment(error)
-            .hint("Is the chain running there? Name another with --endpoint."),
+        ConnectError::Endpoint(_) => CommandError::environment(error),
     })
 }
 

@@ -1,6 +1,7 @@
 //! Money into and out of the contract: demonstration money, allowances, deposits, withdrawals.
 
 use alloy_primitives::{Address, U256};
+use gridtally_core::explanations;
 use gridtally_core::party::ParticipantNumber;
 use tracing::info;
 
@@ -45,6 +46,15 @@ pub enum FundError {
     /// A transaction failed.
     #[error(transparent)]
     Send(#[from] SendError),
+}
+
+explanations! {
+    FundError {
+        Read(error);
+        TokenFundsInsufficient: "payer-funds-insufficient" "the payer has too few tokens to top balances up"
+            "send it tokens, or deposit for the participants first: docs/guides/endpoint.md shows how";
+        Send(error);
+    }
 }
 
 impl Ledger {

@@ -1,6 +1,7 @@
 //! Registration of participants, and changes of their states.
 
 use alloy_primitives::Address;
+use gridtally_core::explanations;
 use gridtally_core::party::ParticipantNumber;
 use serde::{Deserialize, Serialize};
 use tracing::info;
@@ -76,6 +77,17 @@ pub enum RegisterError {
     /// A transaction failed.
     #[error(transparent)]
     Send(#[from] SendError),
+}
+
+explanations! {
+    RegisterError {
+        Read(error);
+        NumberUnreachable: "participant-number-unreachable" "numbers are given one after another, and the next one is another"
+            "register the participants before it first, or settle with the store that registered the others";
+        Differs: "participant-differs" "the number belongs to somebody else on the chain"
+            "settle with the store that registered the participants";
+        Send(error);
+    }
 }
 
 impl Ledger {

@@ -20,8 +20,6 @@ use crate::error::{Blame, CommandError};
 use crate::output::Report;
 use crate::output::table::{Align, Table};
 
-/// What to do about a chain that is not as it was left.
-const RESTORE: &str = "Bytes of the chain were changed or lost: restore its folder from a copy.";
 /// Where a chain without a store is kept.
 const FOLDER_ALONE: &str = "gridtally-chain";
 
@@ -137,19 +135,18 @@ pub(crate) fn open_error(error: OpenError) -> CommandError {
     match error {
         OpenError::OtherChainId { .. }
         | OpenError::OtherGenesisTime { .. }
-        | OpenError::OtherGenesis { .. } => CommandError::refused(error)
-            .hint("Name another folder, or what this one was made with."),
+        | OpenError::OtherGenesis { .. } => CommandError::refused(error),
         OpenError::Log(ref log) | OpenError::Archive(ArchiveError::Log(ref log)) => match log {
             LogError::NoChain { .. }
             | LogError::NotALog { .. }
             | LogError::Damaged { .. }
-            | LogError::Unfinished { .. } => CommandError::refused(error).hint(RESTORE),
+            | LogError::Unfinished { .. } => CommandError::refused(error),
             LogError::InUse { .. } | LogError::Closed { .. } | LogError::Io { .. } => {
                 CommandError::environment(error)
             }
         },
         OpenError::StateRoot { .. } | OpenError::Archive(ArchiveError::Unreadable { .. }) => {
-            CommandError::refused(error).hint(RESTORE)
+            CommandError::refused(error)
         }
         OpenError::Thread(_) => CommandError::environment(error),
     }
@@ -166,11 +163,8 @@ fn serve(
     options: ServeOptions,
 ) -> Result<ChainServer, CommandError> {
     chain.serve_with(listen, options).map_err(|error| match error {
-        ServeError::Exposed(_) => CommandError::usage(error)
-            .hint("Listen on 127.0.0.1, or add --force-public where nothing of value can be lost."),
-        ServeError::Bind { .. } => CommandError::environment(error)
-            .hint("Another program may listen there: name another port with --listen."),
-        ServeError::Start(_) => CommandError::environment(error),
+        ServeError::Exposed(_) => CommandError::usage(error),
+        ServeError::Bind { .. } | ServeError::Start(_) => CommandError::environment(error),
     })
 }
 

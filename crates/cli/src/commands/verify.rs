@@ -92,15 +92,8 @@ async fn look(
 pub(crate) fn verify_error(error: VerifyError) -> CommandError {
     match error {
         VerifyError::Store(error) => store_error(error),
-        VerifyError::Endpoint(_) => {
-            CommandError::environment(error).hint("Try again when the endpoint answers.")
-        }
-        ref failed if is_unreachable(failed) => {
-            CommandError::environment(error).hint("Try again when the endpoint answers.")
-        }
-        VerifyError::Read(_) | VerifyError::History(_) => CommandError::refused(error),
-        VerifyError::Deploy(_) => CommandError::refused(error)
-            .hint("The chain is not the one that the store settled on: name the right --endpoint."),
+        ref failed if is_unreachable(failed) => CommandError::environment(error),
+        _ => CommandError::refused(error),
     }
 }
 

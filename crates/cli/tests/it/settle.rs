@@ -274,10 +274,10 @@ fn a_missing_reading_is_not_zero() {
         &terminal,
         settle,
         &expect![[r#"
-        error: participant 1 code 1 period 9648 slot 5 is missing
-        hint: Import the missing readings, or settle the other slots with --missing leave_out.
-        -- exit 1
-    "#]],
+            error: participant 1 code 1 period 9648 slot 5 is missing [period-gap]
+            hint: Import the missing readings, or settle the other slots with --missing leave_out.
+            -- exit 1
+        "#]],
     );
     check(
         &terminal,
@@ -357,19 +357,19 @@ fn what_is_not_there_is_said() {
         &terminal,
         "settle --from 2026-06-01 --until 2026-06-02",
         &expect![[r#"
-        error: gridtally-store is not a store, create one with init
-        hint: Create a store with gridtally init, or name one with --store.
-        -- exit 3
-    "#]],
+            error: gridtally-store is not a store, create one with init [store-missing]
+            hint: Create a store with gridtally init, or name one with --store.
+            -- exit 3
+        "#]],
     );
     check(
         &terminal,
         "verify --store nowhere",
         &expect![[r#"
-        error: nowhere is not a store, create one with init
-        hint: Create a store with gridtally init, or name one with --store.
-        -- exit 3
-    "#]],
+            error: nowhere is not a store, create one with init [store-missing]
+            hint: Create a store with gridtally init, or name one with --store.
+            -- exit 3
+        "#]],
     );
     check(
         &terminal,
@@ -384,18 +384,19 @@ fn what_is_not_there_is_said() {
         &terminal,
         "init",
         &expect![[r#"
-        error: FOLDER/gridtally-store holds "store.toml" already, a store needs an empty folder
-        hint: Name another folder with --store; an existing store is never overwritten.
-        -- exit 1
-    "#]],
+            error: FOLDER/gridtally-store holds "store.toml" already, a store needs an empty folder [store-not-empty]
+            hint: Name another folder with --store: an existing store is never overwritten.
+            -- exit 1
+        "#]],
     );
     check(
         &terminal,
         "settle --from 2026-06-01 --until 2026-06-02",
         &expect![[r#"
-        error: nobody is registered, import participants first
-        -- exit 1
-    "#]],
+            error: nobody is registered, import participants first [run-nobody-registered]
+            hint: Import participants first: gridtally import participants.
+            -- exit 1
+        "#]],
     );
     check(
         &terminal,
@@ -468,10 +469,10 @@ fn an_endpoint_that_is_not_there_is_named_without_its_secrets() {
         &terminal,
         settle,
         &expect![[r#"
-        error: http://127.0.0.1:1 is unreachable (eth_chainId, 1 attempts): error sending request: client error (Connect): tcp connect error: Connection refused (os error 111)
-        hint: Is the chain running there? Name another with --endpoint.
-        -- exit 3
-    "#]],
+            error: http://127.0.0.1:1 is unreachable (eth_chainId, 1 attempts): error sending request: client error (Connect): tcp connect error: Connection refused (os error 111) [endpoint-unreachable]
+            hint: Start the chain there, or name another endpoint with --endpoint.
+            -- exit 3
+        "#]],
     );
 }
 
@@ -506,8 +507,8 @@ fn what_the_chain_can_never_take_is_not_recorded() {
         &terminal,
         &format!("{} --missing leave_out", settle(2)),
         &expect![[r#"
-        error: period 9649 started at 1780358400, the chain's time is 1780358401: too late
-        hint: Tariffs are published before their period begins: import the prices of the days after a span before settling it.
+        error: period 9649 started at 1780358400, the chain's time is 1780358401: too late [tariff-too-late]
+        hint: Import the prices of the days after a span before settling it: tariffs are published before their period begins.
         -- exit 1
     "#]],
     );
@@ -521,7 +522,8 @@ fn what_the_chain_can_never_take_is_not_recorded() {
         &terminal,
         &settle(1),
         &expect![[r#"
-        error: home_01, metered at 707057500000000018, slot from 2026-06-01T09:00:00Z: 777 Wh now, but the run of journal line 6 recorded 509 Wh (period 9648 slot 9 code 32 from 1 to 0 run 0); this needs a correction, and this release settles none: what was imported since stays in the store as the newest version, and --as-of 5 repeats the earlier run
+        error: home_01, metered at 707057500000000018, slot from 2026-06-01T09:00:00Z: 777 Wh now, but the run of journal line 6 recorded 509 Wh (period 9648 slot 9 code 32 from 1 to 0 run 0); this needs a correction, and this release settles none: what was imported since stays in the store as the newest version, and --as-of 5 repeats the earlier run [run-energy-recorded]
+        hint: Repeat the earlier run with --as-of: corrections are not part of this release.
         -- exit 1
     "#]],
     );
