@@ -56,6 +56,12 @@ pub enum LogError {
         /// The folder of the chain.
         folder: PathBuf,
     },
+    /// Other processes have the folder open, but only to read.
+    #[error("{} is being read by another process", folder.display())]
+    InUseByReaders {
+        /// The folder of the chain.
+        folder: PathBuf,
+    },
     /// There is nothing to read.
     #[error("no chain in {}", folder.display())]
     NoChain {
@@ -111,6 +117,8 @@ explanations! {
     LogError {
         InUse: "chain-in-use" "another process has the folder of the chain open"
             "end it, or name its --endpoint";
+        InUseByReaders: "chain-in-use-by-readers" "other processes have the folder of the chain open to read, and nobody may change it"
+            "wait until they have ended";
         NoChain: "chain-missing" "there is no chain in the folder"
             "name the folder of the chain, or restore it from a copy";
         NotALog: "chain-not-a-log" "the file does not begin as a log of blocks"
@@ -179,8 +187,8 @@ impl BlockLog {
     ///
     /// # Errors
     ///
-    /// Returns [`LogError::InUse`], [`LogError::NotALog`], [`LogError::Damaged`] or [`LogError::Io`], and whatever
-    /// `identity` returns.
+    /// Returns [`LogError::InUse`], [`LogError::InUseByReaders`], [`LogError::NotALog`], [`LogError::Damaged`] or
+    /// [`LogError::Io`], and whatever `identity` returns.
     pub fn open<E: From<LogError>>(
         folder: &Path,
         identity: impl FnOnce(Option<LogIdentity>) -> Result<LogIdentity, E>,
@@ -397,7 +405,16 @@ fn lock(folder: &Path) -> Result<File, LogError> {
         OpenOptions::new().write(true).create(true).truncate(false).open(&path).map_err(failed)?;
     match file.try_lock() {
         Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(LogError::InUse { folder: folder.to_owned() }),
+        Err(TryLockError::WouldBlock) => {
+            let folder = folder.to_owned();
+            // Whoever writes lets nobody share.
+            let is_read = file.try_lock_shared().is_ok();
+            Err(if is_read {
+                LogError::InUseByReaders { folder }
+            } else {
+                LogError::InUse { folder }
+            })
+        }
         Err(TryLockError::Error(source)) => Err(failed(source)),
     }
 }

@@ -141,9 +141,10 @@ pub(crate) fn open_error(error: OpenError) -> CommandError {
             | LogError::NotALog { .. }
             | LogError::Damaged { .. }
             | LogError::Unfinished { .. } => CommandError::refused(error),
-            LogError::InUse { .. } | LogError::Closed { .. } | LogError::Io { .. } => {
-                CommandError::environment(error)
-            }
+            LogError::InUse { .. }
+            | LogError::InUseByReaders { .. }
+            | LogError::Closed { .. }
+            | LogError::Io { .. } => CommandError::environment(error),
         },
         OpenError::StateRoot { .. } | OpenError::Archive(ArchiveError::Unreadable { .. }) => {
             CommandError::refused(error)
