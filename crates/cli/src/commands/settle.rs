@@ -155,7 +155,8 @@ impl Arguments {
         let settled = settle(store, options, &sender, &chain_options, now, told).await;
         let settled = settled.map_err(settlement_error)?;
         let run: RunReport = settled.run.clone();
-        let verified = VerifyReport::new(settled.verification.clone(), Some(&access), true);
+        let contract = Some(settled.deployment.contract);
+        let verified = VerifyReport::new(settled.verification.clone(), Some(&access), contract);
         let on_chain = report::OnChain::new(&settled, verified);
         SettleReport::new(store, options, &run, Some(on_chain)).or_refused()
     }

@@ -39,7 +39,7 @@ fn prices(hours: u32) -> String {
 }
 
 /// Readings of 1 June 2026 (UTC) in local time of Oslo, at the end of each hour.
-fn readings(missing: Option<u32>) -> String {
+pub(crate) fn readings(missing: Option<u32>) -> String {
     let rows = (0..24_u32).filter(|hour| Some(*hour) != missing).map(|hour| {
         let local = hour + 3;
         format!("{:02}.06.2026 {:02}:00,{},{}\n", 1 + local / 24, local % 24, 500 + hour, hour % 2)
@@ -56,7 +56,7 @@ fn terminal(readings: &str) -> Terminal {
 }
 
 /// The same with everything in a store but the readings.
-fn prepared(readings: &str) -> Terminal {
+pub(crate) fn prepared(readings: &str) -> Terminal {
     let terminal = terminal(readings);
     for command in [
         "init --slots 24",
@@ -70,7 +70,7 @@ fn prepared(readings: &str) -> Terminal {
     terminal
 }
 
-const IMPORT_READINGS: &str = "import readings 707057500000000018.csv --stamp end --clock Europe/Oslo --resolution 60 \
+pub(crate) const IMPORT_READINGS: &str = "import readings 707057500000000018.csv --stamp end --clock Europe/Oslo --resolution 60 \
      --time-column end --time-format %d.%m.%Y_%H:%M --column import_wh=import:Wh --column export_wh=export:Wh";
 
 /// Runs a command and shows what it said, without what differs from run to run.
@@ -195,7 +195,9 @@ fn files_become_payments_that_verify() {
             Contract  HASH on chain 31337: 48 settled now, 0 before; 6,727 gas for a record
             Store   7 journal lines and 9 files, 8,180 bytes: every byte compared with its hash
             Runs    1 run, 48 records computed again from the readings
-            Chain   the embedded chain in gridtally-store/chain, block 11: 2 participants, 2 tariffs, 48 equal records; the contract holds 0.53
+            Chain   the embedded chain in gridtally-store/chain, block 11
+                    contract HASH which holds 0.53
+                    2 participants, 2 tariffs, 48 equal records
 
             Nothing is wrong.
             -- exit 0
@@ -222,7 +224,9 @@ fn files_become_payments_that_verify() {
             Contract  HASH on chain 31337: 0 settled now, 48 before; 0 gas for a record
             Store   7 journal lines and 9 files, 8,180 bytes: every byte compared with its hash
             Runs    1 run, 48 records computed again from the readings
-            Chain   the embedded chain in gridtally-store/chain, block 11: 2 participants, 2 tariffs, 48 equal records; the contract holds 0.53
+            Chain   the embedded chain in gridtally-store/chain, block 11
+                    contract HASH which holds 0.53
+                    2 participants, 2 tariffs, 48 equal records
 
             Nothing is wrong.
             -- exit 0
@@ -234,7 +238,9 @@ fn files_become_payments_that_verify() {
         &expect![[r#"
             Store   7 journal lines and 9 files, 8,180 bytes: every byte compared with its hash
             Runs    1 run, 48 records computed again from the readings
-            Chain   the embedded chain in gridtally-store/chain, block 11: 2 participants, 2 tariffs, 48 equal records; the contract holds 0.53
+            Chain   the embedded chain in gridtally-store/chain, block 11
+                    contract HASH which holds 0.53
+                    2 participants, 2 tariffs, 48 equal records
 
             Nothing is wrong.
             -- exit 0
