@@ -221,15 +221,18 @@ impl Report for ChainReport {
             out,
             "WARNING: everybody knows these keys. Never send them anything of value on another chain.\n"
         )?;
-        let mut table = Table::new([
+        let mut addresses = Table::new([
             (Align::Right, "#"),
             (Align::Left, "account, unlocked, 10,000 ETH at the start"),
-            (Align::Left, "private key"),
         ]);
+        let mut keys = Table::new([(Align::Right, "#"), (Align::Left, "private key")]);
         for (index, account) in self.accounts.iter().enumerate() {
-            table.row([index.to_string(), account.address.clone(), account.private_key.clone()]);
+            addresses.row([index.to_string(), account.address.clone()]);
+            keys.row([index.to_string(), account.private_key.clone()]);
         }
-        table.write(out)?;
+        addresses.write(out)?;
+        writeln!(out)?;
+        keys.write(out)?;
         writeln!(out, "\n  mnemonic   {}\n", self.mnemonic)?;
         writeln!(out, "Ctrl-C ends it; what is on disk stays.")
     }
