@@ -132,9 +132,9 @@ fn files_become_payments_that_verify() {
         &format!("{import_prices} --dry-run"),
         &expect![[r#"
             prices.csv: 48 rows, 48 would be new, 0 another version, 0 known already
-              what  values  from                  until                 minutes  gaps  missing  mean per kWh
-              ----  ------  --------------------  --------------------  -------  ----  -------  ------------
-              NO2       48  2026-06-01T00:00:00Z  2026-06-03T00:00:00Z       60     0        0        0.0420
+              what  values  from (UTC)        until (UTC)       min  gaps  absent  mean per kWh
+              ----  ------  ----------------  ----------------  ---  ----  ------  ------------
+              NO2       48  2026-06-01 00:00  2026-06-03 00:00   60     0       0        0.0420
             -- exit 0
         "#]],
     );
@@ -143,9 +143,9 @@ fn files_become_payments_that_verify() {
         import_prices,
         &expect![[r#"
             prices.csv: 48 rows, 48 new, 0 another version, 0 known already
-              what  values  from                  until                 minutes  gaps  missing  mean per kWh
-              ----  ------  --------------------  --------------------  -------  ----  -------  ------------
-              NO2       48  2026-06-01T00:00:00Z  2026-06-03T00:00:00Z       60     0        0        0.0420
+              what  values  from (UTC)        until (UTC)       min  gaps  absent  mean per kWh
+              ----  ------  ----------------  ----------------  ---  ----  ------  ------------
+              NO2       48  2026-06-01 00:00  2026-06-03 00:00   60     0       0        0.0420
             -- exit 0
         "#]],
     );
@@ -154,10 +154,10 @@ fn files_become_payments_that_verify() {
         IMPORT_READINGS,
         &expect![[r#"
             707057500000000018.csv: 24 rows, 48 new, 0 another version, 0 known already
-              what                       values  from                  until                 minutes  gaps  missing  kWh in all
-              -------------------------  ------  --------------------  --------------------  -------  ----  -------  ----------
-              707057500000000018 import      24  2026-06-01T00:00:00Z  2026-06-02T00:00:00Z       60     0        0        12.3
-              707057500000000018 export      24  2026-06-01T00:00:00Z  2026-06-02T00:00:00Z       60     0        0         0.0
+              what                       values  from (UTC)        until (UTC)       min  gaps  absent   kWh
+              -------------------------  ------  ----------------  ----------------  ---  ----  ------  ----
+              707057500000000018 import      24  2026-06-01 00:00  2026-06-02 00:00   60     0       0  12.3
+              707057500000000018 export      24  2026-06-01 00:00  2026-06-02 00:00   60     0       0   0.0
             -- exit 0
         "#]],
     );
@@ -166,10 +166,10 @@ fn files_become_payments_that_verify() {
         IMPORT_READINGS,
         &expect![[r#"
             707057500000000018.csv: 24 rows, 0 new, 0 another version, 48 known already
-              what                       values  from                  until                 minutes  gaps  missing  kWh in all
-              -------------------------  ------  --------------------  --------------------  -------  ----  -------  ----------
-              707057500000000018 import      24  2026-06-01T00:00:00Z  2026-06-02T00:00:00Z       60     0        0        12.3
-              707057500000000018 export      24  2026-06-01T00:00:00Z  2026-06-02T00:00:00Z       60     0        0         0.0
+              what                       values  from (UTC)        until (UTC)       min  gaps  absent   kWh
+              -------------------------  ------  ----------------  ----------------  ---  ----  ------  ----
+              707057500000000018 import      24  2026-06-01 00:00  2026-06-02 00:00   60     0       0  12.3
+              707057500000000018 export      24  2026-06-01 00:00  2026-06-02 00:00   60     0       0   0.0
             -- exit 0
         "#]],
     );
@@ -268,10 +268,10 @@ fn a_missing_reading_is_not_zero() {
         IMPORT_READINGS,
         &expect![[r#"
             707057500000000018.csv: 23 rows, 46 new, 0 another version, 0 known already
-              what                       values  from                  until                 minutes  gaps  missing  kWh in all
-              -------------------------  ------  --------------------  --------------------  -------  ----  -------  ----------
-              707057500000000018 import      23  2026-06-01T00:00:00Z  2026-06-02T00:00:00Z       60     1        1        11.8
-              707057500000000018 export      23  2026-06-01T00:00:00Z  2026-06-02T00:00:00Z       60     1        1         0.0
+              what                       values  from (UTC)        until (UTC)       min  gaps  absent   kWh
+              -------------------------  ------  ----------------  ----------------  ---  ----  ------  ----
+              707057500000000018 import      23  2026-06-01 00:00  2026-06-02 00:00   60     1       1  11.8
+              707057500000000018 export      23  2026-06-01 00:00  2026-06-02 00:00   60     1       1   0.0
             -- exit 0
         "#]],
     );
@@ -340,10 +340,10 @@ fn refused_rows_are_named_and_nothing_is_half_imported() {
         &format!("{IMPORT_READINGS} --skip-refused"),
         &expect![[r#"
             707057500000000018.csv: 7 rows, 2 new, 0 another version, 0 known already
-              what                       values  from                  until                 minutes  gaps  missing  kWh in all
-              -------------------------  ------  --------------------  --------------------  -------  ----  -------  ----------
-              707057500000000018 import       1  2026-06-01T03:00:00Z  2026-06-01T04:00:00Z       60     0        0         0.0
-              707057500000000018 export       1  2026-06-01T03:00:00Z  2026-06-01T04:00:00Z       60     0        0         0.0
+              what                       values  from (UTC)        until (UTC)       min  gaps  absent  kWh
+              -------------------------  ------  ----------------  ----------------  ---  ----  ------  ---
+              707057500000000018 import       1  2026-06-01 03:00  2026-06-01 04:00   60     0       0  0.0
+              707057500000000018 export       1  2026-06-01 03:00  2026-06-01 04:00   60     0       0  0.0
               6 refused rows passed over:
               707057500000000018.csv:2: import_wh "NaN": the value is not a finite number [number-not-finite]; leave the row out: missing is not zero
               707057500000000018.csv:3: end "01.06.2026 03:20": the time does not lie on the grid of the resolution [time-not-aligned]; check the resolution, and whether stamps mark start or end
@@ -461,10 +461,10 @@ fn an_endpoint_that_is_not_there_is_named_without_its_secrets() {
         IMPORT_READINGS,
         &expect![[r#"
             707057500000000018.csv: 24 rows, 48 new, 0 another version, 0 known already
-              what                       values  from                  until                 minutes  gaps  missing  kWh in all
-              -------------------------  ------  --------------------  --------------------  -------  ----  -------  ----------
-              707057500000000018 import      24  2026-06-01T00:00:00Z  2026-06-02T00:00:00Z       60     0        0        12.3
-              707057500000000018 export      24  2026-06-01T00:00:00Z  2026-06-02T00:00:00Z       60     0        0         0.0
+              what                       values  from (UTC)        until (UTC)       min  gaps  absent   kWh
+              -------------------------  ------  ----------------  ----------------  ---  ----  ------  ----
+              707057500000000018 import      24  2026-06-01 00:00  2026-06-02 00:00   60     0       0  12.3
+              707057500000000018 export      24  2026-06-01 00:00  2026-06-02 00:00   60     0       0   0.0
             -- exit 0
         "#]],
     );
