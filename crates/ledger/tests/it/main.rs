@@ -7,6 +7,8 @@ mod hostile;
 mod key;
 #[cfg(test)]
 mod life;
+#[cfg(test)]
+mod many;
 mod node;
 #[cfg(test)]
 mod once;
