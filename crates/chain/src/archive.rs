@@ -3,6 +3,7 @@
 use std::{
     collections::{HashMap, VecDeque},
     io::{self, Write},
+    path::Path,
     sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
 };
 
@@ -13,6 +14,7 @@ use crate::{
     block::{BlockRecord, SealedBlock},
     block_log::{BlockLog, Location, LogError},
     checkpoint::codec::Encoder,
+    explanation::explanations,
     index::Index,
     state::StateDiff,
 };
@@ -39,6 +41,14 @@ pub enum ArchiveError {
         /// What is wrong with it.
         reason: &'static str,
     },
+}
+
+explanations! {
+    ArchiveError {
+        Log(error);
+        Unreadable: "chain-block-unreadable" "what the log holds checks, but is not the block that belongs there"
+            "restore the folder from a copy: bytes of the chain were changed or lost";
+    }
 }
 
 /// The blocks of the chain.
@@ -326,6 +336,18 @@ impl Cache {
         self.blocks.retain(|cached, _| *cached <= number);
         self.transactions = self.blocks.values().map(|block| block.transactions.len()).sum();
     }
+}
+
+/// Returns the number and hash of the last block in the log of `folder`, whoever has it open.
+///
+/// # Errors
+///
+/// Returns an [`ArchiveError`] when the log cannot be read, or is being written at this moment.
+pub fn head_on_disk(folder: &Path) -> Result<(u64, B256), ArchiveError> {
+    let (identity, last) = BlockLog::glimpse(folder)?;
+    let Some(payload) = last else { return Ok((0, identity.genesis_hash)) };
+    let (block, _) = decode(0, &payload)?;
+    Ok((block.number(), block.hash))
 }
 
 fn encode(block: &SealedBlock, diff: StateDiff) -> Vec<u8> {

@@ -6,6 +6,8 @@ use alloy_eips::{
 };
 use alloy_primitives::B256;
 
+use crate::explanation::explanations;
+
 /// Why the blobs of a transaction are refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BlobError {
@@ -23,6 +25,17 @@ pub enum BlobError {
     /// Their commitments or proofs do not check.
     #[error("invalid blobs: {0}")]
     Invalid(String),
+}
+
+explanations! {
+    BlobError {
+        None: "blob-none" "a blob transaction comes without blobs"
+            "send the blobs with it, in the network encoding";
+        TooMany: "blob-too-many" "it has more blobs than one transaction may have"
+            "spread them over several transactions";
+        Invalid: "blob-invalid" "commitments or proofs of its blobs do not check"
+            "compute them again from the blobs";
+    }
 }
 
 /// Returns the sidecar with cell proofs, computing them when it comes with proofs of whole blobs, after checking it

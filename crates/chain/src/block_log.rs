@@ -19,6 +19,8 @@ use std::{
 
 use alloy_primitives::B256;
 
+use crate::explanation::explanations;
+
 /// Name of the log in the folder of a chain.
 pub const LOG_FILE: &str = "blocks.log";
 /// Name of the file whose lock says that a process uses the folder.
@@ -51,6 +53,12 @@ pub enum LogError {
     /// Another process has the folder open.
     #[error("{} is used by another process", folder.display())]
     InUse {
+        /// The folder of the chain.
+        folder: PathBuf,
+    },
+    /// Other processes have the folder open, but only to read.
+    #[error("{} is being read by another process", folder.display())]
+    InUseByReaders {
         /// The folder of the chain.
         folder: PathBuf,
     },
@@ -103,6 +111,27 @@ pub enum LogError {
         #[source]
         source: io::Error,
     },
+}
+
+explanations! {
+    LogError {
+        InUse: "chain-in-use" "another process has the folder of the chain open"
+            "end it, or name its --endpoint";
+        InUseByReaders: "chain-in-use-by-readers" "other processes have the folder of the chain open to read, and nobody may change it"
+            "wait until they have ended";
+        NoChain: "chain-missing" "there is no chain in the folder"
+            "name the folder of the chain, or restore it from a copy";
+        NotALog: "chain-not-a-log" "the file does not begin as a log of blocks"
+            "name the folder of a chain, or restore it from a copy";
+        Damaged: "chain-damaged" "the log of blocks does not check, and not in the way that a crash would leave it"
+            "restore the folder from a copy: bytes of the chain were changed or lost";
+        Unfinished: "chain-unfinished" "the last block is not whole, and a log that is opened to read is not changed"
+            "restore the folder from a copy, or open the chain to write, which cuts the unfinished block off";
+        Closed: "chain-log-closed" "an earlier write failed and could not be undone"
+            "make room on the disk and open the chain again";
+        Io: "chain-io" "a file of the chain cannot be read or written"
+            "check the path, the permissions and the room on the disk";
+    }
 }
 
 /// Where one payload is.
@@ -158,8 +187,8 @@ impl BlockLog {
     ///
     /// # Errors
     ///
-    /// Returns [`LogError::InUse`], [`LogError::NotALog`], [`LogError::Damaged`] or [`LogError::Io`], and whatever
-    /// `identity` returns.
+    /// Returns [`LogError::InUse`], [`LogError::InUseByReaders`], [`LogError::NotALog`], [`LogError::Damaged`] or
+    /// [`LogError::Io`], and whatever `identity` returns.
     pub fn open<E: From<LogError>>(
         folder: &Path,
         identity: impl FnOnce(Option<LogIdentity>) -> Result<LogIdentity, E>,
@@ -376,7 +405,16 @@ fn lock(folder: &Path) -> Result<File, LogError> {
         OpenOptions::new().write(true).create(true).truncate(false).open(&path).map_err(failed)?;
     match file.try_lock() {
         Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(LogError::InUse { folder: folder.to_owned() }),
+        Err(TryLockError::WouldBlock) => {
+            let folder = folder.to_owned();
+            // Whoever writes lets nobody share.
+            let is_read = file.try_lock_shared().is_ok();
+            Err(if is_read {
+                LogError::InUseByReaders { folder }
+            } else {
+                LogError::InUse { folder }
+            })
+        }
         Err(TryLockError::Error(source)) => Err(failed(source)),
     }
 }

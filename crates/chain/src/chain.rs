@@ -20,7 +20,7 @@ use crate::{
     open::{OpenError, Restored, open_log, rebuild, restore},
     patch::AccountPatch,
     pool::Pool,
-    rpc::memory::Memory,
+    rpc::{RpcError, memory::Memory},
     sealer::{SealError, SealerHandle},
     state::{
         Account, State, StateDiff, StateError, StateRead, StateView, overlay::OverlayState,
@@ -248,6 +248,26 @@ impl Chain {
         let head = self.head().number();
         let found = self.core.archive.transaction(hash)?;
         Ok(found.filter(|(block, _)| block.number() <= head))
+    }
+
+    /// Returns the block with a transaction as [`Self::transaction`] does, or why a transaction that waits gets into none.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error when the log cannot be read, or no block can be sealed.
+    pub(crate) fn transaction_or_reason(
+        &self,
+        hash: B256,
+    ) -> Result<Option<(Arc<SealedBlock>, usize)>, RpcError> {
+        let is_waiting = || self.core.pool().get(hash).is_some();
+        match self.transaction(hash)? {
+            None if is_waiting() => {
+                self.sealer.check()?;
+                // What stood in the way may be gone, or it was sealed meanwhile.
+                Ok(self.transaction(hash)?)
+            }
+            found => Ok(found),
+        }
     }
 
     /// Returns the log events that a filter asks for, at most `max` and one more.

@@ -20,6 +20,7 @@ pub use self::{
     revm::{MESSAGE_GAS_MAX, RevmEngine},
     tracer::{TRACE_BYTES_MAX, TRACE_STEPS_MAX},
 };
+use crate::explanation::explanations;
 use crate::state::{StateDiff, StateError, StateRead};
 
 /// Executes transactions by the rules of one chain.
@@ -218,4 +219,14 @@ pub enum EngineError {
     /// The engine failed, for example in a system contract.
     #[error("engine: {0}")]
     Failed(String),
+}
+
+explanations! {
+    EngineError {
+        State(error);
+        Refused: "engine-refused" "the transaction or message is not valid in this block"
+            "do as the words say: nonce, gas, fees and funds have to fit";
+        Failed: "engine-failed" "the engine failed, in a system contract for example"
+            "take back what was set at the address of a system contract, or report it";
+    }
 }

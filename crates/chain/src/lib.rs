@@ -18,6 +18,7 @@ pub mod block_log;
 mod chain;
 pub mod checkpoint;
 pub mod engine;
+pub mod explanation;
 pub mod genesis;
 mod index;
 mod open;

@@ -10,6 +10,7 @@ use crate::{
     block_log::{BlockLog, LogError, LogIdentity},
     checkpoint::Checkpoint,
     config::{Access, ChainConfig},
+    explanation::explanations,
     genesis::Genesis,
     state::State,
 };
@@ -66,6 +67,23 @@ pub enum OpenError {
     /// A thread could not be started.
     #[error("a thread of the chain cannot be started")]
     Thread(#[source] std::io::Error),
+}
+
+explanations! {
+    OpenError {
+        Log(error);
+        OtherChainId: "chain-other-id" "the folder holds a chain with another id"
+            "name another folder, or the id that this one was made with";
+        OtherGenesisTime: "chain-other-start" "the folder holds a chain that starts at another time"
+            "name another folder, or the time that this one was made with";
+        OtherGenesis: "chain-other-genesis" "the folder holds a chain with another first block"
+            "name another folder, or use the release that made this one";
+        Archive(error);
+        StateRoot: "chain-state-differs" "the changes in the log do not lead to the state that a header names"
+            "restore the folder from a copy: bytes of the chain were changed or lost";
+        Thread: "chain-thread" "a thread of the chain cannot be started"
+            "end other programs, or raise the limit of threads";
+    }
 }
 
 /// Opens the log of a chain and takes over into `genesis` what an existing one says about its first block.

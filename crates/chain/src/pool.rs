@@ -10,6 +10,8 @@ use alloy_consensus::{Transaction, TxEnvelope, transaction::Recovered};
 use alloy_eips::eip7594::BlobTransactionSidecarEip7594;
 use alloy_primitives::{Address, B256};
 
+use crate::explanation::explanations;
+
 /// Transactions that wait at most, of all senders together.
 pub const WAITING_MAX: usize = 50_000;
 /// Transactions of one sender that wait at most.
@@ -68,6 +70,19 @@ pub enum PoolError {
     /// Nothing more can wait.
     #[error("txpool is full")]
     Full,
+}
+
+explanations! {
+    PoolError {
+        AlreadyKnown: "pool-already-known" "the same transaction waits already"
+            "wait for its receipt";
+        ReplacementUnderpriced: "pool-replacement-underpriced" "another with the same nonce waits, and this one does not pay a tenth more"
+            "raise its fee and tip by a tenth, or wait";
+        TooManyGapped: "pool-too-many-gapped" "too many transactions of the sender wait for a nonce before theirs"
+            "send the one with the missing nonce";
+        Full: "pool-full" "nothing more can wait"
+            "wait until blocks have taken what waits";
+    }
 }
 
 /// The waiting transactions.

@@ -49,6 +49,9 @@ pub const BATCH_MAX: usize = 1_000;
 /// Bytes of the responses to one batch at most; what does not fit is answered with an error.
 pub const BATCH_RESPONSE_BYTES_MAX: usize = 64 << 20;
 
+/// Bytes of the id of a request at most: every answer repeats it.
+pub const ID_BYTES_MAX: usize = 1_024;
+
 /// What answers one method.
 pub(crate) type Handler = fn(&Context<'_>, Params) -> Result<Value, RpcError>;
 
@@ -163,6 +166,10 @@ impl Context<'_> {
         if !matches!(answered, Value::Null | Value::Number(_) | Value::String(_)) {
             let error = RpcError::invalid_request("id is neither number, string nor null");
             return Some(failure(&Value::Null, &error));
+        }
+        if answered.as_str().is_some_and(|id| id.len() > ID_BYTES_MAX) {
+            let reason = format!("id is longer than {ID_BYTES_MAX} bytes");
+            return Some(failure(&Value::Null, &RpcError::invalid_request(&reason)));
         }
         let Some(Value::String(method)) = request.remove("method") else {
             return Some(failure(&answered, &RpcError::invalid_request("no method")));

@@ -27,6 +27,7 @@ use crate::{
     checkpoint::{Checkpointer, WriteError},
     config::Sealing,
     engine::{Engine, EngineError, TxOutcome},
+    explanation::explanations,
     genesis::{BLOB_PARAMS, EXTRA_DATA},
     open::OpenError,
     patch::AccountPatch,
@@ -70,6 +71,22 @@ pub enum SealError {
     /// The chain is being closed.
     #[error("the chain is closed")]
     Closed,
+}
+
+explanations! {
+    SealError {
+        ReadOnly: "seal-read-only" "the chain is opened to read and seals no block"
+            "ask the program that has it open to write";
+        UnknownBlock: "seal-block-unknown" "there is no such block to go back to"
+            "name a block up to the newest one";
+        State(error);
+        Engine(error);
+        Archive(error);
+        Rebuild(error);
+        Checkpoint(error);
+        Closed: "seal-closed" "the chain is being closed"
+            "open it again";
+    }
 }
 
 type Reply<T> = SyncSender<Result<T, SealError>>;
@@ -122,7 +139,7 @@ impl SealerHandle {
     }
 
     /// Returns why blocks cannot be sealed, after trying once more where the last one could not. Whoever sends a
-    /// transaction must hear of it: nothing else would tell.
+    /// transaction or waits for one must hear of it: nothing else would tell.
     pub(crate) fn check(&self) -> Result<(), SubmitError> {
         let failed = || self.failure.lock().unwrap_or_else(PoisonError::into_inner).clone();
         if failed().is_some() {
@@ -273,7 +290,11 @@ impl Sealer {
             }
             text
         });
+        let has_failed = reason.is_some();
         *self.failure.lock().unwrap_or_else(PoisonError::into_inner) = reason;
+        if has_failed {
+            self.core.rpc.note_failure();
+        }
     }
 }
 

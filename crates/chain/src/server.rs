@@ -32,6 +32,7 @@ use tokio::{
 use self::{connections::Connections, guard::Guard};
 use crate::{
     chain::Chain,
+    explanation::explanations,
     rpc::{RpcError, failure},
 };
 
@@ -66,6 +67,17 @@ pub enum ServeError {
     /// The threads of the server could not be started.
     #[error("the server cannot be started")]
     Start(#[source] std::io::Error),
+}
+
+explanations! {
+    ServeError {
+        Exposed: "chain-exposed" "others can reach the address, and everybody knows the keys of the funded accounts"
+            "listen on 127.0.0.1, or add --force-public where nothing of value can be lost";
+        Bind: "chain-port-taken" "the address cannot be listened on"
+            "name another port with --listen: another program may listen there";
+        Start: "chain-server-thread" "the threads of the server cannot be started"
+            "end other programs, or raise the limit of threads";
+    }
 }
 
 /// Who may reach a server.

@@ -21,6 +21,7 @@ pub use self::{
     diff::{AccountDiff, SlotDiff, StateDiff},
     values::SUPERSEDED_VALUES_MAX,
 };
+use crate::explanation::explanations;
 
 /// One account as the chain sees it, without its storage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -90,6 +91,23 @@ pub enum StateError {
         /// The block that was asked for.
         number: u64,
     },
+}
+
+explanations! {
+    StateError {
+        Pruned: "state-pruned" "the values of so old a block are no longer kept"
+            "ask for a newer block";
+        Reverted: "state-reverted" "the block was taken back by a revert while it was read"
+            "ask again";
+        ProofTooLarge: "state-proof-too-large" "a proof at so old a block needs too large a trie to be rebuilt"
+            "ask for the proof at the newest block";
+        RootMismatch: "state-root-mismatch" "a rebuilt state root differs from its header: a bug, told instead of a wrong answer"
+            "report it, with a copy of the folder";
+        UnknownCode: "state-code-unknown" "an account has code that is not known"
+            "restore the folder from a copy";
+        UnknownBlock: "state-block-unknown" "there is no such block"
+            "name a block up to the newest one";
+    }
 }
 
 /// Reads of one state: everything that executing a transaction needs.

@@ -13,6 +13,7 @@ use alloy_primitives::{Address, U256};
 use crate::{
     blob::{BlobError, checked_sidecar},
     block::cost_max,
+    explanation::explanations,
     pool::PoolError,
     state::{Account, StateError},
 };
@@ -117,6 +118,12 @@ pub enum SubmitError {
         /// The nonce of the transaction.
         nonce: u64,
     },
+    /// No account gets beyond this nonce (EIP-2681).
+    #[error("nonce has max value: tx nonce {nonce}")]
+    NonceMax {
+        /// The nonce of the transaction.
+        nonce: u64,
+    },
     /// The sender is a contract.
     #[error("sender not an eoa: {0}")]
     SenderIsContract(Address),
@@ -134,6 +141,46 @@ pub enum SubmitError {
     /// The state cannot be read.
     #[error(transparent)]
     State(#[from] StateError),
+}
+
+explanations! {
+    SubmitError {
+        NotSealing: "submit-not-sealing" "no block can be sealed, for example because the disk is full"
+            "make room on the disk; what waits is sealed then";
+        Unreadable: "submit-unreadable" "the bytes are not a signed transaction"
+            "send the transaction as the wallet signed it";
+        TooLarge: "submit-too-large" "the transaction is larger than any block could take"
+            "send less in one transaction";
+        ChainId: "submit-chain-id" "the transaction is for another chain"
+            "sign it for the id that eth_chainId gives";
+        Signature: "submit-signature" "the signature does not check"
+            "sign the transaction again";
+        Blob(error);
+        GasTooHigh: "submit-gas-too-high" "it offers more gas than a transaction or a block may use"
+            "lower its gas limit, or send less in one transaction";
+        IntrinsicGasTooLow: "submit-intrinsic-gas-too-low" "it offers less gas than its bytes alone cost"
+            "raise its gas limit: eth_estimateGas says what it needs";
+        InitCodeTooLong: "submit-init-code-too-long" "the code that creates a contract is too long (EIP-3860)"
+            "split the contract";
+        TipAboveFee: "submit-tip-above-fee" "the tip is above the highest fee"
+            "lower maxPriorityFeePerGas, or raise maxFeePerGas";
+        FeeTooLow: "submit-fee-too-low" "it does not pay the base fee of the next block"
+            "raise its fee: eth_gasPrice says what is usual";
+        BlobFeeTooLow: "submit-blob-fee-too-low" "it does not pay the blob fee of the next block"
+            "raise maxFeePerBlobGas: eth_blobBaseFee says what is needed";
+        ReadOnly: "submit-read-only" "the chain is opened to read and takes no transaction"
+            "send to the program that has it open to write";
+        NonceTooLow: "submit-nonce-too-low" "the sender has sent a transaction with this nonce before"
+            "take the nonce that eth_getTransactionCount gives; in a wallet, clear the account's activity";
+        NonceMax: "submit-nonce-max" "no account gets beyond this nonce (EIP-2681)"
+            "send from another account";
+        SenderIsContract: "submit-sender-is-contract" "the sender is a contract (EIP-3607)"
+            "impersonate it, or send from an account with a key";
+        InsufficientFunds: "submit-insufficient-funds" "the sender cannot pay for gas and value"
+            "send it ether, or lower gas limit, fee or value";
+        Pool(error);
+        State(error);
+    }
 }
 
 /// A transaction whose signature, form and blobs have been checked.
@@ -224,6 +271,9 @@ pub(crate) fn check(
     let nonce = transaction.nonce();
     if nonce < account.nonce {
         return Err(SubmitError::NonceTooLow { next: account.nonce, nonce });
+    }
+    if nonce == u64::MAX {
+        return Err(SubmitError::NonceMax { nonce });
     }
     if is_contract {
         return Err(SubmitError::SenderIsContract(transaction.signer()));

@@ -3,18 +3,20 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::anyhow;
 use gridtally_aggregator::cycle::{EmbeddedChain, EmbeddedError};
+use gridtally_chain::archive::head_on_disk;
 use gridtally_chain::block_log::LogError;
 use gridtally_chain::{Access, OpenError};
 use gridtally_core::period::SettlementCalendar;
-use gridtally_ledger::{Client, ConnectError, EndpointOptions, Key, SendOptions, Sender};
+use gridtally_ledger::{BlockId, Client, ConnectError, EndpointOptions, Key, SendOptions, Sender};
 
 use crate::config::Config;
 use crate::error::{Blame, CommandError};
 
 /// Says in a chain's folder where the program that has it open serves it.
 const ENDPOINT_FILE: &str = "endpoint";
+/// How often the last block is compared while somebody may be writing the next one.
+const LOOKS_MAX: usize = 5;
 /// An address is short.
 const ENDPOINT_BYTES_MAX: usize = 256;
 
@@ -95,9 +97,17 @@ impl ChainAccess {
                 let shown = format!("the embedded chain in {}", folder.display());
                 Ok(Self { client, shown, is_embedded: true, _chain: Some(chain) })
             }
-            Err(EmbeddedError::Open(OpenError::Log(LogError::InUse { .. }))) => {
-                let endpoint = served_at(&folder)?;
-                let client = connect(config, &endpoint, Some(chain_id)).await?;
+            Err(EmbeddedError::Open(error @ OpenError::Log(LogError::InUse { .. }))) => {
+                let in_use = CommandError::environment(error);
+                let Some(endpoint) = served_at(&folder) else { return Err(in_use) };
+                let client = match connect(config, &endpoint, Some(chain_id)).await {
+                    Ok(client) if serves(&client, &folder).await => client,
+                    _ => {
+                        return Err(in_use.hint(format!(
+                            "Its folder names {endpoint}, but this very chain is not served there."
+                        )));
+                    }
+                };
                 let shown = format!("the embedded chain at {endpoint}");
                 Ok(Self { client, shown, is_embedded: true, _chain: None })
             }
@@ -120,9 +130,7 @@ impl ChainAccess {
         let key = if self.is_embedded {
             Key::test_account(0).or_environment()?
         } else {
-            Key::load(&config.chain.key).or_usage().map_err(|error| {
-                error.hint("Set chain.keystore and chain.password_file, or the variable that chain.key_variable names.")
-            })?
+            Key::load(&config.chain.key).or_usage()?
         };
         Ok(Sender::new(self.client.clone(), key, SendOptions::default()))
     }
@@ -140,8 +148,7 @@ async fn connect(
     };
     Client::connect(endpoint, chain_id, options).await.map_err(|error| match error {
         ConnectError::WrongChain { .. } => CommandError::refused(error),
-        ConnectError::Endpoint(_) => CommandError::environment(error)
-            .hint("Is the chain running there? Name another with --endpoint."),
+        ConnectError::Endpoint(_) => CommandError::environment(error),
     })
 }
 
@@ -156,15 +163,29 @@ fn shown(endpoint: &str) -> String {
     }
 }
 
-/// Returns where the program that has a chain's folder open serves it.
-fn served_at(folder: &Path) -> Result<String, CommandError> {
-    let text = fs::read_to_string(folder.join(ENDPOINT_FILE)).ok();
-    text.map(|text| text.trim().to_owned())
-        .filter(|text| text.starts_with("http://") && text.len() <= ENDPOINT_BYTES_MAX)
-        .ok_or_else(|| {
-            let what = anyhow!("another program has the chain in {} open", folder.display());
-            CommandError::environment(what).hint("End it, or name its --endpoint.")
-        })
+/// Returns where the program that has a chain's folder open serves it, as its note says.
+fn served_at(folder: &Path) -> Option<String> {
+    let text = fs::read_to_string(folder.join(ENDPOINT_FILE)).ok()?;
+    let text = text.trim();
+    let is_address = text.starts_with("http://") && text.len() <= ENDPOINT_BYTES_MAX;
+    is_address.then(|| text.to_owned())
+}
+
+/// Returns whether an endpoint serves the chain in a folder: it has the last block that is written there, and none after it.
+/// The note of a process that was killed may name a port where another chain listens now.
+async fn serves(client: &Client, folder: &Path) -> bool {
+    for _ in 0..LOOKS_MAX {
+        // A block that is being written, or taken back, is there at the next look.
+        if let Ok(latest) = client.block_number().await
+            && let Ok((number, hash)) = head_on_disk(folder)
+            && latest <= number
+            && let Ok(Some(block)) = client.block(BlockId::Number(number)).await
+            && block.hash == hash
+        {
+            return true;
+        }
+    }
+    false
 }
 
 /// Says in a chain's folder where it is served, as long as this is held.
@@ -186,7 +207,7 @@ impl ServedNote {
 
 impl Drop for ServedNote {
     fn drop(&mut self) {
-        // A note that stays behind is only looked at while somebody has the chain open.
+        // A note that stays behind leads nobody astray: what is served there is compared with the folder.
         fs::remove_file(&self.0).unwrap_or_default();
     }
 }

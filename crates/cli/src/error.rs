@@ -4,8 +4,11 @@ use std::fmt;
 use std::io;
 use std::process::ExitCode;
 
+use gridtally_core::explanation::Explanation;
 use gridtally_ledger::EndpointError;
 use serde::Serialize;
+
+use crate::explained;
 
 /// Whose fault it is; the number is the exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -23,7 +26,8 @@ pub(crate) enum ErrorKind {
 
 /// Why a command ended early.
 ///
-/// The message is lower case without a full stop and names the values; the hint is a sentence on what to do.
+/// The message is lower case without a full stop and names the values; the hint is a sentence on what to do in this very
+/// command. What always helps stands in `docs/reference/refusals.md`, and is found there.
 #[derive(Debug)]
 pub(crate) struct CommandError {
     pub(crate) kind: ErrorKind,
@@ -58,6 +62,27 @@ impl CommandError {
         ExitCode::from(self.kind as u8)
     }
 
+    /// Returns the code of the error in `docs/reference/refusals.md` or `rejections.md`, where it stands there.
+    pub(crate) fn code(&self) -> Option<&'static str> {
+        self.explanation().map(|said| said.code)
+    }
+
+    /// Returns what to do, as sentences: what always helps, then the hint.
+    pub(crate) fn advice(&self) -> Option<String> {
+        let message = self.message();
+        let remedy = self.explanation().map(|said| said.remedy);
+        // A rejection gives its own.
+        let remedy = remedy.filter(|remedy| !message.ends_with(remedy)).map(sentence);
+        match (remedy, &self.hint) {
+            (Some(remedy), Some(hint)) => Some(format!("{remedy} {hint}")),
+            (remedy, hint) => remedy.or_else(|| hint.clone()),
+        }
+    }
+
+    fn explanation(&self) -> Option<Explanation> {
+        explained::explanation(&self.source)
+    }
+
     /// Returns the message with all its causes on one line, each control character escaped.
     ///
     /// A cause that its parent already quotes is left out.
@@ -89,6 +114,13 @@ pub(crate) fn is_unreachable(error: &(dyn std::error::Error + 'static)) -> bool 
     false
 }
 
+/// Returns words of a list as a sentence.
+fn sentence(words: &str) -> String {
+    let mut characters = words.chars();
+    let first = characters.next().map(|first| first.to_uppercase().to_string());
+    format!("{}{}.", first.unwrap_or_default(), characters.as_str())
+}
+
 /// A text from outside must not steer the terminal.
 fn escaped(text: &str) -> String {
     let escape = |character: char| -> String {
@@ -99,9 +131,16 @@ fn escaped(text: &str) -> String {
 
 impl fmt::Display for CommandError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "error: {}", self.message())?;
-        if let Some(hint) = &self.hint {
-            write!(formatter, "\nhint: {hint}")?;
+        let message = self.message();
+        write!(formatter, "error: {message}")?;
+        // A rejection names its code itself, before its remedy.
+        if let Some(code) = self.code().map(|code| format!("[{code}]"))
+            && !message.contains(&code)
+        {
+            write!(formatter, " {code}")?;
+        }
+        if let Some(advice) = self.advice() {
+            write!(formatter, "\nhint: {advice}")?;
         }
         Ok(())
     }
@@ -147,12 +186,28 @@ impl<T, E: Into<anyhow::Error>> Blame<T> for Result<T, E> {
 mod tests {
     use super::*;
     use anyhow::anyhow;
+    use gridtally_aggregator::store::StoreError;
+    use gridtally_core::rejection::{Reason, Rejection};
 
     #[test]
     fn causes_stand_on_one_line_and_are_not_repeated() {
         let inner = anyhow!("no such file").context("store: no such file").context("cannot open");
         let error = CommandError::environment(inner).hint("Create it.");
         assert_eq!(error.to_string(), "error: cannot open: store: no such file\nhint: Create it.");
+    }
+
+    #[test]
+    fn what_stands_in_the_list_is_told_with_code_and_remedy() {
+        let error = gridtally_ledger::KeyError::TestAccountUnknown { index: 10 };
+        let error = CommandError::usage(error).hint("Use 0 here.");
+        let told = "error: test account 10 does not exist, they are 0 to 9 [key-test-account-unknown]\n\
+                    hint: Use one of them. Use 0 here.";
+        assert_eq!(error.to_string(), told);
+        // A rejection says both itself.
+        let rejection = Rejection::new(Reason::FileEmpty, "").in_file("a.csv");
+        let error = CommandError::refused(StoreError::from(rejection));
+        let told = "error: a.csv: \"\": the file is empty [file-empty]; export it again";
+        assert_eq!((error.to_string().as_str(), error.code()), (told, Some("file-empty")));
     }
 
     #[test]

@@ -7,6 +7,7 @@ mod config;
 mod conformance;
 mod context;
 mod error;
+mod explained;
 mod input;
 mod output;
 mod progress;

@@ -29,4 +29,5 @@ pub mod decimal;
 pub mod rounding;
 pub mod split;
 
+pub mod explanation;
 pub mod rejection;

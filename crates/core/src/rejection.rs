@@ -5,6 +5,8 @@ use std::fmt::{self, Write as _};
 
 use serde::{Serialize, Serializer};
 
+use crate::explanation::{Explained, Explanation};
+
 /// One refused piece of input: where it stands, what it says, why it is refused and what to do.
 ///
 /// ```
@@ -118,6 +120,16 @@ impl fmt::Display for Rejection {
 }
 
 impl std::error::Error for Rejection {}
+
+impl Explained for Rejection {
+    /// They stand in a list of their own: [`Reason::ALL`].
+    const EXPLANATIONS: &'static [Explanation] = &[];
+
+    fn explanation(&self) -> Explanation {
+        let reason = self.reason;
+        Explanation { code: reason.code(), meaning: reason.meaning(), remedy: reason.remedy() }
+    }
+}
 
 /// The beginning of a refused text, with control characters escaped: at most 60 characters of it, then `…`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use alloy_primitives::{Address, B256, Bytes, U64, U128, U256};
+use gridtally_core::explanations;
 use serde::Serialize;
 use serde_json::json;
 
@@ -25,6 +26,14 @@ pub enum ConnectError {
         /// The chain id of the endpoint.
         found: u64,
     },
+}
+
+explanations! {
+    ConnectError {
+        Endpoint(error);
+        WrongChain: "endpoint-other-chain" "the endpoint serves another chain than the one asked for"
+            "name the endpoint of the right chain with --endpoint, or correct chain.chain_id";
+    }
 }
 
 /// Which block a question is about.

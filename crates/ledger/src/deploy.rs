@@ -2,6 +2,7 @@
 
 use alloy_primitives::{Address, Bytes, U64};
 use alloy_sol_types::{SolCall, SolConstructor};
+use gridtally_core::explanations;
 use gridtally_core::period::{SettlementCalendar, SettlementPeriod};
 use gridtally_settlement::Domain;
 use jiff::Timestamp;
@@ -128,6 +129,21 @@ pub enum DeployError {
     NoAddress,
 }
 
+explanations! {
+    DeployError {
+        Send(error);
+        Read(error);
+        WrongChain: "deployment-other-chain" "the endpoint serves another chain than the one of the deployment"
+            "name the --endpoint of the chain that the store settled on";
+        NoCode: "deployment-missing" "there is no contract at the address of the deployment"
+            "name the --endpoint of the chain that the store settled on";
+        Differs: "deployment-differs" "the contract at the address is another one than the deployment says"
+            "name the --endpoint of the chain that the store settled on, and its contract";
+        NoAddress: "deployment-address-missing" "the receipt of the deployment does not say where the contract is"
+            "ask another endpoint, then deploy again";
+    }
+}
+
 /// Why a question to a contract has no answer, in order of precedence.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
@@ -150,6 +166,15 @@ pub enum ReadError {
         /// What is wrong with it.
         reason: String,
     },
+}
+
+explanations! {
+    ReadError {
+        Endpoint(error);
+        Refused { refusal };
+        Undecodable: "answer-undecodable" "the answer to a question is not of the function's form: another contract, or none"
+            "make sure that the address is that of a settlement contract on this chain";
+    }
 }
 
 /// One deployment, seen through one connection.

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use alloy_primitives::Bytes;
+use gridtally_core::explanations;
 use reqwest::{StatusCode, Url};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -125,6 +126,25 @@ pub enum EndpointError {
         /// The endpoint's reason.
         failure: Box<RpcFailure>,
     },
+}
+
+explanations! {
+    EndpointError {
+        AddressInvalid: "endpoint-address-invalid" "the address of the endpoint is not an http or https URL"
+            "write it as http://127.0.0.1:8545";
+        Unreachable: "endpoint-unreachable" "nobody answers at the endpoint, or every connection broke"
+            "start the chain there, or name another endpoint with --endpoint";
+        Timeout: "endpoint-timeout" "the endpoint did not answer in time"
+            "try again, or raise chain.request_timeout_ms";
+        Status: "endpoint-status" "the endpoint answered with an HTTP status that is not success"
+            "check the address and its access key; 429 asks for fewer requests";
+        AnswerTooLarge: "endpoint-answer-too-large" "the endpoint's answer exceeds the limit"
+            "ask another endpoint";
+        AnswerInvalid: "endpoint-answer-invalid" "the endpoint's answer is not JSON-RPC, or not of the expected form"
+            "make sure that an Ethereum JSON-RPC endpoint listens there";
+        Refused: "endpoint-refused" "the endpoint understood the request and refuses it"
+            "do as its own words say; its provider documents its limits";
+    }
 }
 
 /// A JSON-RPC error object.

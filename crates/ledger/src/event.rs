@@ -4,6 +4,7 @@ use std::fmt;
 
 use alloy_primitives::{Address, B256, Bytes, keccak256};
 use alloy_sol_types::SolEventInterface;
+use gridtally_core::explanations;
 use gridtally_core::party::{self, ParticipantNumber};
 use gridtally_core::period::{SettlementPeriod, Slot};
 use gridtally_settlement::{Code, DirectRecord};
@@ -222,6 +223,17 @@ pub enum EventError {
         /// Hash of the entry.
         stated: B256,
     },
+}
+
+explanations! {
+    EventError {
+        Undecodable: "event-undecodable" "a log entry is no event of the contract"
+            "make sure that the address is that of a settlement contract, or ask another endpoint";
+        NumberUnknown: "event-number-unknown" "a log entry has a role, state or code that does not exist"
+            "use the release that belongs to the contract";
+        TariffHashDiffers: "event-tariff-hash-differs" "a tariff on the chain does not have the hash that stands beside it"
+            "ask another endpoint: this one changes what the contract told";
+    }
 }
 
 impl LedgerEntry {

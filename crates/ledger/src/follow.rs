@@ -10,6 +10,7 @@
 //! a young block has left the chain, its entries are reverted, the newest first, before those of its
 //! replacement are applied.
 
+use gridtally_core::explanations;
 use serde::{Deserialize, Serialize};
 use tracing::{debug, warn};
 
@@ -116,6 +117,17 @@ pub enum FollowError {
         /// How many blocks are kept.
         depth_max: u64,
     },
+}
+
+explanations! {
+    FollowError {
+        Endpoint(error);
+        Event(error);
+        LogsUnasked: "logs-unasked" "the endpoint answered with log entries that were not asked for"
+            "ask another endpoint";
+        ReorganizationTooDeep: "reorganization-too-deep" "more blocks were replaced than are kept"
+            "read the contract's history again from its beginning";
+    }
 }
 
 /// Follows the entries of one contract.

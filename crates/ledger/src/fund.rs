@@ -1,11 +1,13 @@
 //! Money into and out of the contract: demonstration money, allowances, deposits, withdrawals.
 
 use alloy_primitives::{Address, U256};
+use gridtally_core::explanations;
 use gridtally_core::party::ParticipantNumber;
 use tracing::info;
 
 use crate::abi::DemoToken::{allowanceCall, approveCall, balanceOfCall, mintCall};
 use crate::abi::DirectSettlement;
+use crate::concurrent;
 use crate::deploy::{Ledger, ReadError};
 use crate::gas::{CallKind, GasMeasurements};
 use crate::pipeline::{Pipeline, ProgressListener};
@@ -14,7 +16,7 @@ use crate::sender::Sender;
 use crate::wire::Receipt;
 
 /// Transactions in flight at a time.
-const IN_FLIGHT_MAX: usize = 16;
+const IN_FLIGHT_MAX: usize = 64;
 
 /// What a participant's balance shall be at least.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,6 +48,15 @@ pub enum FundError {
     Send(#[from] SendError),
 }
 
+explanations! {
+    FundError {
+        Read(error);
+        TokenFundsInsufficient: "payer-funds-insufficient" "the payer has too few tokens to top balances up"
+            "send it tokens, or deposit for the participants first: docs/guides/endpoint.md shows how";
+        Send(error);
+    }
+}
+
 impl Ledger {
     /// Returns a participant's money in the contract, micro-units; 0 when nobody has this number.
     ///
@@ -54,6 +65,18 @@ impl Ledger {
     /// Returns the [`ReadError`].
     pub async fn balance(&self, participant: ParticipantNumber) -> Result<u64, ReadError> {
         self.ask(DirectSettlement::balanceOfCall { number: participant.0 }).await
+    }
+
+    /// Returns the money of participants as [`balance`](Self::balance) does, in the given order, several asked for at a time.
+    ///
+    /// # Errors
+    ///
+    /// Returns the first [`ReadError`].
+    pub async fn balances(
+        &self,
+        participants: impl IntoIterator<Item = ParticipantNumber>,
+    ) -> Result<Vec<u64>, ReadError> {
+        concurrent::each(participants, |participant| self.balance(participant)).await
     }
 
     /// Returns the sum of all balances in the contract, micro-units.
@@ -105,8 +128,8 @@ impl Ledger {
         sender.wait_until_idle().await?;
         let mut missing = Vec::new();
         let mut needed = U256::ZERO;
-        for funding in fundings {
-            let balance = self.balance(funding.participant).await?;
+        let balances = self.balances(fundings.iter().map(|funding| funding.participant)).await?;
+        for (funding, balance) in fundings.iter().zip(balances) {
             let amount = funding.balance_min_micro.saturating_sub(balance);
             if amount > 0 {
                 missing.push((funding.participant, amount));
@@ -127,9 +150,16 @@ impl Ledger {
             let receipt = sender.send(self.call_token(CallKind::Approve, &call)).await?;
             pipeline.measured.add_receipt(CallKind::Approve, 1, &receipt);
         }
-        for (participant, amount) in missing {
+        let deposit = |&(participant, amount): &(ParticipantNumber, u64)| {
             let call = DirectSettlement::depositCall { number: participant.0, amount };
-            pipeline.send(self.call(CallKind::Deposit, 1, &call)).await?;
+            self.call(CallKind::Deposit, 1, &call)
+        };
+        // What one deposit needs does not depend on those before it.
+        for group in missing.chunks(IN_FLIGHT_MAX) {
+            let calls = group.iter().map(deposit);
+            for call in concurrent::each(calls, |call| sender.with_gas_limit(call)).await? {
+                pipeline.send(call).await?;
+            }
         }
         pipeline.finish().await?;
         info!(count = fundings.len(), "participants funded");

@@ -8,6 +8,7 @@ use alloy_signer::SignerSync;
 use alloy_signer::k256::elliptic_curve::rand_core::OsRng;
 use alloy_signer_local::coins_bip39::English;
 use alloy_signer_local::{MnemonicBuilder, PrivateKeySigner};
+use gridtally_core::explanations;
 use zeroize::Zeroizing;
 
 /// The mnemonic that every development chain funds. Its keys are known to everybody.
@@ -119,6 +120,27 @@ pub enum KeyError {
         /// The number asked for.
         index: u32,
     },
+}
+
+explanations! {
+    KeyError {
+        VariableMissing: "key-variable-missing" "the environment variable of the key or its password is not set"
+            "set it, or set chain.keystore and chain.password_file";
+        File: "key-file" "the file of the key or its password cannot be read or written"
+            "check the path and the permissions";
+        FileTooLarge: "key-file-too-large" "the file is larger than a keystore or a password can be"
+            "name the right file";
+        KeystoreInvalid: "keystore-invalid" "the file is not a keystore (Web3 Secret Storage, version 3)"
+            "export the key again from the wallet";
+        KeystoreTooCostly: "keystore-too-costly" "the keystore asks for more work than any honest one"
+            "export the key again with the wallet's usual settings";
+        PasswordWrong: "key-password-wrong" "the password does not fit, or the keystore was changed"
+            "check the password file: its first line is the password";
+        KeyInvalid: "key-invalid" "the environment variable does not hold a key"
+            "give 64 hexadecimal digits";
+        TestAccountUnknown: "key-test-account-unknown" "only the test accounts 0 to 9 are funded"
+            "use one of them";
+    }
 }
 
 /// A signing key. It is never printed, and its memory is overwritten when it is dropped.

@@ -9,6 +9,7 @@
 //! keeps no store, and it does not know who runs the chain. The chain is the only memory: after a
 //! crash it is asked what is done, and only the rest is sent.
 
+mod concurrent;
 mod wire;
 
 mod client;
@@ -50,7 +51,7 @@ pub use gas::{CallKind, GasMeasurements, GasTotal, TRANSACTION_GAS_MAX};
 pub use key::{Key, KeyError, KeySource, PasswordSource, TEST_MNEMONIC};
 pub use pipeline::{Progress, ProgressListener};
 pub use read::{History, HistoryError, PublishedTariff, SettledRecord};
-pub use refusal::Refusal;
+pub use refusal::{Refusal, SolidityError};
 pub use register::{Participant, RegisterError, Registration};
 pub use send_error::SendError;
 pub use sender::{Call, SendOptions, Sender, Sent};

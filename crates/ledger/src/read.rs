@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use alloy_primitives::{Address, B256, U256};
 use alloy_sol_types::{SolCall, SolEvent};
+use gridtally_core::explanations;
 use gridtally_core::party::ParticipantNumber;
 use gridtally_core::period::SettlementPeriod;
 use gridtally_core::quantity::Amount;
@@ -77,6 +78,15 @@ pub enum HistoryError {
         /// What does not fit.
         reason: &'static str,
     },
+}
+
+explanations! {
+    HistoryError {
+        Endpoint(error);
+        Entry(error);
+        Contradiction: "history-contradiction" "the entries of the contract contradict each other: the endpoint left some out"
+            "ask another endpoint, one that keeps the whole history";
+    }
 }
 
 impl From<FollowError> for HistoryError {

@@ -2,6 +2,8 @@
 
 use alloy_primitives::{Address, B256, U256};
 use alloy_sol_types::{Panic, Revert, SolError, SolInterface};
+use gridtally_core::explanation::{Explained, Explanation};
+use gridtally_core::explanations;
 use serde::{Deserialize, Serialize};
 
 use crate::abi::DemoToken::DemoTokenErrors;
@@ -279,6 +281,15 @@ pub enum Refusal {
         /// Who sent.
         caller: Address,
     },
+    /// The token refuses an address, usually zero.
+    #[error("the token refuses the address {address}")]
+    TokenAddressRefused {
+        /// The address.
+        address: Address,
+    },
+    /// The contract's name, a constant, does not fit where it is kept.
+    #[error("the contract's name is too long")]
+    NameTooLong,
     /// The transaction used all gas that it was given.
     #[error("it used up its {gas} gas")]
     OutOfGas {
@@ -293,6 +304,104 @@ pub enum Refusal {
     },
 }
 
+explanations! {
+    Refusal {
+        ConfigAddressZero: "contract-config-address-zero" "an address of the configuration is zero"
+            "name an address for each office and for the token";
+        SlotsPerPeriodOutOfRange: "contract-slots-per-period-out-of-range" "a period has 1 to 1024 slots"
+            "correct settlement.slots_per_period";
+        PeriodLengthInvalid: "contract-period-length-invalid" "a period lasts 1 s to 7 days and is cut into slots of whole seconds"
+            "correct settlement.period_length_s";
+        TokenDecimalsUnsupported: "contract-token-decimals-unsupported" "the token does not have 6 decimals"
+            "use a token that counts in micro-units";
+        CallerRefused: "contract-caller-refused" "the sender does not hold the office that the call belongs to"
+            "send with the key of who holds it";
+        SignatureInvalid: "contract-signature-invalid" "the signature is none, or has a high s"
+            "sign the record's EIP-712 digest again, with low s";
+        SignerRefused: "contract-signer-refused" "the signature is sound, but not of the right meter"
+            "sign with the key of the participant's meter";
+        BatchEmpty: "contract-batch-empty" "the call carries no record and no participant"
+            "leave it out";
+        BatchLengthsDiffer: "contract-batch-lengths-differ" "there is not one owner for each meter"
+            "give as many owners as meters";
+        RoleRefused: "contract-role-refused" "the role cannot be given: there is one hub only, and everybody has a role"
+            "give one of the other roles";
+        RegistryFull: "contract-registry-full" "participant numbers are used up"
+            "deploy another contract";
+        MeterZero: "contract-meter-zero" "the key of a meter is zero"
+            "give the address of the meter's key";
+        OwnerZero: "contract-owner-zero" "the owner of a participant is zero"
+            "give the owner's address";
+        ParticipantUnknown: "contract-participant-unknown" "nobody has this participant number"
+            "register the participant first";
+        ParticipantInactive: "contract-participant-inactive" "the participant is suspended or retired"
+            "ask the registrar to activate it, or leave its records out";
+        StateChangeRefused: "contract-state-change-refused" "the change is none, leads from retired, or concerns the hub"
+            "look at the participant's state; register a retired one anew";
+        CallerNotOwner: "contract-caller-not-owner" "only the participant's owner may"
+            "send with the owner's key";
+        CallerNotProposed: "contract-caller-not-proposed" "only the proposed owner may"
+            "let the owner propose first, then send with the proposed owner's key";
+        AmountZero: "contract-amount-zero" "an amount of zero changes nothing"
+            "give the amount in micro-units";
+        EscrowOverflow: "contract-escrow-overflow" "all balances together would reach 2^64 micro-units"
+            "pay in less";
+        PeriodZero: "contract-period-zero" "period 0 is never settled"
+            "begin with period 1";
+        PeriodStarted: "contract-period-started" "prices are fixed before their period starts, and it has started"
+            "publish the prices of later periods";
+        TariffAlreadyPublished: "contract-tariff-already-published" "the prices of the period are fixed already"
+            "settle with them: prices that were published never change";
+        TariffLengthInvalid: "contract-tariff-length-invalid" "the table is not a whole number of rows, or too long"
+            "give rows of a code and a price for each slot";
+        TariffCodeInvalid: "contract-tariff-code-invalid" "the codes of a table do not ascend within 1 to 62"
+            "sort the rows by code";
+        PackedLengthInvalid: "contract-packed-length-invalid" "packed records have 21 bytes each"
+            "pack whole records";
+        PartiesEqual: "contract-parties-equal" "a participant would pay itself"
+            "correct the record's parties";
+        SlotOutOfRange: "contract-slot-out-of-range" "the period has fewer slots"
+            "count slots from 0";
+        SlotNotOver: "contract-slot-not-over" "the slot has not ended"
+            "wait until it is over on the chain";
+        EnergyNegative: "contract-energy-negative" "the energy of a first settlement is negative"
+            "give feed-in under its own code";
+        AlreadySettled: "contract-already-settled" "a record with these parties, period, run, slot and code was settled before"
+            "leave it out: nothing is settled twice";
+        TariffUnknown: "contract-tariff-unknown" "no price was published for the code in this period"
+            "publish the tariff before its period starts";
+        FundsInsufficient: "contract-funds-insufficient" "the side that pays holds too little"
+            "deposit for the participant: docs/guides/endpoint.md shows how";
+        TokenFailed: "contract-token-failed" "the token refused to move"
+            "look at the token: it may be paused, or block an address";
+        TokenFundsInsufficient: "contract-token-funds-insufficient" "the token's holder has too little"
+            "send the holder tokens";
+        TokenAllowanceInsufficient: "contract-token-allowance-insufficient" "the token's holder allowed too little"
+            "approve the amount for the contract first";
+        TokenOwnerOnly: "contract-token-owner-only" "only the demonstration token's owner may issue"
+            "send with the owner's key";
+        TokenAddressRefused: "contract-token-address-refused" "the token refuses an address, usually zero"
+            "name another address";
+        NameTooLong: "contract-name-too-long" "the contract's name, a constant, does not fit where it is kept"
+            "use the contract as it was released";
+        OutOfGas: "contract-out-of-gas" "the transaction used all gas that it was given"
+            "send less in one transaction, or let the endpoint estimate the gas";
+        Unknown: "contract-unknown" "none of the contract's reasons: the endpoint's own words, or another contract's data"
+            "do as the words say; make sure that the address is that of a settlement contract";
+    }
+}
+
+/// A custom error of a contract.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SolidityError {
+    /// Its signature, such as `PeriodZero()`.
+    pub signature: &'static str,
+    /// The first bytes of its revert data.
+    pub selector: [u8; 4],
+    /// What it says here.
+    pub explanation: Explanation,
+}
+
 impl Refusal {
     /// Reads the reason from the revert data of an endpoint's answer, or keeps its message.
     #[must_use]
@@ -301,10 +410,8 @@ impl Refusal {
         if let Ok(error) = DirectSettlementErrors::abi_decode(data) {
             return Self::of_settlement(error);
         }
-        if let Ok(error) = DemoTokenErrors::abi_decode(data)
-            && let Some(refusal) = Self::of_token(error)
-        {
-            return refusal;
+        if let Ok(error) = DemoTokenErrors::abi_decode(data) {
+            return Self::of_token(error);
         }
         if let Ok(revert) = Revert::abi_decode(data) {
             return Self::Unknown { message: cut(&revert.reason) };
@@ -404,15 +511,14 @@ impl Refusal {
                 amount_micro: error.amount,
             },
             Error::SafeERC20FailedOperation(error) => Self::TokenFailed { token: error.token },
-            Error::InvalidShortString(_) | Error::StringTooLong(_) => {
-                Self::Unknown { message: "the contract's name is too long".into() }
-            }
+            Error::InvalidShortString(_) | Error::StringTooLong(_) => Self::NameTooLong,
         }
     }
 
-    fn of_token(error: DemoTokenErrors) -> Option<Self> {
+    fn of_token(error: DemoTokenErrors) -> Self {
         use DemoTokenErrors as Error;
-        Some(match error {
+        let refused = |address| Self::TokenAddressRefused { address };
+        match error {
             Error::ERC20InsufficientBalance(error) => Self::TokenFundsInsufficient {
                 holder: error.sender,
                 balance: error.balance,
@@ -426,8 +532,28 @@ impl Refusal {
             Error::OwnableUnauthorizedAccount(error) => {
                 Self::TokenOwnerOnly { caller: error.account }
             }
-            _ => return None,
-        })
+            Error::ERC20InvalidApprover(error) => refused(error.approver),
+            Error::ERC20InvalidReceiver(error) => refused(error.receiver),
+            Error::ERC20InvalidSender(error) => refused(error.sender),
+            Error::ERC20InvalidSpender(error) => refused(error.spender),
+            Error::OwnableInvalidOwner(error) => refused(error.owner),
+        }
+    }
+
+    /// Returns every custom error that the contract and the demonstration token declare, with what it says here.
+    #[must_use]
+    pub fn solidity_errors() -> Vec<SolidityError> {
+        let settlement = DirectSettlementErrors::SELECTORS.iter();
+        let settlement = settlement.zip(DirectSettlementErrors::SIGNATURES);
+        let token = DemoTokenErrors::SELECTORS.iter().zip(DemoTokenErrors::SIGNATURES);
+        let error = |(&selector, &signature): (&[u8; 4], &&'static str)| {
+            // Read as from a chain, with zero for each value.
+            let data = [&selector[..], &[0; 10 * 32]].concat().into();
+            let failure = RpcFailure { code: 3, message: String::new(), data: Some(data) };
+            let explanation = Self::of(&failure).explanation();
+            SolidityError { signature, selector, explanation }
+        };
+        settlement.chain(token).map(error).collect()
     }
 
     /// Returns true where the record was settled before, by an earlier process perhaps.
@@ -580,7 +706,7 @@ mod tests {
         let errors = settlement_errors();
         let selectors = errors.iter().map(|(data, _)| &data[..4]);
         let distinct = selectors.collect::<std::collections::BTreeSet<_>>().len();
-        // The other two concern the name of the contract, which is a constant.
+        // The other two have no values: `every_solidity_error_has_a_code` reads them.
         assert_eq!(distinct, DirectSettlementErrors::COUNT - 2);
         for (data, expected) in errors {
             check(data, expected);
@@ -601,9 +727,28 @@ mod tests {
     }
 
     #[test]
+    fn every_solidity_error_has_a_code() {
+        let errors = Refusal::solidity_errors();
+        assert_eq!(errors.len(), DirectSettlementErrors::COUNT + DemoTokenErrors::COUNT);
+        for error in errors {
+            let hash = alloy_primitives::keccak256(error.signature);
+            assert_eq!(error.selector, hash[..4], "{}", error.signature);
+            assert_ne!(error.explanation.code, "contract-unknown", "{}", error.signature);
+        }
+    }
+
+    #[test]
     fn json_names_the_reason() {
         let refusal = Refusal::TariffUnknown { period: 3, code: 32 };
         let json = serde_json::to_string(&refusal).expect("plain data");
         assert_eq!(json, r#"{"reason":"tariff_unknown","period":3,"code":32}"#);
+        // The word in JSON and the code of the list are one word.
+        for explanation in Refusal::EXPLANATIONS {
+            let word = explanation.code.trim_start_matches("contract-").replace('-', "_");
+            let json = format!("{{\"reason\":\"{word}\"}}");
+            let error = serde_json::from_str::<Refusal>(&json).err();
+            let known = error.is_none_or(|error| error.to_string().starts_with("missing field"));
+            assert!(known, "{word}");
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! Registration of participants, and changes of their states.
 
 use alloy_primitives::Address;
+use gridtally_core::explanations;
 use gridtally_core::party::ParticipantNumber;
 use serde::{Deserialize, Serialize};
 use tracing::info;
@@ -8,6 +9,7 @@ use tracing::info;
 use crate::abi::DirectSettlement::{
     participantCall, participantCountCall, registerCall, registerManyCall, setStateCall,
 };
+use crate::concurrent;
 use crate::deploy::{Ledger, ReadError};
 use crate::event::{ParticipantRole, ParticipantState};
 use crate::gas::{CallKind, GasMeasurements};
@@ -77,6 +79,17 @@ pub enum RegisterError {
     Send(#[from] SendError),
 }
 
+explanations! {
+    RegisterError {
+        Read(error);
+        NumberUnreachable: "participant-number-unreachable" "numbers are given one after another, and the next one is another"
+            "register the participants before it first, or settle with the store that registered the others";
+        Differs: "participant-differs" "the number belongs to somebody else on the chain"
+            "settle with the store that registered the participants";
+        Send(error);
+    }
+}
+
 impl Ledger {
     /// Returns a participant, or `None` where nobody has this number.
     ///
@@ -113,6 +126,18 @@ impl Ledger {
         }))
     }
 
+    /// Returns participants in the given order, several asked for at a time; `None` where nobody has a number.
+    ///
+    /// # Errors
+    ///
+    /// Returns the first [`ReadError`].
+    pub async fn participants(
+        &self,
+        numbers: impl IntoIterator<Item = ParticipantNumber>,
+    ) -> Result<Vec<Option<Participant>>, ReadError> {
+        concurrent::each(numbers, |number| self.participant(number)).await
+    }
+
     /// Returns how many participants there are, the hub included: the next number.
     ///
     /// # Errors
@@ -143,8 +168,10 @@ impl Ledger {
         let there =
             next.0.checked_sub(first.0).ok_or(RegisterError::NumberUnreachable { first, next })?;
         let there = registrations.len().min(there as usize);
-        for (number, registration) in (first.0..).zip(&registrations[..there]) {
-            self.compare(ParticipantNumber(number), registration).await?;
+        let numbers = (first.0..).take(there).map(ParticipantNumber);
+        let found = self.participants(numbers.clone()).await?;
+        for ((number, registration), found) in numbers.zip(registrations).zip(&found) {
+            compare(number, registration, found.as_ref())?;
         }
 
         let mut pipeline =
@@ -174,25 +201,6 @@ impl Ledger {
         Ok(pipeline.measured)
     }
 
-    async fn compare(
-        &self,
-        number: ParticipantNumber,
-        registration: &Registration,
-    ) -> Result<(), RegisterError> {
-        let differs = |field| Err(RegisterError::Differs { number, field });
-        let Some(found) = self.participant(number).await? else { return differs("number") };
-        if found.meter != registration.meter {
-            return differs("meter");
-        }
-        if found.owner != registration.owner {
-            return differs("owner");
-        }
-        if found.role != registration.role {
-            return differs("role");
-        }
-        Ok(())
-    }
-
     /// Suspends, reactivates or retires a participant.
     ///
     /// # Errors
@@ -207,4 +215,23 @@ impl Ledger {
         let call = setStateCall { number: participant.0, state: state.number() };
         sender.send(self.call(CallKind::RegistryChange, 1, &call)).await
     }
+}
+
+fn compare(
+    number: ParticipantNumber,
+    registration: &Registration,
+    found: Option<&Participant>,
+) -> Result<(), RegisterError> {
+    let differs = |field| Err(RegisterError::Differs { number, field });
+    let Some(found) = found else { return differs("number") };
+    if found.meter != registration.meter {
+        return differs("meter");
+    }
+    if found.owner != registration.owner {
+        return differs("owner");
+    }
+    if found.role != registration.role {
+        return differs("role");
+    }
+    Ok(())
 }

@@ -1,6 +1,7 @@
 //! Why a transaction was not carried out.
 
 use alloy_primitives::{Address, B256, U256};
+use gridtally_core::explanations;
 
 use crate::endpoint::{EndpointError, RpcFailure};
 use crate::gas::CallKind;
@@ -116,6 +117,32 @@ pub enum SendError {
         /// The contract's reason, found by calling again on the state before.
         refusal: Box<Refusal>,
     },
+}
+
+explanations! {
+    SendError {
+        Endpoint(error);
+        Refused { refusal };
+        GasTooMuch: "transaction-gas-too-much" "the call needs more gas than a transaction or a block may use"
+            "send less in one transaction";
+        GasPriceTooHigh: "transaction-gas-price-too-high" "gas costs more than the configuration allows"
+            "wait until it is cheaper, or raise the limit";
+        FeeFundsInsufficient: "transaction-fee-funds-insufficient" "the account cannot pay for the gas"
+            "send the account the chain's own currency";
+        NotAccepted: "transaction-not-accepted" "the endpoint does not take the transaction"
+            "do as its own words say, then repeat the command";
+        HashDiffers: "transaction-hash-differs" "the endpoint computes another hash of the transaction"
+            "ask another endpoint: this one does not speak of the same transaction";
+        NotIncluded: "transaction-not-included" "no block took the transaction in time, although its price was raised"
+            "look whether the chain makes blocks, then repeat the command: nothing is sent twice";
+        NonceLost: "transaction-nonce-lost" "another transaction of the same key took the nonce, or one before it was dropped"
+            "let nobody else use the key meanwhile, and repeat the command";
+        NotDeep: "transaction-not-deep" "the transaction is in a block, but not as deep as asked for"
+            "repeat the command later: what is there counts";
+        Waiting: "transactions-waiting" "transactions of the key wait, sent by an earlier process perhaps"
+            "wait until they are in blocks, or replace them with another wallet";
+        Reverted { refusal };
+    }
 }
 
 impl SendError {

@@ -224,6 +224,17 @@ impl Sender {
         Err(SendError::NotAccepted { kind: call.kind, failure })
     }
 
+    /// Returns a call with the gas limit that it would get when it is sent. For calls that do not depend on each other: their
+    /// limits can be asked for at the same time, their nonces cannot.
+    ///
+    /// # Errors
+    ///
+    /// Returns the [`SendError`] of a call that is refused, as [`submit`](Self::submit) does.
+    pub(crate) async fn with_gas_limit(&self, call: Call) -> Result<Call, SendError> {
+        let gas_limit = Some(self.gas_limit(&call).await?);
+        Ok(Call { gas_limit, ..call })
+    }
+
     /// Waits until a transaction is carried out and as deep as the options ask, raising its price
     /// if it takes long.
     ///

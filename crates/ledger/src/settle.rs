@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use alloy_primitives::{Bytes, Signature};
 use alloy_sol_types::SolEvent;
+use gridtally_core::explanations;
 use gridtally_settlement::{DirectRecord, RecordKey};
 use tracing::{info, warn};
 
@@ -114,6 +115,20 @@ pub enum SettleError {
         /// Records that the receipts tell of.
         told: u64,
     },
+}
+
+explanations! {
+    SettleError {
+        InputDuplicate: "record-twice" "the same record stands in the input twice"
+            "leave one out";
+        History(error);
+        Read(error);
+        SettledDifferently: "record-settled-differently" "the chain has the record with another energy"
+            "leave it: what was settled stays, and corrections of settled records are not part of this release";
+        Send(error);
+        ReceiptsIncomplete: "receipts-incomplete" "transactions were carried out, but do not tell of as many records as they carried"
+            "repeat the command: the chain is asked what it has";
+    }
 }
 
 /// What is to be done, and how.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use alloy_primitives::{B256, Bytes, keccak256};
+use gridtally_core::explanations;
 use gridtally_core::period::SettlementPeriod;
 use gridtally_settlement::TariffTable;
 use tracing::info;
@@ -46,6 +47,17 @@ pub enum PublishError {
     /// A transaction failed.
     #[error(transparent)]
     Send(#[from] SendError),
+}
+
+explanations! {
+    PublishError {
+        Read(error);
+        Differs: "tariff-differs" "other prices are fixed for the period on the chain already"
+            "settle with the tariff of then, --as-of names its journal line: prices that were published never change";
+        PeriodStarted: "tariff-too-late" "prices are fixed before their period starts, and it has started"
+            "import the prices of the days after a span before settling it: tariffs are published before their period begins";
+        Send(error);
+    }
 }
 
 impl Ledger {

@@ -2,12 +2,13 @@
 
 use std::{
     fs::{File, TryLockError},
-    io::{self, Read},
-    path::Path,
+    io::{self, BufReader, Read, Seek, SeekFrom},
+    path::{Path, PathBuf},
 };
 
 use super::{
-    BlockLog, HEADER_BYTES, LOCK_FILE, LOG_FILE, LogError, LogIdentity, Medium, decode_header,
+    BlockLog, FRAME_HEADER_BYTES, HEADER_BYTES, LOCK_FILE, LOG_FILE, LogError, LogIdentity, Medium,
+    PAYLOAD_BYTES_MAX, decode_header,
 };
 
 impl BlockLog {
@@ -24,21 +25,60 @@ impl BlockLog {
         identity: impl FnOnce(Option<LogIdentity>) -> Result<LogIdentity, E>,
     ) -> Result<Self, E> {
         let lock = lock_shared(folder)?;
-        let path = folder.join(LOG_FILE);
-        let failed = |source: io::Error| match source.kind() {
-            io::ErrorKind::NotFound => LogError::NoChain { folder: folder.to_owned() },
-            _ => LogError::Io { path: path.clone(), source },
-        };
-        let file = File::open(&path).map_err(failed)?;
-        let len = file.metadata().map_err(failed)?.len();
-        let mut header = Vec::new();
-        (&file).take(HEADER_BYTES).read_to_end(&mut header).map_err(failed)?;
-        let Some(found) = decode_header(&header) else {
-            return Err(LogError::NotALog { path }.into());
-        };
+        let (path, file, len, found) = open_file(folder)?;
         identity(Some(found))?;
         let medium = Medium::File { path, file, _lock: lock };
         Ok(Self { medium, len, is_read_only: true, is_closed: false })
+    }
+
+    /// Returns what the log in `folder` belongs to and the last payload that is whole, although another process may have it
+    /// open to write: what is appended or taken back meanwhile is not waited for.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`LogError::NoChain`], [`LogError::NotALog`] or [`LogError::Io`].
+    pub fn glimpse(folder: &Path) -> Result<(LogIdentity, Option<Vec<u8>>), LogError> {
+        let (path, mut file, len, identity) = open_file(folder)?;
+        let failed = |source: io::Error| LogError::Io { path: path.clone(), source };
+        let mut last = None;
+        let mut offset = HEADER_BYTES;
+        let mut reader = BufReader::new(&file);
+        while offset + FRAME_HEADER_BYTES <= len {
+            let mut payload_len = [0; 4];
+            reader.read_exact(&mut payload_len).map_err(failed)?;
+            let payload_len = u32::from_le_bytes(payload_len);
+            let end = offset + FRAME_HEADER_BYTES + u64::from(payload_len);
+            if payload_len == 0 || payload_len > PAYLOAD_BYTES_MAX || end > len {
+                break;
+            }
+            last = Some((offset + FRAME_HEADER_BYTES, payload_len));
+            let rest = i64::from(payload_len) + 8;
+            reader.seek_relative(rest).map_err(failed)?;
+            offset = end;
+        }
+        drop(reader);
+        let Some((start, payload_len)) = last else { return Ok((identity, None)) };
+        let mut payload = Vec::new();
+        file.seek(SeekFrom::Start(start)).map_err(failed)?;
+        file.take(u64::from(payload_len)).read_to_end(&mut payload).map_err(failed)?;
+        Ok((identity, Some(payload)))
+    }
+}
+
+/// Opens the file of a log to read it. Returns its path, its length and what it belongs to as well.
+fn open_file(folder: &Path) -> Result<(PathBuf, File, u64, LogIdentity), LogError> {
+    let path = folder.join(LOG_FILE);
+    let failed = |source: io::Error| match source.kind() {
+        io::ErrorKind::NotFound => LogError::NoChain { folder: folder.to_owned() },
+        _ => LogError::Io { path: path.clone(), source },
+    };
+    let file = File::open(&path).map_err(failed)?;
+    let len = file.metadata().map_err(failed)?.len();
+    let mut header = Vec::new();
+    (&file).take(HEADER_BYTES).read_to_end(&mut header).map_err(failed)?;
+    match decode_header(&header) {
+        Some(found) => Ok((path, file, len, found)),
+        None => Err(LogError::NotALog { path }),
     }
 }
 

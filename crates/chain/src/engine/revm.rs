@@ -20,7 +20,7 @@ use alloy_primitives::{Address, Bytes};
 use alloy_rpc_types_eth::TransactionRequest;
 use alloy_rpc_types_trace::geth::{GethDebugTracingOptions, GethTrace};
 use revm::{
-    DatabaseCommit,
+    DatabaseCommit, DatabaseRef,
     context::{BlockEnv, CfgEnv, TxEnv},
     context_interface::{
         block::BlobExcessGasAndPrice,
@@ -102,6 +102,7 @@ impl Engine for RevmEngine {
         let mut execution = self.execution(state, header.clone());
         let env = lenient(execution.environment());
         let tx = message_environment(message, &env)?;
+        check_creator(&tx, execution.machine.db())?;
         execution.trace_environment(env, tx, Tracer::new(options)?)
     }
 
@@ -121,6 +122,7 @@ impl Engine for RevmEngine {
             let tx = message_environment(&message, &env)?;
             let mut inspector = AccessListInspector::new(list.clone());
             let state = execution.machine.db_mut();
+            check_creator(&tx, state)?;
             let mut machine =
                 EthEvmBuilder::new(state, env).activate_inspector(&mut inspector).build();
             let result = machine.transact(tx).map_err(refused_or_failed)?.result;
@@ -223,6 +225,7 @@ impl BlockExecution for Execution {
         let tx = message_environment(message, &env)?;
         let inspector = TransferInspector::new(false).with_logs(true);
         let state = self.machine.db_mut();
+        check_creator(&tx, state)?;
         let mut machine = EthEvmBuilder::new(&mut *state, env)
             .inspector(inspector)
             .set_inspect(rules.logs_transfers)
@@ -298,6 +301,17 @@ fn message_environment(message: &TransactionRequest, env: &EvmEnv) -> Result<TxE
     let gas = message.gas.unwrap_or(env.block_env.gas_limit).min(MESSAGE_GAS_MAX);
     let message = TransactionRequest { gas: Some(gas), ..message.clone() };
     message.try_into_tx_env(env).map_err(|e| EngineError::Refused(e.to_string()))
+}
+
+/// Refuses a message that creates a contract for an account whose nonce cannot rise any more (EIP-2681). The machine
+/// creates nothing then, but calls it a success.
+fn check_creator(message: &TxEnv, state: &BlockState) -> Result<(), EngineError> {
+    if message.kind.is_create()
+        && state.basic_ref(message.caller)?.is_some_and(|account| account.nonce == u64::MAX)
+    {
+        return Err(EngineError::Refused("nonce uint64 overflow".to_owned()));
+    }
+    Ok(())
 }
 
 fn call_outcome(result: ExecutionResult) -> CallOutcome {

@@ -107,7 +107,7 @@ fn raw_transaction_by_index(context: &Context<'_>, mut params: Params) -> Result
 }
 
 fn receipt(context: &Context<'_>, mut params: Params) -> Result<Value, RpcError> {
-    let found = context.chain.transaction(params.required()?)?;
+    let found = context.chain.transaction_or_reason(params.required()?)?;
     Ok(found.map_or(Value::Null, |(block, index)| json!(convert::receipt(&block, index))))
 }
 

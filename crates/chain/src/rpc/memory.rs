@@ -47,6 +47,11 @@ impl Memory {
         }
     }
 
+    /// Takes note that no block could be sealed: whoever waits for a transaction has to hear of it.
+    pub(crate) fn note_failure(&self) {
+        self.awaited.release_all();
+    }
+
     /// Returns an id that no subscription has had.
     pub(crate) fn subscription_id(&self) -> u64 {
         self.subscriptions.fetch_add(1, Ordering::Relaxed) + 1
@@ -66,7 +71,7 @@ impl Memory {
 /// Transactions that somebody waits for.
 #[derive(Debug, Default)]
 pub(crate) struct Awaited {
-    /// Per transaction: how many wait, and whether it is in a block.
+    /// Per transaction: how many wait, and whether there is something to look at: a block with it, or why there is none.
     transactions: Mutex<BTreeMap<B256, (usize, bool)>>,
     changed: Condvar,
 }
@@ -78,21 +83,29 @@ impl Awaited {
             return;
         }
         for hash in sealed {
-            if let Some((_, is_sealed)) = transactions.get_mut(&hash) {
-                *is_sealed = true;
+            if let Some((_, is_ready)) = transactions.get_mut(&hash) {
+                *is_ready = true;
             }
         }
         self.changed.notify_all();
     }
 
-    /// Waits until a transaction is in a block, `is_sealed` says so at the beginning, or the time is over.
+    fn release_all(&self) {
+        for (_, is_ready) in self.transactions().values_mut() {
+            *is_ready = true;
+        }
+        self.changed.notify_all();
+    }
+
+    /// Waits until a transaction is in a block, `is_sealed` says so at the beginning, no block can be sealed, or the time is
+    /// over.
     pub(crate) fn wait(&self, hash: B256, timeout: Duration, is_sealed: impl FnOnce() -> bool) {
         self.transactions().entry(hash).or_insert((0, false)).0 += 1;
         // Asked after the entry is there: what is sealed from now on is noted in it.
         if !is_sealed() {
             let transactions = self.transactions();
             let is_open = |transactions: &mut BTreeMap<B256, (usize, bool)>| {
-                transactions.get(&hash).is_some_and(|(_, is_sealed)| !is_sealed)
+                transactions.get(&hash).is_some_and(|(_, is_ready)| !is_ready)
             };
             drop(self.changed.wait_timeout_while(transactions, timeout, is_open));
         }

@@ -64,13 +64,12 @@ fn receipt_in_time(
     let timeout_ms = timeout_ms.filter(|ms| *ms > 0).unwrap_or(WAIT_MS).min(WAIT_MS_MAX);
     let is_sealed = || !matches!(context.chain.transaction(hash), Ok(None));
     context.chain.core.rpc.awaited.wait(hash, Duration::from_millis(timeout_ms), is_sealed);
-    match context.chain.transaction(hash)? {
+    match context.chain.transaction_or_reason(hash)? {
         Some((block, index)) => Ok(json!(convert::receipt(&block, index))),
-        None => Err(RpcError {
-            code: NOT_SEALED_IN_TIME,
-            message: format!("the transaction is in no block after {timeout_ms} ms"),
-            data: Some(json!(hash)),
-        }),
+        None => {
+            let message = format!("the transaction is in no block after {timeout_ms} ms");
+            Err(RpcError::new(NOT_SEALED_IN_TIME, message).with_data(json!(hash)))
+        }
     }
 }
 

@@ -15,6 +15,10 @@ use serde_json::value::RawValue;
 
 use super::{
     Context, Params, RpcError, TextHandler, convert,
+    error::{
+        REVERTED, SIMULATION_FAILED, SIMULATION_GAS_EXCEEDED, SIMULATION_NUMBER_NOT_RISING,
+        SIMULATION_TIME_NOT_RISING, SIMULATION_TOO_MANY_BLOCKS,
+    },
     resolve::Target,
     send::{no_signature, typed},
     text,
@@ -34,18 +38,6 @@ const GAS_MAX: u64 = 4 * MESSAGE_GAS_MAX;
 const CALLS_MAX: usize = 1_000;
 /// Time from block to block when none is given, in seconds, as on the main network.
 const BLOCK_TIME_S: u64 = 12;
-/// Block numbers must rise.
-const NUMBER_NOT_RISING: i64 = -38_020;
-/// Block times must rise.
-const TIME_NOT_RISING: i64 = -38_021;
-/// The calls of a block use more gas than it has.
-const BLOCK_GAS_EXCEEDED: i64 = -38_015;
-/// There are too many blocks.
-const TOO_MANY_BLOCKS: i64 = -38_026;
-/// A call reverted; the reason is in its data.
-const REVERTED: i32 = 3;
-/// The code of a call did something impossible.
-const HALTED: i32 = -32_015;
 
 pub(super) fn handler(method: &str) -> Option<TextHandler> {
     (method == "eth_simulateV1").then_some(simulate)
@@ -106,16 +98,16 @@ impl Simulation<'_> {
         let overrides = block.block_overrides.unwrap_or_default();
         let next = self.parent.number + 1;
         let number = overrides.number.map_or(Ok(next), |number| {
-            let too_far = || RpcError::new(TOO_MANY_BLOCKS, "too many blocks");
+            let too_far = || RpcError::new(SIMULATION_TOO_MANY_BLOCKS, "too many blocks");
             u64::try_from(number).map_err(|_| too_far())
         })?;
         if number < next {
             let reason = format!("block number {number} is not after {}", self.parent.number);
-            return Err(RpcError::new(NUMBER_NOT_RISING, reason));
+            return Err(RpcError::new(SIMULATION_NUMBER_NOT_RISING, reason));
         }
         if number - self.base > MAX_SIMULATE_BLOCKS {
             let reason = format!("too many blocks: at most {MAX_SIMULATE_BLOCKS}");
-            return Err(RpcError::new(TOO_MANY_BLOCKS, reason));
+            return Err(RpcError::new(SIMULATION_TOO_MANY_BLOCKS, reason));
         }
         // The blocks in between have nothing in them.
         while self.parent.number + 1 < number {
@@ -144,7 +136,7 @@ impl Simulation<'_> {
         if header.timestamp <= self.parent.timestamp {
             let reason =
                 format!("block time {} is not after {}", header.timestamp, self.parent.timestamp);
-            return Err(RpcError::new(TIME_NOT_RISING, reason));
+            return Err(RpcError::new(SIMULATION_TIME_NOT_RISING, reason));
         }
         let engine = &self.context.chain.core.engine;
         let mut execution = engine.begin_block(Arc::clone(&state), header.clone())?;
@@ -214,7 +206,7 @@ fn filled(
     let gas = message.gas.unwrap_or(gas_left);
     if gas > gas_left {
         let reason = format!("block gas limit reached: {gas_left} left, {gas} asked for");
-        return Err(RpcError::new(BLOCK_GAS_EXCEEDED, reason));
+        return Err(RpcError::new(SIMULATION_GAS_EXCEEDED, reason));
     }
     message.gas = Some(gas.min(MESSAGE_GAS_MAX));
     let from = *message.from.get_or_insert(Address::ZERO);
@@ -249,12 +241,12 @@ fn results(block: &SealedBlock, outcomes: Vec<CallOutcome>) -> Vec<SimCallResult
         let (status, return_data, error) = match outcome {
             CallOutcome::Success { output, .. } => (true, output, None),
             CallOutcome::Revert { output, .. } => {
-                let RpcError { message, .. } = RpcError::reverted(&output);
+                let message = RpcError::reverted(&output).message().to_owned();
                 let error = SimulateError { code: REVERTED, message, data: Some(output.clone()) };
                 (false, output, Some(error))
             }
             CallOutcome::Halt { reason, .. } => {
-                let error = SimulateError { code: HALTED, message: reason, data: None };
+                let error = SimulateError { code: SIMULATION_FAILED, message: reason, data: None };
                 (false, Bytes::new(), Some(error))
             }
         };

@@ -13,6 +13,7 @@ use tokio::sync::broadcast;
 
 use super::{Context, Handler, Params, RpcError, convert, error::METHOD_NOT_FOUND};
 use crate::chain::{Chain, ChainEvent};
+use crate::explanation::explanations;
 
 /// Subscriptions of one client at most.
 pub(crate) const SUBSCRIPTIONS_MAX: usize = 128;
@@ -106,6 +107,15 @@ pub(crate) enum Unsubscribed {
     /// Nothing will happen any more.
     #[error("the chain is closed")]
     Closed,
+}
+
+explanations! {
+    Unsubscribed {
+        FellBehind: "subscription-behind" "a client reads so slowly that something was left out; its connection is closed"
+            "read notifications faster, or subscribe to less";
+        Closed: "subscription-closed" "the chain is closed"
+            "connect again when it is open";
+    }
 }
 
 impl Subscriptions {

@@ -18,6 +18,7 @@
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 
 use super::{Exposure, ServeOptions};
+use crate::explanation::explanations;
 
 /// Origins of Remix, the editor for contracts that runs in the browser.
 const REMIX: [&str; 4] = [
@@ -38,6 +39,15 @@ pub enum Refusal {
     /// It comes from a page that may not ask.
     #[error("pages of origin {0:?} may not ask this chain unless its owner allows them")]
     Origin(String),
+}
+
+explanations! {
+    Refusal {
+        Host: "request-host" "the request names a host that is neither an IP address nor localhost (status 403)"
+            "ask http://127.0.0.1 instead";
+        Origin: "request-origin" "the request comes from a page that may not ask (status 403)"
+            "start the chain with --allow-origin and the page's origin";
+    }
 }
 
 /// Decides who may ask.

@@ -10,6 +10,7 @@ use super::{
     versions::Versions,
 };
 use crate::checkpoint::codec::{Decoder, Encoder};
+use crate::explanation::explanations;
 
 /// Values that are written before blocks get a chance to change the state again.
 const VALUES_PER_TURN: usize = 20_000;
@@ -26,6 +27,16 @@ pub enum WriteError {
     /// The chain is being closed.
     #[error("the chain is being closed")]
     Cancelled,
+}
+
+explanations! {
+    WriteError {
+        State(error);
+        Io: "checkpoint-io" "the checkpoint cannot be written; only the next start takes longer"
+            "make room on the disk";
+        Cancelled: "checkpoint-cancelled" "the chain is being closed while a checkpoint is written"
+            "nothing is lost: the log has every block";
+    }
 }
 
 impl StateView {

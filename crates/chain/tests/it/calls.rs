@@ -75,3 +75,30 @@ fn a_trace_that_is_too_long_is_refused() {
     let frame = ask(&chain, "debug_traceCall", json!([call, "latest", { "tracer": "callTracer" }]));
     assert_eq!((&frame["gasUsed"], &frame["error"]), (&json!("0x1000000"), &json!("out of gas")));
 }
+
+#[test]
+fn the_highest_nonce_creates_nothing() {
+    let chain = chain();
+    let sender = account(3);
+    let set = |nonce: u64| {
+        ask(&chain, "anvil_setNonce", json!([sender, format!("{nonce:#x}")]));
+    };
+    // Code that returns one byte of code.
+    let create = json!({ "from": sender, "data": "0x60015ff3" });
+    let message = |method: &str| {
+        refusal(&chain, method, json!([create, "latest"]))["message"].as_str().unwrap().to_owned()
+    };
+    set(u64::MAX - 1);
+    assert_eq!(ask(&chain, "eth_call", json!([create])), "0x00");
+    set(u64::MAX);
+    for method in ["eth_call", "eth_estimateGas", "eth_createAccessList", "debug_traceCall"] {
+        assert_eq!(message(method), "nonce uint64 overflow", "{method}");
+    }
+    // Calls create nothing, so they go on; a transaction has no nonce left.
+    let call = json!({ "from": sender, "to": account(1) });
+    assert_eq!(ask(&chain, "eth_call", json!([call])), "0x");
+    let send = json!([{ "from": sender, "to": account(1), "gas": "0x5208" }]);
+    let refused = refusal(&chain, "eth_sendTransaction", send);
+    assert_eq!(refused["message"], "nonce has max value: tx nonce 18446744073709551615");
+    assert_eq!(ask(&chain, "txpool_status", json!([]))["pending"], "0x0");
+}

@@ -1,5 +1,7 @@
 //! `kill -9` under load, and a disk that takes nothing more: no acknowledged block is lost.
 
+use std::time::Duration;
+
 use alloy_consensus::{SignableTransaction, TxEip1559, TxEnvelope};
 use alloy_eips::eip2718::Encodable2718;
 use alloy_primitives::{Address, B256, Bytes, TxKind, U256};
@@ -177,4 +179,61 @@ fn a_full_disk_refuses_blocks_and_loses_none() {
     assert_eq!(chain.head().number(), head);
     check_root(&chain);
     chain.mine().unwrap();
+}
+
+/// Sends transfers, each when the one before it is in a block, until one gets into none. Returns its nonce and what
+/// whoever waited for it was told.
+#[cfg(unix)]
+async fn fill_waiting(client: &reqwest::Client, url: &str) -> (u64, Value) {
+    for nonce in 0.. {
+        let mut params = transfer(0, nonce);
+        // Much longer than the test gives it: who waits is told, or the test fails.
+        params.as_array_mut().unwrap().push(json!(30_000));
+        let answer = post(client, url, "eth_sendRawTransactionSync", params);
+        let answer = tokio::time::timeout(Duration::from_secs(15), answer).await;
+        let mut answer = answer.expect("an answer before the wait is over").unwrap();
+        if answer.get("error").is_some() {
+            return (nonce, answer["error"].take());
+        }
+    }
+    unreachable!("no file grows for ever")
+}
+
+#[cfg(unix)]
+#[test]
+fn whoever_waits_for_a_transaction_on_a_full_disk_is_told_at_once() {
+    let folder = TempDir::new().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let mut process = Process::start_with_little_room(folder.path(), 64);
+    let sealed = runtime.block_on(async {
+        let (client, url) = (reqwest::Client::new(), process.url.as_str());
+        let (nonce, told) = fill_waiting(&client, url).await;
+        let check = |error: &Value| {
+            let reason = error["message"].as_str().unwrap();
+            assert!(reason.starts_with("no block can be sealed: "), "{error}");
+            assert!(reason.contains("blocks.log"), "{error}");
+            assert_eq!(error["code"], -32_000);
+        };
+        check(&told);
+        // Whoever asks for the receipt of what waits is told, and whoever sends the next.
+        let hash = ask(&client, url, "txpool_content", json!([])).await.unwrap();
+        let sender = funded_signers()[0].address().to_string();
+        let hash = hash["pending"][sender][nonce.to_string()]["hash"].clone();
+        assert!(hash.is_string(), "the transaction goes on waiting");
+        let receipt = post(&client, url, "eth_getTransactionReceipt", json!([hash])).await.unwrap();
+        check(&receipt["error"]);
+        let next = post(&client, url, "eth_sendRawTransaction", transfer(0, nonce + 1)).await;
+        check(&next.unwrap()["error"]);
+        // What nobody knows is no matter of the disk.
+        let nobody = json!([B256::repeat_byte(9)]);
+        let receipt = post(&client, url, "eth_getTransactionReceipt", nobody).await.unwrap();
+        assert_eq!(receipt["result"], Value::Null, "{receipt}");
+        assert!(receipt.get("error").is_none(), "{receipt}");
+        nonce
+    });
+    assert!(sealed > 5, "{sealed}");
+    process.kill();
+    let chain = open(&folder);
+    assert_eq!(chain.head().number(), sealed);
+    check_root(&chain);
 }

@@ -8,6 +8,7 @@ use std::{
 
 use gridtally_chain::{
     Access, Chain, ChainConfig, OpenError, SealError, Sealing,
+    archive::head_on_disk,
     block_log::{LOCK_FILE, LOG_FILE, LogError},
     patch::AccountPatch,
 };
@@ -160,7 +161,30 @@ fn readers_and_a_writer_exclude_each_other() {
     assert!(in_use(read(folder.path()).unwrap_err()));
     drop(writer);
     let reader = read(folder.path()).unwrap();
-    assert!(in_use(Chain::open(access(Access::ReadWrite, folder.path())).unwrap_err()));
+    // Whoever wants to write hears that nobody writes: what the folder says of a writer is out of date.
+    let error = Chain::open(access(Access::ReadWrite, folder.path())).unwrap_err();
+    assert!(matches!(error, OpenError::Log(LogError::InUseByReaders { .. })), "{error}");
     drop(reader);
     Chain::open(access(Access::ReadWrite, folder.path())).unwrap();
+}
+
+#[test]
+fn the_last_block_on_disk_is_known_whoever_writes() {
+    let folder = TempDir::new().unwrap();
+    let writer = Chain::open(access(Access::ReadWrite, folder.path())).unwrap();
+    let first = writer.block(0).unwrap().unwrap();
+    assert_eq!(head_on_disk(folder.path()).unwrap(), (0, first.hash));
+    for number in 1..=3 {
+        send(&writer, json!({ "from": account(0), "to": account(1), "value": "0x1" }));
+        let block = writer.mine().unwrap();
+        assert_eq!(head_on_disk(folder.path()).unwrap(), (number, block.hash));
+    }
+    writer.revert_to(1).unwrap();
+    assert_eq!(head_on_disk(folder.path()).unwrap(), (1, writer.head().hash));
+    // What a crash leaves unfinished is no block yet.
+    drop(writer);
+    let path = folder.path().join(LOG_FILE);
+    let whole = fs::read(&path).unwrap();
+    fs::write(&path, &whole[..whole.len() - 1]).unwrap();
+    assert_eq!(head_on_disk(folder.path()).unwrap(), (0, first.hash));
 }

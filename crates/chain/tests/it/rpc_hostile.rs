@@ -230,3 +230,23 @@ fn code_that_never_ends_is_ended() {
     let error = refusal(&chain, "eth_estimateGas", call);
     assert!(error["message"].as_str().unwrap().starts_with("gas required exceeds allowance"));
 }
+
+#[test]
+fn errors_repeat_little_of_what_was_sent() {
+    let chain = chain();
+    let long = "x".repeat(2 << 20);
+    for method in methods() {
+        for value in [json!(long), json!({ long.as_str(): 1 }), json!({ "from": long })] {
+            let response = respond(&chain, &method, json!([value, value]));
+            // web3_sha3 and the like take every text and answer with something short, or refuse.
+            assert!(response.to_string().len() < 8_192, "{method}: {}", response["error"]["code"]);
+        }
+    }
+    let error = respond(&chain, &long, json!([]));
+    assert_eq!((&error["error"]["code"], error.to_string().len() < 512), (&json!(-32_601), true));
+    let error = chain.dispatch(json!({ "id": long, "method": "eth_chainId" })).unwrap();
+    assert_eq!(error["id"], Value::Null);
+    assert_eq!(error["error"]["message"], "invalid request: id is longer than 1024 bytes");
+    let whole = chain.dispatch(json!({ "id": "x".repeat(1_024), "method": "eth_chainId" }));
+    assert_eq!(whole.unwrap()["result"], "0x7a69");
+}

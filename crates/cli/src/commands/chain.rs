@@ -20,8 +20,6 @@ use crate::error::{Blame, CommandError};
 use crate::output::Report;
 use crate::output::table::{Align, Table};
 
-/// What to do about a chain that is not as it was left.
-const RESTORE: &str = "Bytes of the chain were changed or lost: restore its folder from a copy.";
 /// Where a chain without a store is kept.
 const FOLDER_ALONE: &str = "gridtally-chain";
 
@@ -137,19 +135,19 @@ pub(crate) fn open_error(error: OpenError) -> CommandError {
     match error {
         OpenError::OtherChainId { .. }
         | OpenError::OtherGenesisTime { .. }
-        | OpenError::OtherGenesis { .. } => CommandError::refused(error)
-            .hint("Name another folder, or what this one was made with."),
+        | OpenError::OtherGenesis { .. } => CommandError::refused(error),
         OpenError::Log(ref log) | OpenError::Archive(ArchiveError::Log(ref log)) => match log {
             LogError::NoChain { .. }
             | LogError::NotALog { .. }
             | LogError::Damaged { .. }
-            | LogError::Unfinished { .. } => CommandError::refused(error).hint(RESTORE),
-            LogError::InUse { .. } | LogError::Closed { .. } | LogError::Io { .. } => {
-                CommandError::environment(error)
-            }
+            | LogError::Unfinished { .. } => CommandError::refused(error),
+            LogError::InUse { .. }
+            | LogError::InUseByReaders { .. }
+            | LogError::Closed { .. }
+            | LogError::Io { .. } => CommandError::environment(error),
         },
         OpenError::StateRoot { .. } | OpenError::Archive(ArchiveError::Unreadable { .. }) => {
-            CommandError::refused(error).hint(RESTORE)
+            CommandError::refused(error)
         }
         OpenError::Thread(_) => CommandError::environment(error),
     }
@@ -166,11 +164,8 @@ fn serve(
     options: ServeOptions,
 ) -> Result<ChainServer, CommandError> {
     chain.serve_with(listen, options).map_err(|error| match error {
-        ServeError::Exposed(_) => CommandError::usage(error)
-            .hint("Listen on 127.0.0.1, or add --force-public where nothing of value can be lost."),
-        ServeError::Bind { .. } => CommandError::environment(error)
-            .hint("Another program may listen there: name another port with --listen."),
-        ServeError::Start(_) => CommandError::environment(error),
+        ServeError::Exposed(_) => CommandError::usage(error),
+        ServeError::Bind { .. } | ServeError::Start(_) => CommandError::environment(error),
     })
 }
 
@@ -226,15 +221,18 @@ impl Report for ChainReport {
             out,
             "WARNING: everybody knows these keys. Never send them anything of value on another chain.\n"
         )?;
-        let mut table = Table::new([
+        let mut addresses = Table::new([
             (Align::Right, "#"),
             (Align::Left, "account, unlocked, 10,000 ETH at the start"),
-            (Align::Left, "private key"),
         ]);
+        let mut keys = Table::new([(Align::Right, "#"), (Align::Left, "private key")]);
         for (index, account) in self.accounts.iter().enumerate() {
-            table.row([index.to_string(), account.address.clone(), account.private_key.clone()]);
+            addresses.row([index.to_string(), account.address.clone()]);
+            keys.row([index.to_string(), account.private_key.clone()]);
         }
-        table.write(out)?;
+        addresses.write(out)?;
+        writeln!(out)?;
+        keys.write(out)?;
         writeln!(out, "\n  mnemonic   {}\n", self.mnemonic)?;
         writeln!(out, "Ctrl-C ends it; what is on disk stays.")
     }

@@ -240,8 +240,8 @@ fn write_records(out: &mut dyn Write, records: &[DemoRecord]) -> io::Result<()> 
         (Align::Right, "Wh"),
         (Align::Right, "EUR / kWh"),
         (Align::Left, "flow"),
-        (Align::Right, "readings say, EUR"),
-        (Align::Right, "chain moved, EUR"),
+        (Align::Right, "EUR, readings"),
+        (Align::Right, "EUR, chain"),
         (Align::Right, "block"),
     ]);
     for record in records {

@@ -59,19 +59,13 @@ impl StoreArguments {
     }
 }
 
-/// Says whose fault a failed operation on the store is, and what to do.
+/// Says whose fault a failed operation on the store is.
 pub(crate) fn store_error(error: StoreError) -> CommandError {
     match error {
-        StoreError::NotAStore { .. } => CommandError::environment(error)
-            .hint("Create a store with gridtally init, or name one with --store."),
-        StoreError::NotEmpty { .. } => CommandError::refused(error)
-            .hint("Name another folder with --store; an existing store is never overwritten."),
-        StoreError::Locked { .. } => {
-            CommandError::environment(error).hint("Wait for the other program, or end it.")
-        }
-        StoreError::Io { .. } | StoreError::Interrupted => CommandError::environment(error),
-        StoreError::Damaged(_) => CommandError::refused(error)
-            .hint("Restore the file from a copy; gridtally verify checks all of them."),
+        StoreError::NotAStore { .. }
+        | StoreError::Locked { .. }
+        | StoreError::Io { .. }
+        | StoreError::Interrupted => CommandError::environment(error),
         _ => CommandError::refused(error),
     }
 }

@@ -24,12 +24,15 @@ enum Page {
     Cli,
     /// Every key and variable
     Config,
+    /// Every refusal of contract, ledger, chain and runs
+    Refusals,
 }
 
 pub(crate) fn run(arguments: &Arguments, _: &Context) -> Result<(), CommandError> {
     let page = match arguments.page {
         Page::Cli => cli(),
         Page::Config => config(),
+        Page::Refusals => crate::explained::page(),
     };
     Ok(std::io::stdout().lock().write_all(page.as_bytes())?)
 }

@@ -11,8 +11,7 @@ use gridtally_aggregator::cycle::{
 };
 use gridtally_aggregator::scenario::{Scenario, ScenarioError};
 use gridtally_aggregator::store::Store;
-use gridtally_ledger::{DeployError, PublishError, SettleError};
-use gridtally_settlement::{EstimatedPolicy, MissingPolicy, PeriodRefused};
+use gridtally_settlement::{EstimatedPolicy, MissingPolicy};
 use jiff::{SignedDuration, Timestamp};
 
 use self::report::{ImportedFiles, SettleReport};
@@ -156,7 +155,8 @@ impl Arguments {
         let settled = settle(store, options, &sender, &chain_options, now, told).await;
         let settled = settled.map_err(settlement_error)?;
         let run: RunReport = settled.run.clone();
-        let verified = VerifyReport::new(settled.verification.clone(), Some(&access), true);
+        let contract = Some(settled.deployment.contract);
+        let verified = VerifyReport::new(settled.verification.clone(), Some(&access), contract);
         let on_chain = report::OnChain::new(&settled, verified);
         SettleReport::new(store, options, &run, Some(on_chain)).or_refused()
     }
@@ -171,46 +171,13 @@ fn settlement_error(error: SettlementError) -> CommandError {
             ChainError::Store(error) | ChainError::Run(RunError::Store(error)),
         ) => store_error(error),
         SettlementError::Verify(error) => verify_error(error),
-        SettlementError::Run(RunError::Period(PeriodRefused::Gap { .. })) => CommandError::refused(
-            error,
-        )
-        .hint("Import the missing readings, or settle the other slots with --missing leave_out."),
-        SettlementError::Run(_) => CommandError::refused(error),
         SettlementError::Embedded(_) => CommandError::environment(error),
         SettlementError::Key(_) => CommandError::usage(error),
         SettlementError::Chain(ref chain) if is_unreachable(chain) => {
             CommandError::environment(error)
                 .hint("What was settled stays settled: the same command goes on from there.")
         }
-        SettlementError::Chain(ref chain) => {
-            let hint = chain_hint(chain);
-            CommandError::refused(error).hint(hint)
-        }
-    }
-}
-
-/// Returns what to do about a chain that refuses.
-fn chain_hint(error: &ChainError) -> &'static str {
-    match error {
-        ChainError::Deploy(DeployError::NoCode { .. } | DeployError::WrongChain { .. }) => {
-            "The store settled on another chain before: name its --endpoint."
-        }
-        ChainError::Publish(PublishError::PeriodStarted { .. }) => {
-            "Tariffs are published before their period begins: import the prices of the days after a span before settling it."
-        }
-        ChainError::Publish(PublishError::Differs { .. }) => {
-            "Prices that were published never change: settle with the tariff of then, --as-of names its journal line."
-        }
-        ChainError::Settle(SettleError::SettledDifferently { .. }) => {
-            "What was settled stays; corrections of settled records are not part of this release."
-        }
-        ChainError::PeriodNotOver { .. } => {
-            "Wait until it is over; on a development chain, --move-time moves its clock."
-        }
-        ChainError::Fund(_) => {
-            "Deposit for the participants first: docs/guides/endpoint.md shows how."
-        }
-        _ => "What was settled stays settled: the same command goes on from there.",
+        SettlementError::Run(_) | SettlementError::Chain(_) => CommandError::refused(error),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+use alloy_primitives::Address;
 use anyhow::anyhow;
 use gridtally_aggregator::store::StoreView;
 use gridtally_aggregator::verify::{Finding, Verification, VerifyError, VerifyProgress, verify};
@@ -16,6 +17,10 @@ use crate::output::Report;
 use crate::output::number::{counted, decimal_rounded, grouped};
 use crate::progress::Steps;
 
+/// What to do about a store without a contract.
+const NOTHING_SETTLED: &str =
+    "Nothing was settled yet, or lines of the journal are missing: compare it with a copy.";
+
 /// Findings that are shown as text; the JSON document has all that were kept.
 const FINDINGS_SHOWN: usize = 10;
 
@@ -28,8 +33,11 @@ pub(crate) struct Arguments {
     store: StoreArguments,
     #[command(flatten)]
     chain: ChainArguments,
+    /// Address of the contract that the store must have settled on, as somebody else names it [default: the store's word]
+    #[arg(long, value_name = "ADDRESS", value_parser = address)]
+    contract: Option<Address>,
     /// Check the store alone
-    #[arg(long, conflicts_with = "endpoint")]
+    #[arg(long, conflicts_with_all = ["endpoint", "contract"])]
     no_chain: bool,
 }
 
@@ -40,6 +48,8 @@ pub(crate) struct VerifyReport {
     asked: Option<String>,
     /// Whether the store names a contract.
     is_settled: bool,
+    /// The contract that the store names.
+    contract: Option<String>,
     /// Whether there is no finding.
     sound: bool,
     #[serde(flatten)]
@@ -52,55 +62,79 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<(), Comman
         arguments.chain.apply(settings);
     })?;
     let mut steps = Steps::default();
-    let report = context.block_on(look(&config, arguments.no_chain, &mut steps))?;
+    let report = context.block_on(arguments.look(&config, &mut steps))?;
     steps.finish();
     context.output.report(&report)?;
     report.verdict()
 }
 
-async fn look(
-    config: &Config,
-    no_chain: bool,
-    steps: &mut Steps,
-) -> Result<VerifyReport, CommandError> {
-    let folder = &config.store_folder;
-    // What is wrong with the store shows below, with its place.
-    let view = StoreView::open(folder).ok();
-    let is_settled = view
-        .as_ref()
-        .is_some_and(|view| view.deployment().is_ok_and(|deployment| deployment.is_some()));
-    if view.is_some() && !is_settled && config.chain.endpoint.is_some() {
-        let what =
-            anyhow!("the store in {} names no contract to ask the endpoint for", folder.display());
-        return Err(CommandError::refused(what).hint(
-            "Nothing was settled yet, or lines of the journal are missing: compare it with a copy.",
-        ));
-    }
-    let access = match view {
-        Some(view) if is_settled && !no_chain => {
-            Some(ChainAccess::open_to_read(config, &view.settings().calendar).await?)
+impl Arguments {
+    async fn look(&self, config: &Config, steps: &mut Steps) -> Result<VerifyReport, CommandError> {
+        let folder = &config.store_folder;
+        // What is wrong with the store shows below, with its place.
+        let view = StoreView::open(folder).ok();
+        let named = view.as_ref().and_then(|view| view.deployment().ok().flatten());
+        let named = named.map(|deployment| deployment.contract);
+        if view.is_some() {
+            self.check_contract(config, named)?;
         }
-        _ => None,
-    };
-    let client = access.as_ref().map(|access| &access.client);
-    let mut told = |of: VerifyProgress| steps.told(of.step, of.done, of.total);
-    let verification = verify(folder, client, &mut told).await.map_err(verify_error)?;
-    Ok(VerifyReport::new(verification, access.as_ref(), is_settled))
+        let access = match view {
+            Some(view) if named.is_some() && !self.no_chain => {
+                Some(ChainAccess::open_to_read(config, &view.settings().calendar).await?)
+            }
+            _ => None,
+        };
+        let client = access.as_ref().map(|access| &access.client);
+        let mut told = |of: VerifyProgress| steps.told(of.step, of.done, of.total);
+        let verification = verify(folder, client, &mut told).await.map_err(verify_error)?;
+        Ok(VerifyReport::new(verification, access.as_ref(), named))
+    }
+
+    /// Makes sure that the store names a contract where one is to be asked, and the one that somebody else names.
+    fn check_contract(&self, config: &Config, named: Option<Address>) -> Result<(), CommandError> {
+        let folder = config.store_folder.display();
+        match (named, self.contract) {
+            (Some(named), Some(contract)) if named != contract => {
+                let what =
+                    anyhow!("the store in {folder} settled on contract {named}, not on {contract}");
+                Err(CommandError::refused(what).hint(
+                    "Name the store that settled on that contract; what this one settled shows without --contract.",
+                ))
+            }
+            (None, Some(contract)) => {
+                let what =
+                    anyhow!("the store in {folder} names no contract, so not {contract} either");
+                Err(CommandError::refused(what).hint(NOTHING_SETTLED))
+            }
+            (None, None) if config.chain.endpoint.is_some() => {
+                let what =
+                    anyhow!("the store in {folder} names no contract to ask the endpoint for");
+                Err(CommandError::refused(what).hint(NOTHING_SETTLED))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Reads an address. Capital letters are a checksum (EIP-55) and must check.
+fn address(text: &str) -> Result<Address, String> {
+    let address: Address =
+        text.parse().map_err(|_| "write it as 0x and 40 hexadecimal digits".to_owned())?;
+    let digits = text.trim_start_matches("0x");
+    let has_checksum = digits.bytes().any(|byte| byte.is_ascii_uppercase())
+        && digits.bytes().any(|byte| byte.is_ascii_lowercase());
+    if has_checksum && address.to_string() != text {
+        return Err(format!("its capital letters do not check, {address} would"));
+    }
+    Ok(address)
 }
 
 /// Says whose fault a verification without end is.
 pub(crate) fn verify_error(error: VerifyError) -> CommandError {
     match error {
         VerifyError::Store(error) => store_error(error),
-        VerifyError::Endpoint(_) => {
-            CommandError::environment(error).hint("Try again when the endpoint answers.")
-        }
-        ref failed if is_unreachable(failed) => {
-            CommandError::environment(error).hint("Try again when the endpoint answers.")
-        }
-        VerifyError::Read(_) | VerifyError::History(_) => CommandError::refused(error),
-        VerifyError::Deploy(_) => CommandError::refused(error)
-            .hint("The chain is not the one that the store settled on: name the right --endpoint."),
+        ref failed if is_unreachable(failed) => CommandError::environment(error),
+        _ => CommandError::refused(error),
     }
 }
 
@@ -108,10 +142,12 @@ impl VerifyReport {
     pub(crate) fn new(
         verification: Verification,
         access: Option<&ChainAccess>,
-        is_settled: bool,
+        contract: Option<Address>,
     ) -> Self {
         let asked = access.map(|access| access.shown.clone());
-        Self { asked, is_settled, sound: verification.is_sound(), verification }
+        let (is_settled, sound) = (contract.is_some(), verification.is_sound());
+        let contract = contract.map(|contract| contract.to_string());
+        Self { asked, is_settled, contract, sound, verification }
     }
 
     /// Returns an error when there is a finding.
@@ -175,15 +211,19 @@ impl Report for VerifyReport {
             counted(record_count, "record"),
         )?;
         match (&self.verification.chain, &self.asked) {
-            (Some(chain), Some(asked)) => writeln!(
-                out,
-                "Chain   {asked}, block {}: {}, {}, {}; the contract holds {}",
-                grouped(chain.block),
-                counted(chain.participant_count, "participant"),
-                counted(chain.tariff_count, "tariff"),
-                counted(chain.record_count, "equal record"),
-                decimal_rounded(chain.balance_micro, 6, 2),
-            )?,
+            (Some(chain), Some(asked)) => {
+                let contract = self.contract.as_deref().unwrap_or_default();
+                let holds = decimal_rounded(chain.balance_micro, 6, 2);
+                writeln!(out, "Chain   {asked}, block {}", grouped(chain.block))?;
+                writeln!(out, "        contract {contract}, which holds {holds}")?;
+                writeln!(
+                    out,
+                    "        {}, {}, {}",
+                    counted(chain.participant_count, "participant"),
+                    counted(chain.tariff_count, "tariff"),
+                    counted(chain.record_count, "equal record"),
+                )?;
+            }
             _ if self.is_settled => writeln!(out, "Chain   not asked, as --no-chain says")?,
             _ => writeln!(out, "Chain   not asked: nothing was settled on one yet")?,
         }

@@ -83,7 +83,12 @@ impl Output {
             Format::Text => self.note(&error.to_string()),
             Format::Json => {
                 let document = serde_json::json!({
-                    "error": { "kind": error.kind, "message": error.message(), "hint": error.hint }
+                    "error": {
+                        "kind": error.kind,
+                        "code": error.code(),
+                        "message": error.message(),
+                        "hint": error.advice(),
+                    }
                 });
                 self.note(&document.to_string());
             }

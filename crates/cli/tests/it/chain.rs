@@ -51,11 +51,11 @@ fn a_folder_of_another_chain_is_refused() {
     terminal.check(
         "chain --folder chain --listen 127.0.0.1:0 --chain-id 5",
         &expect![[r#"
-        -- stderr
-        error: chain holds chain 31337, not chain 5
-        hint: Name another folder, or what this one was made with.
-        -- exit 1
-    "#]],
+            -- stderr
+            error: chain holds chain 31337, not chain 5 [chain-other-id]
+            hint: Name another folder, or the id that this one was made with.
+            -- exit 1
+        "#]],
     );
 }
 
@@ -63,7 +63,7 @@ fn a_folder_of_another_chain_is_refused() {
 fn public_addresses_need_force() {
     Terminal::new().check("chain --in-memory --listen 0.0.0.0:0", &expect![[r#"
         -- stderr
-        error: 0.0.0.0:0 can be reached from other computers, but everybody knows the keys of this chain
+        error: 0.0.0.0:0 can be reached from other computers, but everybody knows the keys of this chain [chain-exposed]
         hint: Listen on 127.0.0.1, or add --force-public where nothing of value can be lost.
         -- exit 2
     "#]]);
@@ -78,8 +78,8 @@ fn a_port_that_is_taken_is_named() {
     let messages = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(3));
     expect![[r#"
-        error: cannot listen on ADDRESS: Address already in use (os error 98)
-        hint: Another program may listen there: name another port with --listen.
+        error: cannot listen on ADDRESS: Address already in use (os error 98) [chain-port-taken]
+        hint: Name another port with --listen: another program may listen there.
     "#]]
     .assert_eq(&messages.replace(&address, "ADDRESS"));
 }

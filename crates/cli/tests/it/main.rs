@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 #![expect(clippy::print_stdout, reason = "tests on real data say that they were left out")]
 
+mod access;
 mod bench;
 mod chain;
 mod completions;

@@ -19,3 +19,8 @@ fn the_page_of_commands_is_what_help_prints() {
 fn the_page_of_settings_is_what_the_defaults_say() {
     expect_file!["../../../../docs/reference/config.md"].assert_eq(&page("config"));
 }
+
+#[test]
+fn the_page_of_refusals_is_what_stands_beside_the_errors() {
+    expect_file!["../../../../docs/reference/refusals.md"].assert_eq(&page("refusals"));
+}

@@ -39,7 +39,7 @@ fn prices(hours: u32) -> String {
 }
 
 /// Readings of 1 June 2026 (UTC) in local time of Oslo, at the end of each hour.
-fn readings(missing: Option<u32>) -> String {
+pub(crate) fn readings(missing: Option<u32>) -> String {
     let rows = (0..24_u32).filter(|hour| Some(*hour) != missing).map(|hour| {
         let local = hour + 3;
         format!("{:02}.06.2026 {:02}:00,{},{}\n", 1 + local / 24, local % 24, 500 + hour, hour % 2)
@@ -56,7 +56,7 @@ fn terminal(readings: &str) -> Terminal {
 }
 
 /// The same with everything in a store but the readings.
-fn prepared(readings: &str) -> Terminal {
+pub(crate) fn prepared(readings: &str) -> Terminal {
     let terminal = terminal(readings);
     for command in [
         "init --slots 24",
@@ -70,7 +70,7 @@ fn prepared(readings: &str) -> Terminal {
     terminal
 }
 
-const IMPORT_READINGS: &str = "import readings 707057500000000018.csv --stamp end --clock Europe/Oslo --resolution 60 \
+pub(crate) const IMPORT_READINGS: &str = "import readings 707057500000000018.csv --stamp end --clock Europe/Oslo --resolution 60 \
      --time-column end --time-format %d.%m.%Y_%H:%M --column import_wh=import:Wh --column export_wh=export:Wh";
 
 /// Runs a command and shows what it said, without what differs from run to run.
@@ -132,9 +132,9 @@ fn files_become_payments_that_verify() {
         &format!("{import_prices} --dry-run"),
         &expect![[r#"
             prices.csv: 48 rows, 48 would be new, 0 another version, 0 known already
-              what  values  from                  until                 minutes  gaps  missing  mean per kWh
-              ----  ------  --------------------  --------------------  -------  ----  -------  ------------
-              NO2       48  2026-06-01T00:00:00Z  2026-06-03T00:00:00Z       60     0        0        0.0420
+              what  values  from (UTC)        until (UTC)       min  gaps  absent  mean per kWh
+              ----  ------  ----------------  ----------------  ---  ----  ------  ------------
+              NO2       48  2026-06-01 00:00  2026-06-03 00:00   60     0       0        0.0420
             -- exit 0
         "#]],
     );
@@ -143,9 +143,9 @@ fn files_become_payments_that_verify() {
         import_prices,
         &expect![[r#"
             prices.csv: 48 rows, 48 new, 0 another version, 0 known already
-              what  values  from                  until                 minutes  gaps  missing  mean per kWh
-              ----  ------  --------------------  --------------------  -------  ----  -------  ------------
-              NO2       48  2026-06-01T00:00:00Z  2026-06-03T00:00:00Z       60     0        0        0.0420
+              what  values  from (UTC)        until (UTC)       min  gaps  absent  mean per kWh
+              ----  ------  ----------------  ----------------  ---  ----  ------  ------------
+              NO2       48  2026-06-01 00:00  2026-06-03 00:00   60     0       0        0.0420
             -- exit 0
         "#]],
     );
@@ -154,10 +154,10 @@ fn files_become_payments_that_verify() {
         IMPORT_READINGS,
         &expect![[r#"
             707057500000000018.csv: 24 rows, 48 new, 0 another version, 0 known already
-              what                       values  from                  until                 minutes  gaps  missing  kWh in all
-              -------------------------  ------  --------------------  --------------------  -------  ----  -------  ----------
-              707057500000000018 import      24  2026-06-01T00:00:00Z  2026-06-02T00:00:00Z       60     0        0        12.3
-              707057500000000018 export      24  2026-06-01T00:00:00Z  2026-06-02T00:00:00Z       60     0        0         0.0
+              what                       values  from (UTC)        until (UTC)       min  gaps  absent   kWh
+              -------------------------  ------  ----------------  ----------------  ---  ----  ------  ----
+              707057500000000018 import      24  2026-06-01 00:00  2026-06-02 00:00   60     0       0  12.3
+              707057500000000018 export      24  2026-06-01 00:00  2026-06-02 00:00   60     0       0   0.0
             -- exit 0
         "#]],
     );
@@ -166,10 +166,10 @@ fn files_become_payments_that_verify() {
         IMPORT_READINGS,
         &expect![[r#"
             707057500000000018.csv: 24 rows, 0 new, 0 another version, 48 known already
-              what                       values  from                  until                 minutes  gaps  missing  kWh in all
-              -------------------------  ------  --------------------  --------------------  -------  ----  -------  ----------
-              707057500000000018 import      24  2026-06-01T00:00:00Z  2026-06-02T00:00:00Z       60     0        0        12.3
-              707057500000000018 export      24  2026-06-01T00:00:00Z  2026-06-02T00:00:00Z       60     0        0         0.0
+              what                       values  from (UTC)        until (UTC)       min  gaps  absent   kWh
+              -------------------------  ------  ----------------  ----------------  ---  ----  ------  ----
+              707057500000000018 import      24  2026-06-01 00:00  2026-06-02 00:00   60     0       0  12.3
+              707057500000000018 export      24  2026-06-01 00:00  2026-06-02 00:00   60     0       0   0.0
             -- exit 0
         "#]],
     );
@@ -195,7 +195,9 @@ fn files_become_payments_that_verify() {
             Contract  HASH on chain 31337: 48 settled now, 0 before; 6,727 gas for a record
             Store   7 journal lines and 9 files, 8,180 bytes: every byte compared with its hash
             Runs    1 run, 48 records computed again from the readings
-            Chain   the embedded chain in gridtally-store/chain, block 11: 2 participants, 2 tariffs, 48 equal records; the contract holds 0.53
+            Chain   the embedded chain in gridtally-store/chain, block 11
+                    contract HASH which holds 0.53
+                    2 participants, 2 tariffs, 48 equal records
 
             Nothing is wrong.
             -- exit 0
@@ -222,7 +224,9 @@ fn files_become_payments_that_verify() {
             Contract  HASH on chain 31337: 0 settled now, 48 before; 0 gas for a record
             Store   7 journal lines and 9 files, 8,180 bytes: every byte compared with its hash
             Runs    1 run, 48 records computed again from the readings
-            Chain   the embedded chain in gridtally-store/chain, block 11: 2 participants, 2 tariffs, 48 equal records; the contract holds 0.53
+            Chain   the embedded chain in gridtally-store/chain, block 11
+                    contract HASH which holds 0.53
+                    2 participants, 2 tariffs, 48 equal records
 
             Nothing is wrong.
             -- exit 0
@@ -234,7 +238,9 @@ fn files_become_payments_that_verify() {
         &expect![[r#"
             Store   7 journal lines and 9 files, 8,180 bytes: every byte compared with its hash
             Runs    1 run, 48 records computed again from the readings
-            Chain   the embedded chain in gridtally-store/chain, block 11: 2 participants, 2 tariffs, 48 equal records; the contract holds 0.53
+            Chain   the embedded chain in gridtally-store/chain, block 11
+                    contract HASH which holds 0.53
+                    2 participants, 2 tariffs, 48 equal records
 
             Nothing is wrong.
             -- exit 0
@@ -262,10 +268,10 @@ fn a_missing_reading_is_not_zero() {
         IMPORT_READINGS,
         &expect![[r#"
             707057500000000018.csv: 23 rows, 46 new, 0 another version, 0 known already
-              what                       values  from                  until                 minutes  gaps  missing  kWh in all
-              -------------------------  ------  --------------------  --------------------  -------  ----  -------  ----------
-              707057500000000018 import      23  2026-06-01T00:00:00Z  2026-06-02T00:00:00Z       60     1        1        11.8
-              707057500000000018 export      23  2026-06-01T00:00:00Z  2026-06-02T00:00:00Z       60     1        1         0.0
+              what                       values  from (UTC)        until (UTC)       min  gaps  absent   kWh
+              -------------------------  ------  ----------------  ----------------  ---  ----  ------  ----
+              707057500000000018 import      23  2026-06-01 00:00  2026-06-02 00:00   60     1       1  11.8
+              707057500000000018 export      23  2026-06-01 00:00  2026-06-02 00:00   60     1       1   0.0
             -- exit 0
         "#]],
     );
@@ -274,10 +280,10 @@ fn a_missing_reading_is_not_zero() {
         &terminal,
         settle,
         &expect![[r#"
-        error: participant 1 code 1 period 9648 slot 5 is missing
-        hint: Import the missing readings, or settle the other slots with --missing leave_out.
-        -- exit 1
-    "#]],
+            error: participant 1 code 1 period 9648 slot 5 is missing [period-gap]
+            hint: Import the missing readings, or settle the other slots with --missing leave_out.
+            -- exit 1
+        "#]],
     );
     check(
         &terminal,
@@ -334,10 +340,10 @@ fn refused_rows_are_named_and_nothing_is_half_imported() {
         &format!("{IMPORT_READINGS} --skip-refused"),
         &expect![[r#"
             707057500000000018.csv: 7 rows, 2 new, 0 another version, 0 known already
-              what                       values  from                  until                 minutes  gaps  missing  kWh in all
-              -------------------------  ------  --------------------  --------------------  -------  ----  -------  ----------
-              707057500000000018 import       1  2026-06-01T03:00:00Z  2026-06-01T04:00:00Z       60     0        0         0.0
-              707057500000000018 export       1  2026-06-01T03:00:00Z  2026-06-01T04:00:00Z       60     0        0         0.0
+              what                       values  from (UTC)        until (UTC)       min  gaps  absent  kWh
+              -------------------------  ------  ----------------  ----------------  ---  ----  ------  ---
+              707057500000000018 import       1  2026-06-01 03:00  2026-06-01 04:00   60     0       0  0.0
+              707057500000000018 export       1  2026-06-01 03:00  2026-06-01 04:00   60     0       0  0.0
               6 refused rows passed over:
               707057500000000018.csv:2: import_wh "NaN": the value is not a finite number [number-not-finite]; leave the row out: missing is not zero
               707057500000000018.csv:3: end "01.06.2026 03:20": the time does not lie on the grid of the resolution [time-not-aligned]; check the resolution, and whether stamps mark start or end
@@ -357,19 +363,19 @@ fn what_is_not_there_is_said() {
         &terminal,
         "settle --from 2026-06-01 --until 2026-06-02",
         &expect![[r#"
-        error: gridtally-store is not a store, create one with init
-        hint: Create a store with gridtally init, or name one with --store.
-        -- exit 3
-    "#]],
+            error: gridtally-store is not a store, create one with init [store-missing]
+            hint: Create a store with gridtally init, or name one with --store.
+            -- exit 3
+        "#]],
     );
     check(
         &terminal,
         "verify --store nowhere",
         &expect![[r#"
-        error: nowhere is not a store, create one with init
-        hint: Create a store with gridtally init, or name one with --store.
-        -- exit 3
-    "#]],
+            error: nowhere is not a store, create one with init [store-missing]
+            hint: Create a store with gridtally init, or name one with --store.
+            -- exit 3
+        "#]],
     );
     check(
         &terminal,
@@ -384,18 +390,19 @@ fn what_is_not_there_is_said() {
         &terminal,
         "init",
         &expect![[r#"
-        error: FOLDER/gridtally-store holds "store.toml" already, a store needs an empty folder
-        hint: Name another folder with --store; an existing store is never overwritten.
-        -- exit 1
-    "#]],
+            error: FOLDER/gridtally-store holds "store.toml" already, a store needs an empty folder [store-not-empty]
+            hint: Name another folder with --store: an existing store is never overwritten.
+            -- exit 1
+        "#]],
     );
     check(
         &terminal,
         "settle --from 2026-06-01 --until 2026-06-02",
         &expect![[r#"
-        error: nobody is registered, import participants first
-        -- exit 1
-    "#]],
+            error: nobody is registered, import participants first [run-nobody-registered]
+            hint: Import participants first: gridtally import participants.
+            -- exit 1
+        "#]],
     );
     check(
         &terminal,
@@ -454,10 +461,10 @@ fn an_endpoint_that_is_not_there_is_named_without_its_secrets() {
         IMPORT_READINGS,
         &expect![[r#"
             707057500000000018.csv: 24 rows, 48 new, 0 another version, 0 known already
-              what                       values  from                  until                 minutes  gaps  missing  kWh in all
-              -------------------------  ------  --------------------  --------------------  -------  ----  -------  ----------
-              707057500000000018 import      24  2026-06-01T00:00:00Z  2026-06-02T00:00:00Z       60     0        0        12.3
-              707057500000000018 export      24  2026-06-01T00:00:00Z  2026-06-02T00:00:00Z       60     0        0         0.0
+              what                       values  from (UTC)        until (UTC)       min  gaps  absent   kWh
+              -------------------------  ------  ----------------  ----------------  ---  ----  ------  ----
+              707057500000000018 import      24  2026-06-01 00:00  2026-06-02 00:00   60     0       0  12.3
+              707057500000000018 export      24  2026-06-01 00:00  2026-06-02 00:00   60     0       0   0.0
             -- exit 0
         "#]],
     );
@@ -468,10 +475,10 @@ fn an_endpoint_that_is_not_there_is_named_without_its_secrets() {
         &terminal,
         settle,
         &expect![[r#"
-        error: http://127.0.0.1:1 is unreachable (eth_chainId, 1 attempts): error sending request: client error (Connect): tcp connect error: Connection refused (os error 111)
-        hint: Is the chain running there? Name another with --endpoint.
-        -- exit 3
-    "#]],
+            error: http://127.0.0.1:1 is unreachable (eth_chainId, 1 attempts): error sending request: client error (Connect): tcp connect error: Connection refused (os error 111) [endpoint-unreachable]
+            hint: Start the chain there, or name another endpoint with --endpoint.
+            -- exit 3
+        "#]],
     );
 }
 
@@ -506,8 +513,8 @@ fn what_the_chain_can_never_take_is_not_recorded() {
         &terminal,
         &format!("{} --missing leave_out", settle(2)),
         &expect![[r#"
-        error: period 9649 started at 1780358400, the chain's time is 1780358401: too late
-        hint: Tariffs are published before their period begins: import the prices of the days after a span before settling it.
+        error: period 9649 started at 1780358400, the chain's time is 1780358401: too late [tariff-too-late]
+        hint: Import the prices of the days after a span before settling it: tariffs are published before their period begins.
         -- exit 1
     "#]],
     );
@@ -521,7 +528,8 @@ fn what_the_chain_can_never_take_is_not_recorded() {
         &terminal,
         &settle(1),
         &expect![[r#"
-        error: home_01, metered at 707057500000000018, slot from 2026-06-01T09:00:00Z: 777 Wh now, but the run of journal line 6 recorded 509 Wh (period 9648 slot 9 code 32 from 1 to 0 run 0); this needs a correction, and this release settles none: what was imported since stays in the store as the newest version, and --as-of 5 repeats the earlier run
+        error: home_01, metered at 707057500000000018, slot from 2026-06-01T09:00:00Z: 777 Wh now, but the run of journal line 6 recorded 509 Wh (period 9648 slot 9 code 32 from 1 to 0 run 0); this needs a correction, and this release settles none: what was imported since stays in the store as the newest version, and --as-of 5 repeats the earlier run [run-energy-recorded]
+        hint: Repeat the earlier run with --as-of: corrections are not part of this release.
         -- exit 1
     "#]],
     );

@@ -85,16 +85,16 @@ fn programs_are_told_of_usage_errors_in_json() {
     let terminal = Terminal::new();
     terminal.check("settle --output json", &expect![[r#"
         -- stderr
-        {"error":{"hint":null,"kind":"usage","message":"the following required arguments were not provided:   --from <TIME>"}}
+        {"error":{"code":null,"hint":null,"kind":"usage","message":"the following required arguments were not provided:   --from <TIME>"}}
         -- exit 2
     "#]]);
     terminal.check(
         "--output=json sett",
         &expect![[r#"
-        -- stderr
-        {"error":{"hint":null,"kind":"usage","message":"unrecognized subcommand 'sett'"}}
-        -- exit 2
-    "#]],
+            -- stderr
+            {"error":{"code":null,"hint":null,"kind":"usage","message":"unrecognized subcommand 'sett'"}}
+            -- exit 2
+        "#]],
     );
 }
 

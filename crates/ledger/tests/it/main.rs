@@ -9,6 +9,8 @@ mod hostile;
 mod key;
 #[cfg(test)]
 mod life;
+#[cfg(test)]
+mod many;
 mod node;
 #[cfg(test)]
 mod once;

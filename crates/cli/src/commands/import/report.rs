@@ -247,7 +247,7 @@ pub(super) enum Sum {
 impl Sum {
     const fn header(self) -> &'static str {
         match self {
-            Self::Energy => "kWh in all",
+            Self::Energy => "kWh",
             Self::Price => "mean per kWh",
         }
     }
@@ -284,16 +284,18 @@ fn write_taken(
     let mut table = Table::new([
         (Align::Left, "what"),
         (Align::Right, "values"),
-        (Align::Left, "from"),
-        (Align::Left, "until"),
-        (Align::Right, "minutes"),
+        (Align::Left, "from (UTC)"),
+        (Align::Left, "until (UTC)"),
+        (Align::Right, "min"),
         (Align::Right, "gaps"),
-        (Align::Right, "missing"),
+        (Align::Right, "absent"),
         (Align::Right, unit.header()),
     ]);
     for column in &report.columns {
-        let shown =
-            |instant: Option<Timestamp>| instant.map_or_else(String::new, |at| at.to_string());
+        // Periods begin with a minute, and the table fits into 100 columns.
+        let shown = |instant: Option<Timestamp>| {
+            instant.map_or_else(String::new, |at| at.strftime("%Y-%m-%d %H:%M").to_string())
+        };
         table.row([
             column.name.clone(),
             grouped(column.value_count as u64),

@@ -1,0 +1,210 @@
+//! What the errors of stores, runs and whole settlements say. Their crate declares none of it, so it stands here.
+
+use gridtally_aggregator::cycle::{ChainError, EmbeddedError, RunError, SettlementError};
+use gridtally_aggregator::demo::DemoError;
+use gridtally_aggregator::store::StoreError;
+use gridtally_aggregator::verify::VerifyError;
+use gridtally_core::explanation::{Explained, Explanation};
+use gridtally_core::explanations;
+use gridtally_core::tariff::PriceUnavailable;
+use gridtally_settlement::{PeriodRefused, ReadingRefused};
+
+use super::{OfChain, Said, of};
+
+/// Returns what the errors of stores, runs and whole settlements say, with the names of their types.
+pub(super) fn explained() -> Vec<(&'static str, &'static [Explanation])> {
+    vec![
+        ("RunError", Run::EXPLANATIONS),
+        ("PriceUnavailable", Price::EXPLANATIONS),
+        ("ReadingRefused", Reading::EXPLANATIONS),
+        ("PeriodRefused", Period::EXPLANATIONS),
+        ("ChainError", OnChain::EXPLANATIONS),
+        ("SettlementError", Settlement::EXPLANATIONS),
+        ("VerifyError", Verify::EXPLANATIONS),
+        ("EmbeddedError", Embedded::EXPLANATIONS),
+        ("DemoError", Demo::EXPLANATIONS),
+        ("StoreError", Store::EXPLANATIONS),
+    ]
+}
+
+/// Returns what an error says if it is one of these.
+pub(super) fn explanation(error: Said<'_>) -> Option<Explanation> {
+    None.or_else(|| of(error, |error| Settlement(error).explanation()))
+        .or_else(|| of(error, |error| OnChain(error).explanation()))
+        .or_else(|| of(error, |error| Run(error).explanation()))
+        .or_else(|| of(error, |error| Verify(error).explanation()))
+        .or_else(|| of(error, |error| Embedded(error).explanation()))
+        .or_else(|| of(error, |error| Demo(error).explanation()))
+        .or_else(|| of(error, |error| Store(error).explanation()))
+}
+
+explanations! {
+    Settlement(&SettlementError) {
+        Embedded(error as Embedded);
+        Key(error);
+        Run(error as Run);
+        Chain(error as OnChain);
+        Store(error as Store);
+        Verify(error as Verify);
+    }
+}
+
+explanations! {
+    OnChain(&ChainError) {
+        Store(error as Store);
+        Run(error as Run);
+        Deploy(error);
+        Register(error);
+        Publish(error);
+        History(error);
+        Read(error);
+        Endpoint(error);
+        Mint(error);
+        FundsOutOfRange: "settlement-funds-out-of-range" "somebody needs more money than a balance can hold"
+            "settle a shorter span, and check the prices";
+        Fund(error);
+        PeriodNotOver: "settlement-period-not-over" "a settlement period is not over on the chain yet"
+            "wait until it is; on a development chain, --move-time moves its clock";
+        Settle(error);
+    }
+}
+
+explanations! {
+    Run(&RunError) {
+        EmptySpan: "run-span-empty" "the span has no slots"
+            "give an --until after --from";
+        NotAligned: "run-span-not-aligned" "the span does not begin or end with a slot"
+            "give instants on the grid of the slots";
+        Calendar: "run-outside-calendar" "the span is not inside the settlement calendar"
+            "give a span after settlement.genesis_time";
+        PeriodZero: "run-period-zero" "the span begins in period 0, which is never settled"
+            "begin with period 1";
+        TooManyPeriods: "run-too-many-periods" "the span has more settlement periods than one run"
+            "settle it in parts";
+        SlotLength: "run-slot-length" "no prices come in slots of this length"
+            "make a store with slots of 10, 15, 30 or 60 minutes";
+        Store(error as Store);
+        NobodyRegistered: "run-nobody-registered" "nobody takes part"
+            "import participants first: gridtally import participants";
+        TariffMissing: "run-tariff-missing" "there is no tariff, or none of that name"
+            "import it first: gridtally import tariff";
+        TariffAmbiguous: "run-tariff-ambiguous" "there are several tariffs, and none was asked for"
+            "name one with --tariff";
+        Price(error as Price);
+        Table: "run-tariff-table" "the prices of a period do not make a table of the contract"
+            "correct the tariff as the words say";
+        ReadingTooLong: "run-reading-too-long" "a reading is longer than a slot"
+            "make a store whose slots are as long as the readings";
+        Energy: "run-energy" "the energy of a slot does not fit a record"
+            "check the unit of the readings, and import them again";
+        Reading(error as Reading);
+        Period(error as Period);
+        PricesRecorded: "run-prices-recorded" "a settlement period is recorded already, at other prices"
+            "repeat the earlier run with --as-of: corrections are not part of this release";
+        EnergyRecorded: "run-energy-recorded" "a slot is recorded already, with another energy"
+            "repeat the earlier run with --as-of: corrections are not part of this release";
+    }
+}
+
+explanations! {
+    Price(&PriceUnavailable) {
+        NoVersion: "price-no-version" "no version of the tariff is valid then"
+            "import a tariff that is valid in all slots of the settlement periods";
+        NotOffered: "price-not-offered" "the tariff has no price of this kind"
+            "import a tariff with it";
+        SpotMissing: "price-spot-missing" "the spot price of a slot is not known"
+            "import the prices of all slots of the settlement periods: gridtally import prices";
+        OutOfRange: "price-out-of-range" "the parts of a price sum to more than 32 bits hold"
+            "check the unit of the prices";
+    }
+}
+
+explanations! {
+    Reading(&ReadingRefused) {
+        Slots: "reading-slots" "the slots are none, or go beyond what any period has"
+            "check the resolution of the readings";
+        ExpectedTwice: "reading-expected-twice" "two metering points would settle as one"
+            "give each its own participant";
+        NotExpected: "reading-not-expected" "nobody expects a value there"
+            "check the metering points of the participant";
+        Contradiction: "reading-contradiction" "a slot has two different values"
+            "import one of them again, as the newest version";
+    }
+}
+
+explanations! {
+    Period(&PeriodRefused) {
+        PeriodZero: "period-zero" "period 0 is never settled"
+            "begin with period 1";
+        Order: "period-order" "sections do not ascend by participant and code, or overlap"
+            "report it: the store keeps them in order";
+        Hub: "period-hub" "the hub cannot settle with itself"
+            "give the metering point to a participant";
+        NoPrice: "period-no-price" "the period's tariff has no price for a code"
+            "import a tariff with prices of all kinds that are settled";
+        TooManySlots: "period-too-many-slots" "values go beyond the period's last slot"
+            "check the resolution of the readings";
+        Gap: "period-gap" "a slot has nothing that can be settled, and the policy is to refuse"
+            "import the missing readings, or settle the other slots with --missing leave_out";
+    }
+}
+
+explanations! {
+    Verify(&VerifyError) {
+        Store(error as Store);
+        Endpoint(error);
+        Deploy(error);
+        History(error);
+        Read(error);
+    }
+}
+
+explanations! {
+    Embedded(&EmbeddedError) {
+        Open(error as OfChain);
+        Serve(error as OfChain);
+        Connect(error);
+    }
+}
+
+explanations! {
+    Demo(&DemoError) {
+        Neighborhood: "demo-neighborhood" "there is no such neighborhood"
+            "give other --households";
+        Calendar: "demo-calendar" "its days are no settlement periods"
+            "report it";
+        Participants: "demo-participants" "its households are no participants"
+            "report it";
+        Store(error as Store);
+        Embedded(error as Embedded);
+        Settlement(error as Settlement);
+        Run(error as Run);
+        History(error);
+    }
+}
+
+explanations! {
+    Store(&StoreError) {
+        NotAStore: "store-missing" "there is no store in the folder"
+            "create a store with gridtally init, or name one with --store";
+        NotEmpty: "store-not-empty" "a store or something else is in the folder already"
+            "name another folder with --store: an existing store is never overwritten";
+        Locked: "store-locked" "another program writes to the store"
+            "wait for the other program, or end it";
+        UnknownFormat: "store-unknown-format" "the store was written by a newer program"
+            "use the newer release";
+        Damaged: "store-damaged" "bytes of the store are not those that were recorded"
+            "restore the file from a copy: gridtally verify checks all of them";
+        NoSuchLine: "store-no-such-line" "there is no such line in the journal"
+            "name a line up to its last one";
+        Participants: "store-participants" "the parties or metering points are not valid"
+            "correct them as the words say";
+        Refused(rejection);
+        RunDiffers: "store-run-differs" "a settlement run gave other bytes than before from the same inputs"
+            "use the release that recorded the run, or restore the store from a copy";
+        Interrupted: "store-interrupted" "an effect failed before, so what is on disk is only known after opening the store again"
+            "repeat the command";
+        Io: "store-io" "a file of the store cannot be read or written"
+            "check the path, the permissions and the room on the disk";
+    }
+}
