@@ -1,7 +1,9 @@
 //! What an endpoint answers: log entries and the reasons of failed calls.
 
 use alloy_primitives::Bytes;
-use gridtally_ledger::{Block, LedgerEntry, Log, Receipt, Refusal, RpcFailure, Transaction};
+use gridtally_ledger::{
+    Block, LedgerEntry, Log, LogEntry, Receipt, Refusal, RpcFailure, Transaction,
+};
 
 pub(crate) fn decode(bytes: &[u8]) {
     let failure = RpcFailure {
@@ -11,7 +13,7 @@ pub(crate) fn decode(bytes: &[u8]) {
     };
     let _shown = Refusal::of(&failure).to_string();
     if let Ok(log) = serde_json::from_slice::<Log>(bytes) {
-        let _event = LedgerEntry::of(&log);
+        let _event = LedgerEntry::decode(&log);
     }
     let _answer = serde_json::from_slice::<Block>(bytes);
     let _answer = serde_json::from_slice::<Receipt>(bytes);

@@ -52,6 +52,20 @@ impl Demanded {
             Self::AccountGroup(group) => (5, group),
         }
     }
+
+    /// Returns what the contract means by a kind and an index, or `None` for a kind that does not exist.
+    #[must_use]
+    pub const fn of_kind_and_index(kind: u8, index: u32) -> Option<Self> {
+        Some(match kind {
+            0 => Self::Record(index),
+            1 => Self::Account(index),
+            2 => Self::RecordRow,
+            3 => Self::AccountRow,
+            4 => Self::RecordGroup(index),
+            5 => Self::AccountGroup(index),
+            _ => return None,
+        })
+    }
 }
 
 /// What a proof of differing data carries.

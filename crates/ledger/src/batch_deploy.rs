@@ -1,6 +1,6 @@
 //! Deployment of batch settlement: the core and its three provers, which name each other.
 
-use alloy_primitives::{Address, Bytes};
+use alloy_primitives::{Address, B256, Bytes};
 use alloy_sol_types::SolConstructor;
 use gridtally_core::period::SettlementCalendar;
 use gridtally_settlement::Domain;
@@ -11,6 +11,7 @@ use crate::abi::batch::{BatchSettlement, IBatchSettlement};
 use crate::abi::demand::DemandProver;
 use crate::abi::duty::DutyProver;
 use crate::abi::fraud::FraudProver;
+use crate::batch_call::Demanded;
 use crate::client::{BlockId, Client};
 use crate::deploy::{
     DeployError, Question, ReadError, TokenChoice, chosen_token, deployed, with_arguments,
@@ -233,5 +234,35 @@ impl BatchLedger {
     #[must_use]
     pub const fn deployment(&self) -> &BatchDeployment {
         &self.deployment
+    }
+
+    /// Whether a batch is pending.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`ReadError`].
+    pub async fn is_pending(&self, seq: u64, header_hash: B256) -> Result<bool, ReadError> {
+        let call = BatchSettlement::isPendingCall { seq, headerHash: header_hash };
+        self.question(self.deployment.core).call(call).await
+    }
+
+    /// Whether something of a batch was demanded, answered or not.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`ReadError`].
+    pub async fn is_demanded(
+        &self,
+        header_hash: B256,
+        demanded: Demanded,
+    ) -> Result<bool, ReadError> {
+        let (kind, index) = demanded.kind_and_index();
+        let call = DemandProver::demandOfCall { headerHash: header_hash, kind, index };
+        let demand = self.question(self.deployment.demand_prover).call(call).await?;
+        Ok(demand.state != 0)
+    }
+
+    const fn question(&self, contract: Address) -> Question<'_> {
+        Question { client: &self.client, contract, at: BlockId::Latest }
     }
 }

@@ -1,18 +1,34 @@
-//! What batch settlement tells in its log, as far as batches can be rebuilt and judged from it.
+//! What batch settlement tells in its log, as far as batches can be rebuilt, judged and opened from it.
 
-use alloy_primitives::{Address, B256, Bytes};
+use alloy_primitives::{Address, B256, Bytes, keccak256};
 use alloy_sol_types::SolEventInterface;
 use gridtally_core::party::ParticipantNumber;
 use gridtally_core::period::SettlementPeriod;
 use gridtally_core::quantity::Amount;
-use gridtally_settlement::{BatchHeader, DataKind};
+use gridtally_settlement::{BatchHeader, DataKind, InboxEntry, InboxKind};
 
 use crate::abi::batch::BatchSettlement::BatchSettlementEvents;
 use crate::abi::batch::IBatchSettlement;
+use crate::abi::demand::DemandProver::DemandProverEvents;
+use crate::batch_call::Demanded;
 use crate::event::EventError;
-use crate::wire::{Log, Receipt};
+use crate::follow::LogEntry;
+use crate::wire::{BlockRef, Log, Receipt};
 
-/// Something that the core told.
+/// Something that batch settlement told, with its place on the chain.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BatchEntry {
+    /// The block.
+    pub block: BlockRef,
+    /// The transaction.
+    pub transaction: B256,
+    /// Position in the block.
+    pub log_index: u64,
+    /// What was told.
+    pub event: BatchEvent,
+}
+
+/// Something that the core or the demand prover told.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum BatchEvent {
     /// A batch is pending.
@@ -65,81 +81,141 @@ pub enum BatchEvent {
     InboxAdded {
         /// Number of the entry.
         entry: u64,
-        /// 0 deposit, 1 exit, 2 forced reading.
-        kind: u8,
-        /// Whose account.
-        participant: ParticipantNumber,
-        /// How much.
-        amount: Amount,
+        /// What.
+        ordered: InboxEntry,
+    },
+    /// Something of a batch must be shown.
+    Demanded {
+        /// Number of the batch.
+        seq: u64,
+        /// What.
+        demanded: Demanded,
+        /// Until when, Unix time, s.
+        deadline_s: u64,
+    },
+    /// It was shown, in the transaction of this entry.
+    Answered {
+        /// Number of the batch.
+        seq: u64,
+        /// What.
+        demanded: Demanded,
     },
     /// Something that no batch depends on.
     Other,
 }
 
-impl BatchEvent {
-    /// Decodes a log entry of the core.
-    ///
-    /// # Errors
-    ///
-    /// Returns the first [`EventError`] in the order of its variants.
-    pub fn of(log: &Log) -> Result<Self, EventError> {
-        let (block, log_index) = (log.block_number, log.log_index);
-        let undecodable = |reason: String| EventError::Undecodable { block, log_index, reason };
-        let unknown = |what, number| EventError::NumberUnknown { block, log_index, what, number };
-        let decoded = BatchSettlementEvents::decode_raw_log(&log.topics, &log.data)
-            .map_err(|error| undecodable(error.to_string()))?;
-        use BatchSettlementEvents as Decoded;
-        Ok(match decoded {
-            Decoded::Committed(event) => {
-                let kind = event.header.dataKind;
-                let header = header_of(&event.header).ok_or_else(|| unknown("data kind", kind))?;
-                if header.hash() != event.headerHash {
-                    return Err(undecodable("the header does not have the hash beside it".into()));
-                }
-                Self::Committed { header_hash: event.headerHash, header: Box::new(header) }
-            }
-            Decoded::Finalized(event) => {
-                Self::Finalized { seq: event.seq, header_hash: event.headerHash }
-            }
-            Decoded::Cancelled(event) => Self::Cancelled {
-                seq: event.seq,
-                challenger: event.challenger,
-                reason: event.reason,
-            },
-            Decoded::Registered(event) => Self::Registered {
-                participant: ParticipantNumber(event.participant),
-                meter: event.meter,
-                from: SettlementPeriod(event.fromPeriod),
-            },
-            Decoded::Retired(event) => Self::Retired {
-                participant: ParticipantNumber(event.participant),
-                last: SettlementPeriod(event.lastPeriod),
-            },
-            Decoded::TariffPublished(event) => {
-                Self::TariffPublished { period: SettlementPeriod(event.period), table: event.table }
-            }
-            Decoded::InboxAdded(event) => Self::InboxAdded {
-                entry: event.entry,
-                kind: event.kind,
-                participant: ParticipantNumber(event.participant),
-                // All deposits together stay up to 2^62.
-                amount: Amount::from_micro(
-                    i64::try_from(event.amount)
-                        .map_err(|_| undecodable("an amount beyond 2^63".into()))?,
-                ),
-            },
-            _ => Self::Other,
-        })
+impl LogEntry for BatchEntry {
+    fn decode(log: &Log) -> Result<Self, EventError> {
+        let block = BlockRef { number: log.block_number, hash: log.block_hash };
+        let (transaction, log_index) = (log.transaction_hash, log.log_index);
+        let is_demand = log
+            .topics
+            .first()
+            .is_some_and(|topic| DemandProverEvents::SELECTORS.contains(&topic.0));
+        let event = if is_demand { demand_event(log)? } else { core_event(log)? };
+        Ok(Self { block, transaction, log_index, event })
     }
+}
 
-    /// Decodes what a receipt has of the core.
+impl BatchEntry {
+    /// Decodes what a receipt has of these contracts.
     ///
     /// # Errors
     ///
     /// Returns the first [`EventError`] in the order of its variants.
-    pub fn all_of(receipt: &Receipt, core: Address) -> Result<Vec<Self>, EventError> {
-        receipt.logs.iter().filter(|log| log.address == core).map(Self::of).collect()
+    pub fn all_of(receipt: &Receipt, contracts: &[Address]) -> Result<Vec<Self>, EventError> {
+        let theirs = receipt.logs.iter().filter(|log| contracts.contains(&log.address));
+        theirs.map(Self::decode).collect()
     }
+}
+
+fn undecodable(log: &Log, reason: impl ToString) -> EventError {
+    let (block, log_index) = (log.block_number, log.log_index);
+    EventError::Undecodable { block, log_index, reason: reason.to_string() }
+}
+
+fn unknown(log: &Log, what: &'static str, number: u8) -> EventError {
+    let (block, log_index) = (log.block_number, log.log_index);
+    EventError::NumberUnknown { block, log_index, what, number }
+}
+
+fn demand_event(log: &Log) -> Result<BatchEvent, EventError> {
+    let decoded = DemandProverEvents::decode_raw_log(&log.topics, &log.data)
+        .map_err(|error| undecodable(log, error))?;
+    let demanded = |kind, index| {
+        Demanded::of_kind_and_index(kind, index).ok_or_else(|| unknown(log, "demand", kind))
+    };
+    Ok(match decoded {
+        DemandProverEvents::Demanded(event) => BatchEvent::Demanded {
+            seq: event.seq,
+            demanded: demanded(event.kind, event.index)?,
+            deadline_s: event.deadline.to(),
+        },
+        DemandProverEvents::Answered(event) => {
+            BatchEvent::Answered { seq: event.seq, demanded: demanded(event.kind, event.index)? }
+        }
+        DemandProverEvents::DemandSettled(_) => BatchEvent::Other,
+    })
+}
+
+fn core_event(log: &Log) -> Result<BatchEvent, EventError> {
+    let decoded = BatchSettlementEvents::decode_raw_log(&log.topics, &log.data)
+        .map_err(|error| undecodable(log, error))?;
+    use BatchSettlementEvents as Decoded;
+    Ok(match decoded {
+        Decoded::Committed(event) => {
+            let kind = event.header.dataKind;
+            let header = header_of(&event.header).ok_or_else(|| unknown(log, "data kind", kind))?;
+            if header.hash() != event.headerHash {
+                return Err(undecodable(log, "the header does not have the hash beside it"));
+            }
+            BatchEvent::Committed { header_hash: event.headerHash, header: Box::new(header) }
+        }
+        Decoded::Finalized(event) => {
+            BatchEvent::Finalized { seq: event.seq, header_hash: event.headerHash }
+        }
+        Decoded::Cancelled(event) => BatchEvent::Cancelled {
+            seq: event.seq,
+            challenger: event.challenger,
+            reason: event.reason,
+        },
+        Decoded::Registered(event) => BatchEvent::Registered {
+            participant: ParticipantNumber(event.participant),
+            meter: event.meter,
+            from: SettlementPeriod(event.fromPeriod),
+        },
+        Decoded::Retired(event) => BatchEvent::Retired {
+            participant: ParticipantNumber(event.participant),
+            last: SettlementPeriod(event.lastPeriod),
+        },
+        Decoded::TariffPublished(event) => {
+            let (period, stated) = (SettlementPeriod(event.period), event.hash);
+            let computed = keccak256(&event.table);
+            if computed != stated {
+                return Err(EventError::TariffHashDiffers { period, computed, stated });
+            }
+            BatchEvent::TariffPublished { period, table: event.table }
+        }
+        Decoded::InboxAdded(event) => {
+            // All deposits together stay up to 2^62.
+            let amount = i64::try_from(event.amount)
+                .map_err(|_| undecodable(log, "an amount beyond 2^63"))?;
+            let amount = Amount::from_micro(amount);
+            BatchEvent::InboxAdded {
+                entry: event.entry,
+                ordered: InboxEntry {
+                    participant: ParticipantNumber(event.participant),
+                    kind: match event.kind {
+                        // A forced reading is honoured like a deposit.
+                        0 | 2 => InboxKind::Deposit(amount),
+                        1 => InboxKind::Exit,
+                        other => return Err(unknown(log, "kind of inbox entry", other)),
+                    },
+                },
+            }
+        }
+        _ => BatchEvent::Other,
+    })
 }
 
 fn header_of(header: &IBatchSettlement::Header) -> Option<BatchHeader> {

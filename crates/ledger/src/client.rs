@@ -76,18 +76,18 @@ pub struct CallRequest {
 /// Which log entries are asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogFilter {
-    /// The contract that wrote them.
-    pub address: Address,
+    /// The contracts that wrote them.
+    pub addresses: Vec<Address>,
     /// Alternatives for each topic, the event's signature first; `None` stands for every value,
     /// and so do topics that are left out.
     pub topics: Vec<Option<Vec<B256>>>,
 }
 
 impl LogFilter {
-    /// Returns a filter for everything that a contract tells.
+    /// Returns a filter for everything that these contracts tell.
     #[must_use]
-    pub fn all_of(address: Address) -> Self {
-        Self { address, topics: Vec::new() }
+    pub fn all_of(addresses: impl Into<Vec<Address>>) -> Self {
+        Self { addresses: addresses.into(), topics: Vec::new() }
     }
 }
 
@@ -296,7 +296,7 @@ impl Client {
         to: u64,
     ) -> Result<Vec<Log>, EndpointError> {
         let filter = json!({
-            "address": filter.address,
+            "address": filter.addresses,
             "topics": filter.topics,
             "fromBlock": U64::from(from),
             "toBlock": U64::from(to),
@@ -315,7 +315,7 @@ impl Client {
         block_hash: B256,
     ) -> Result<Vec<Log>, EndpointError> {
         let filter = json!({
-            "address": filter.address, "topics": filter.topics, "blockHash": block_hash,
+            "address": filter.addresses, "topics": filter.topics, "blockHash": block_hash,
         });
         self.endpoint.request("eth_getLogs", (filter,)).await
     }

@@ -11,6 +11,7 @@ use gridtally_settlement::{Code, DirectRecord};
 use serde::{Deserialize, Serialize};
 
 use crate::abi::DirectSettlement::DirectSettlementEvents;
+use crate::follow::LogEntry;
 use crate::wire::{BlockRef, Log};
 
 /// What a participant is. The contract treats all of them alike; only participant 0 is the hub.
@@ -236,13 +237,8 @@ explanations! {
     }
 }
 
-impl LedgerEntry {
-    /// Decodes a log entry of the settlement contract.
-    ///
-    /// # Errors
-    ///
-    /// Returns the first [`EventError`] in the order of its variants.
-    pub fn of(log: &Log) -> Result<Self, EventError> {
+impl LogEntry for LedgerEntry {
+    fn decode(log: &Log) -> Result<Self, EventError> {
         let (block, log_index) = (log.block_number, log.log_index);
         let decoded = DirectSettlementEvents::decode_raw_log(&log.topics, &log.data);
         let decoded = decoded.map_err(|error| EventError::Undecodable {

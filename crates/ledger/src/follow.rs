@@ -42,50 +42,50 @@ impl Default for FollowOptions {
 /// How far a follower has come. Stored by the caller together with what it made of the notices,
 /// it lets another follower go on, even if the chain was re-organized in between.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Cursor {
+pub struct Cursor<E = LedgerEntry> {
     /// The first block whose entries can be reverted; those before it are old, or not asked for.
     block_first: u64,
     /// The first block that was not read.
     block_next: u64,
     /// The young blocks that were read, in order, without gaps, with their entries. Before them
     /// stands the last old block, if any was read: it must not be replaced any more.
-    young: Vec<YoungBlock>,
+    young: Vec<YoungBlock<E>>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct YoungBlock {
+struct YoungBlock<E> {
     block: BlockRef,
-    entries: Vec<LedgerEntry>,
+    entries: Vec<E>,
 }
 
-impl Cursor {
+impl<E> Cursor<E> {
     /// Returns a cursor that begins at a block, usually that of the deployment.
     #[must_use]
-    pub fn at(block: u64) -> Self {
+    pub const fn at(block: u64) -> Self {
         Self { block_first: block, block_next: block, young: Vec::new() }
     }
 
     /// Returns the first block that was not read.
     #[must_use]
-    pub fn block_next(&self) -> u64 {
+    pub const fn block_next(&self) -> u64 {
         self.block_next
     }
 }
 
 /// What happened on the chain.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Notice {
+pub enum Notice<E = LedgerEntry> {
     /// An entry is on the chain.
-    Applied(LedgerEntry),
+    Applied(E),
     /// An entry that was applied is no longer on the chain.
-    Reverted(LedgerEntry),
+    Reverted(E),
 }
 
 /// The notices of one poll, in order.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Notices {
+pub struct Notices<E = LedgerEntry> {
     /// What happened.
-    pub notices: Vec<Notice>,
+    pub notices: Vec<Notice<E>>,
     /// True if there is nothing more to read now.
     pub is_caught_up: bool,
 }
@@ -130,29 +130,50 @@ explanations! {
     }
 }
 
-/// Follows the entries of one contract.
+/// Something that a contract told, with its place on the chain.
+pub trait LogEntry: Clone {
+    /// Decodes a log entry.
+    ///
+    /// # Errors
+    ///
+    /// Returns the first [`EventError`] in the order of its variants.
+    fn decode(log: &Log) -> Result<Self, EventError>;
+}
+
+/// Follows the entries of contracts that belong together.
 #[derive(Debug)]
-pub struct Follower {
+pub struct Follower<E = LedgerEntry> {
     client: Client,
     filter: LogFilter,
-    cursor: Cursor,
+    cursor: Cursor<E>,
     options: FollowOptions,
     range_blocks: u64,
 }
 
 impl Follower {
-    /// Returns a follower that goes on at `cursor`.
+    /// Returns a follower of direct settlement that goes on at `cursor`.
     #[must_use]
     pub fn new(ledger: &Ledger, cursor: Cursor, options: FollowOptions) -> Self {
+        let filter = LogFilter::all_of([ledger.deployment().contract]);
+        Self::of(ledger.client().clone(), filter, cursor, options)
+    }
+}
+
+impl<E: LogEntry> Follower<E> {
+    /// Returns a follower of what a filter lets through that goes on at `cursor`.
+    pub(crate) fn of(
+        client: Client,
+        filter: LogFilter,
+        cursor: Cursor<E>,
+        options: FollowOptions,
+    ) -> Self {
         let range_blocks = options.range_blocks_max.max(1);
-        let client = ledger.client().clone();
-        let filter = LogFilter::all_of(ledger.deployment().contract);
         Self { client, filter, cursor, options, range_blocks }
     }
 
     /// Returns how far it has come: what to store together with the notices so far.
     #[must_use]
-    pub fn cursor(&self) -> &Cursor {
+    pub fn cursor(&self) -> &Cursor<E> {
         &self.cursor
     }
 
@@ -161,7 +182,7 @@ impl Follower {
     /// # Errors
     ///
     /// Returns the first [`FollowError`] in the order of its variants; polling again is safe.
-    pub async fn poll(&mut self) -> Result<Notices, FollowError> {
+    pub async fn poll(&mut self) -> Result<Notices<E>, FollowError> {
         let head = self.client.block_number().await?;
         let mut cursor = self.cursor.clone();
         let mut notices = Vec::new();
@@ -189,8 +210,8 @@ impl Follower {
     /// Drops the young blocks that are no longer on the chain.
     async fn revert_replaced(
         &self,
-        cursor: &mut Cursor,
-        notices: &mut Vec<Notice>,
+        cursor: &mut Cursor<E>,
+        notices: &mut Vec<Notice<E>>,
     ) -> Result<(), FollowError> {
         let Some(newest) = cursor.young.last().map(|young| young.block.number) else {
             return Ok(());
@@ -215,9 +236,9 @@ impl Follower {
     /// Reads one range of old blocks, up to `last` at most.
     async fn read_old(
         &mut self,
-        cursor: &mut Cursor,
+        cursor: &mut Cursor<E>,
         last: u64,
-        notices: &mut Vec<Notice>,
+        notices: &mut Vec<Notice<E>>,
     ) -> Result<(), FollowError> {
         let from = cursor.block_next;
         let (to, logs) =
@@ -235,9 +256,9 @@ impl Follower {
     /// Reads young blocks one by one; returns true if `target` was reached.
     async fn read_young(
         &self,
-        cursor: &mut Cursor,
+        cursor: &mut Cursor<E>,
         target: u64,
-        notices: &mut Vec<Notice>,
+        notices: &mut Vec<Notice<E>>,
     ) -> Result<bool, FollowError> {
         for _ in 0..self.options.young_blocks_max.max(1) {
             if cursor.block_next > target {
@@ -273,7 +294,7 @@ impl Follower {
     }
 }
 
-fn is_next(cursor: &Cursor, block: &Block) -> bool {
+fn is_next<E>(cursor: &Cursor<E>, block: &Block) -> bool {
     let number_fits = block.number == cursor.block_next;
     let before = cursor.young.last().map(|young| young.block.hash);
     number_fits && before.is_none_or(|before| before == block.parent_hash)
@@ -281,7 +302,7 @@ fn is_next(cursor: &Cursor, block: &Block) -> bool {
 
 /// Forgets the entries of blocks that are old now. The last of these blocks stays, to notice if it
 /// is replaced all the same.
-fn forget_old(cursor: &mut Cursor, head: u64, depth_max: u64) {
+fn forget_old<E>(cursor: &mut Cursor<E>, head: u64, depth_max: u64) {
     let oldest = head.saturating_sub(depth_max);
     let old = cursor.young.iter().take_while(|young| young.block.number < oldest).count();
     cursor.young.drain(..old.saturating_sub(1));
@@ -315,21 +336,22 @@ pub(crate) async fn logs_bounded(
     }
 }
 
-/// Reads logs strictly: only of this contract and these blocks, in order.
-pub(crate) fn entries(
+/// Reads logs strictly: only of these contracts and these blocks, in order.
+pub(crate) fn entries<E: LogEntry>(
     filter: &LogFilter,
     mut logs: Vec<Log>,
     from: u64,
     to: u64,
-) -> Result<Vec<LedgerEntry>, FollowError> {
+) -> Result<Vec<E>, FollowError> {
     logs.sort_by_key(|log| (log.block_number, log.log_index));
     let mut entries = Vec::new();
     for log in logs {
-        let is_asked = (from..=to).contains(&log.block_number) && log.address == filter.address;
+        let is_asked =
+            (from..=to).contains(&log.block_number) && filter.addresses.contains(&log.address);
         if !is_asked || log.removed {
             return Err(FollowError::LogsUnasked { from, to, found: log.block_number });
         }
-        entries.push(LedgerEntry::of(&log)?);
+        entries.push(E::decode(&log)?);
     }
     Ok(entries)
 }

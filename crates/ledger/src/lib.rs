@@ -26,6 +26,7 @@ mod abi;
 mod batch_call;
 mod batch_deploy;
 mod batch_event;
+mod batch_view;
 mod event;
 mod refusal;
 
@@ -37,15 +38,17 @@ mod tariff;
 
 mod follow;
 mod read;
+mod watch;
 
 pub use batch_call::{DataEvidence, Demanded};
 pub use batch_deploy::{BatchDeployment, BatchLedger, BatchOffices, BatchTerms};
-pub use batch_event::BatchEvent;
+pub use batch_event::{BatchEntry, BatchEvent};
+pub use batch_view::{BatchView, DemandState, TrackedBatch, ViewError};
 pub use client::{BlockId, CallRequest, Client, ConnectError, GasPrice, LogFilter};
 pub use deploy::{DeployError, Deployment, Ledger, Offices, ReadError, TokenChoice};
 pub use endpoint::{Endpoint, EndpointError, EndpointOptions, RpcFailure};
 pub use event::{EventError, LedgerEntry, LedgerEvent, ParticipantRole, ParticipantState};
-pub use follow::{Cursor, FollowError, FollowOptions, Follower, Notice, Notices};
+pub use follow::{Cursor, FollowError, FollowOptions, Follower, LogEntry, Notice, Notices};
 pub use fund::{FundError, Funding};
 pub use gas::{CallKind, GasMeasurements, GasTotal, TRANSACTION_GAS_MAX};
 pub use key::{Key, KeyError, KeySource, PasswordSource, TEST_MNEMONIC};
@@ -57,4 +60,5 @@ pub use send_error::SendError;
 pub use sender::{Call, SendOptions, Sender, Sent};
 pub use settle::{GasLimit, SettleError, SettleForm, SettleOptions, SettleSummary};
 pub use tariff::PublishError;
+pub use watch::{Outcome, WatchError, WatchReport, Watcher};
 pub use wire::{Block, BlockRef, Log, Receipt, Transaction};

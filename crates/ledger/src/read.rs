@@ -130,14 +130,14 @@ impl Ledger {
             None => self.client().block_number().await?,
         };
         let mut history = History { block: to, ..History::default() };
-        let filter = LogFilter::all_of(self.deployment().contract);
+        let filter = LogFilter::all_of([self.deployment().contract]);
         let slots = self.deployment().calendar.slots_per_period();
         let mut range_blocks = RANGE_BLOCKS_MAX;
         let mut from = self.deployment().block;
         while from <= to {
             let (last, logs) =
                 logs_bounded(self.client(), &filter, from, to, &mut range_blocks).await?;
-            for entry in entries(&filter, logs, from, last)? {
+            for entry in entries::<LedgerEntry>(&filter, logs, from, last)? {
                 history.apply(entry, slots)?;
             }
             from = last + 1;
@@ -160,7 +160,7 @@ impl Ledger {
         });
         let signature = Some(vec![DirectSettlement::Settled::SIGNATURE_HASH]);
         let filter = LogFilter {
-            address: self.deployment().contract,
+            addresses: vec![self.deployment().contract],
             topics: vec![signature, None, None, named],
         };
         let to = self.client().block_number().await?;

@@ -2,6 +2,7 @@
 
 mod completeness;
 mod stage;
+mod watch;
 
 #[path = "../../../../settlement/tests/it/mutation.rs"]
 mod mutation;

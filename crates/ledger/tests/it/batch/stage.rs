@@ -3,8 +3,8 @@
 use gridtally_core::party::ParticipantNumber;
 use gridtally_core::period::{SettlementCalendar, SettlementPeriod};
 use gridtally_ledger::{
-    BatchEvent, BatchLedger, BatchOffices, BatchTerms, Call, GasMeasurements, Receipt, SendError,
-    Sender, TokenChoice,
+    BatchEntry, BatchEvent, BatchLedger, BatchOffices, BatchTerms, Call, GasMeasurements, Receipt,
+    SendError, Sender, TokenChoice,
 };
 use gridtally_settlement::{
     Account, Accounts, BatchCommitment, BatchHeader, DataKind, InboxKind, LedgerState,
@@ -133,7 +133,9 @@ impl Stage {
     }
 
     pub(crate) fn events(&self, receipt: &Receipt) -> Vec<BatchEvent> {
-        BatchEvent::all_of(receipt, self.ledger.deployment().core).unwrap()
+        let core = [self.ledger.deployment().core];
+        let entries = BatchEntry::all_of(receipt, &core).unwrap();
+        entries.into_iter().map(|entry| entry.event).collect()
     }
 
     /// Does something, and undoes everything that it did to the chain.

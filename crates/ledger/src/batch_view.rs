@@ -1,0 +1,235 @@
+//! What the chain told of a batch ledger, as far as it stands: registry, tariffs, inbox, batches and demands.
+
+use std::collections::BTreeMap;
+
+use alloy_primitives::B256;
+use gridtally_core::party::ParticipantNumber;
+use gridtally_core::period::SettlementPeriod;
+use gridtally_settlement::{
+    Activities, Activity, BatchHeader, InboxEntry, InboxRange, Reference, TariffTable,
+};
+
+use crate::batch_call::Demanded;
+use crate::batch_event::{BatchEntry, BatchEvent};
+use crate::follow::Notice;
+
+/// A batch on the chain that was not cancelled.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TrackedBatch {
+    /// Its header.
+    pub header: BatchHeader,
+    /// Its hash.
+    pub header_hash: B256,
+    /// The transaction that committed it.
+    pub transaction: B256,
+    /// Number of the block.
+    pub block: u64,
+    /// Whether its window is over.
+    pub is_final: bool,
+}
+
+/// How a demand stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DemandState {
+    /// Until when it must be answered, Unix time, s.
+    pub deadline_s: u64,
+    /// The transaction that answered it.
+    pub answer: Option<B256>,
+}
+
+/// Why the chain's words do not fit together: the endpoint leaves something out, or invents it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{what} {number} does not follow what the chain told before")]
+pub struct ViewError {
+    /// What.
+    pub what: &'static str,
+    /// Its number.
+    pub number: u64,
+}
+
+/// The view; it can take back what left the chain.
+#[derive(Debug, Clone)]
+pub struct BatchView {
+    slots: u16,
+    /// Everything that was told, so that it can be told again without its end.
+    entries: Vec<BatchEntry>,
+    told: Told,
+}
+
+/// What follows from the entries.
+#[derive(Debug, Clone)]
+struct Told {
+    activities: Vec<Activity>,
+    tables: BTreeMap<SettlementPeriod, TariffTable>,
+    inbox: Vec<InboxEntry>,
+    /// By sequence number, from 1.
+    batches: Vec<TrackedBatch>,
+    demands: BTreeMap<(u64, Demanded), DemandState>,
+    /// The same activities, as the rule engine asks for them.
+    registry: Activities,
+}
+
+impl BatchView {
+    /// Returns the view of a ledger of which nothing is known yet, with so many slots in a period.
+    #[must_use]
+    pub fn new(slots: u16) -> Self {
+        Self { slots, entries: Vec::new(), told: Told::new() }
+    }
+
+    /// Takes in what happened.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`ViewError`] for the first entry that does not fit; the view is of no use then.
+    pub fn apply(
+        &mut self,
+        notices: impl IntoIterator<Item = Notice<BatchEntry>>,
+    ) -> Result<(), ViewError> {
+        let mut is_stale = false;
+        for notice in notices {
+            match notice {
+                Notice::Applied(entry) => {
+                    if !is_stale {
+                        self.told.apply(&entry, self.slots)?;
+                    }
+                    self.entries.push(entry);
+                }
+                Notice::Reverted(_) => {
+                    self.entries.pop();
+                    is_stale = true;
+                }
+            }
+        }
+        if is_stale {
+            self.told = Told::new();
+            for entry in &self.entries {
+                self.told.apply(entry, self.slots)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns the batches that were not cancelled, by sequence number, from 1.
+    #[must_use]
+    pub fn batches(&self) -> &[TrackedBatch] {
+        &self.told.batches
+    }
+
+    /// Returns how a demand on a batch stands, or `None` where nobody demanded it.
+    #[must_use]
+    pub fn demand(&self, seq: u64, demanded: Demanded) -> Option<DemandState> {
+        self.told.demands.get(&(seq, demanded)).copied()
+    }
+
+    /// Returns the demands on a batch.
+    pub fn demands(&self, seq: u64) -> impl Iterator<Item = (Demanded, DemandState)> {
+        let all = self.told.demands.iter().filter(move |((of, _), _)| *of == seq);
+        all.map(|(&(_, demanded), &state)| (demanded, state))
+    }
+
+    /// Returns the prices of a period.
+    #[must_use]
+    pub fn table(&self, period: SettlementPeriod) -> Option<&TariffTable> {
+        self.told.tables.get(&period)
+    }
+
+    /// Returns what the chain fixed for the batches of a period, or `None` without tariff.
+    #[must_use]
+    pub fn reference(&self, period: SettlementPeriod) -> Option<Reference<'_>> {
+        let inbox = InboxRange { first: 0, entries: &self.told.inbox };
+        Some(Reference { table: self.table(period)?, activities: &self.told.registry, inbox })
+    }
+}
+
+impl Told {
+    fn new() -> Self {
+        Self {
+            activities: Vec::new(),
+            tables: BTreeMap::new(),
+            inbox: Vec::new(),
+            batches: Vec::new(),
+            demands: BTreeMap::new(),
+            registry: Activities::default(),
+        }
+    }
+
+    fn apply(&mut self, entry: &BatchEntry, slots: u16) -> Result<(), ViewError> {
+        let misfit = |what, number| ViewError { what, number };
+        match &entry.event {
+            // The hub is registered by the constructor and has no activity.
+            BatchEvent::Registered { participant: ParticipantNumber(0), .. } => {}
+            BatchEvent::Registered { participant, from, .. } => {
+                let number = participant.0.into();
+                if number != self.activities.len() as u64 + 1 {
+                    return Err(misfit("participant", number));
+                }
+                self.activities.push(Activity::from(*from));
+                self.registry = Activities::new(self.activities.clone());
+            }
+            BatchEvent::Retired { participant, last } => {
+                let place =
+                    usize::try_from(participant.0).ok().and_then(|place| place.checked_sub(1));
+                let activity = place.and_then(|place| self.activities.get_mut(place));
+                let activity =
+                    activity.ok_or_else(|| misfit("participant", participant.0.into()))?;
+                activity.last = *last;
+                self.registry = Activities::new(self.activities.clone());
+            }
+            BatchEvent::TariffPublished { period, table } => {
+                let table = TariffTable::unpack(slots, table)
+                    .map_err(|_| misfit("tariff of period", period.0.into()))?;
+                self.tables.insert(*period, table);
+            }
+            BatchEvent::InboxAdded { entry, ordered } => {
+                if *entry != self.inbox.len() as u64 {
+                    return Err(misfit("inbox entry", *entry));
+                }
+                self.inbox.push(*ordered);
+            }
+            BatchEvent::Committed { header_hash, header } => {
+                let parent = self
+                    .batches
+                    .last()
+                    .map_or(BatchHeader::GENESIS.hash(), |last| last.header_hash);
+                let is_next = header.seq == self.batches.len() as u64 + 1;
+                if !is_next || header.parent != parent {
+                    return Err(misfit("batch", header.seq));
+                }
+                self.batches.push(TrackedBatch {
+                    header: (**header).clone(),
+                    header_hash: *header_hash,
+                    transaction: entry.transaction,
+                    block: entry.block.number,
+                    is_final: false,
+                });
+            }
+            BatchEvent::Finalized { seq, header_hash } => {
+                let batch = self.batch_mut(*seq).filter(|batch| batch.header_hash == *header_hash);
+                batch.ok_or_else(|| misfit("final batch", *seq))?.is_final = true;
+            }
+            BatchEvent::Cancelled { seq, .. } => {
+                if self.batch_mut(*seq).is_none_or(|batch| batch.is_final) {
+                    return Err(misfit("cancelled batch", *seq));
+                }
+                let kept = usize::try_from(*seq - 1).unwrap_or(usize::MAX);
+                self.batches.truncate(kept);
+                self.demands.retain(|(of, _), _| of < seq);
+            }
+            BatchEvent::Demanded { seq, demanded, deadline_s } => {
+                let state = DemandState { deadline_s: *deadline_s, answer: None };
+                self.demands.insert((*seq, *demanded), state);
+            }
+            BatchEvent::Answered { seq, demanded } => {
+                let state = self.demands.get_mut(&(*seq, *demanded));
+                let state = state.ok_or_else(|| misfit("answer on batch", *seq))?;
+                state.answer = Some(entry.transaction);
+            }
+            BatchEvent::Other => {}
+        }
+        Ok(())
+    }
+
+    fn batch_mut(&mut self, seq: u64) -> Option<&mut TrackedBatch> {
+        self.batches.get_mut(usize::try_from(seq.checked_sub(1)?).ok()?)
+    }
+}

@@ -1,0 +1,421 @@
+//! The watcher: it rebuilds a batch ledger from the chain alone, judges every batch, and strikes down what is wrong.
+//!
+//! ```text
+//! log --> view --> published data --> rule engine --+--> valid: the parent of the next batch
+//!                                                   +--> fraud: the one proof that shows it
+//!                                                   +--> not what was published: demand, judge again, or let it expire
+//! ```
+//!
+//! It needs no right and no hub. Several watchers at once do no harm: a proof of a batch that fell already is refused.
+
+use std::collections::BTreeMap;
+
+use alloy_primitives::B256;
+use alloy_sol_types::SolCall;
+use gridtally_core::explanations;
+use gridtally_core::party::ParticipantNumber;
+use gridtally_core::quantity::Amount;
+use gridtally_settlement::{
+    Account, AccountLeaf, Answers, CommittedBatch, DataKind, Demand, FraudProof, LedgerState, Need,
+    Place, Published, Record, RecordLeaf, Rule, Verdict, Violation, calldata_hash, judge,
+};
+use tracing::{info, warn};
+
+use crate::abi::batch::BatchSettlement;
+use crate::abi::demand::DemandProver;
+use crate::batch_call::{DataEvidence, Demanded};
+use crate::batch_deploy::BatchLedger;
+use crate::batch_event::BatchEntry;
+use crate::batch_view::{BatchView, TrackedBatch, ViewError};
+use crate::client::LogFilter;
+use crate::deploy::ReadError;
+use crate::endpoint::EndpointError;
+use crate::follow::{Cursor, FollowError, FollowOptions, Follower};
+use crate::send_error::SendError;
+use crate::sender::Sender;
+
+/// States that are kept for batches that may still fall.
+const STATES_MAX: usize = 64;
+/// Bytes of a record leaf in the answer for a group.
+const RECORD_LEAF_LENGTH: usize = RecordLeaf::LENGTH - 1;
+/// Accounts of a group.
+const GROUP_ACCOUNTS: u32 = 256;
+/// Bytes of an account in the answer for a group.
+const ACCOUNT_LENGTH: usize = 16;
+
+/// Why watching cannot go on, in order of precedence. Polling again is safe.
+#[derive(Debug, thiserror::Error)]
+pub enum WatchError {
+    /// The chain cannot be followed.
+    #[error(transparent)]
+    Follow(#[from] FollowError),
+    /// The endpoint failed.
+    #[error("{0}")]
+    Endpoint(#[from] EndpointError),
+    /// A contract cannot be asked.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// What the chain told does not fit together.
+    #[error(transparent)]
+    View(#[from] ViewError),
+    /// A proof or demand was not carried out, though the batch still stands.
+    #[error(transparent)]
+    Send(#[from] SendError),
+}
+
+explanations! {
+    WatchError {
+        Follow(error);
+        Endpoint(error);
+        Read(error);
+        View: "chain-inconsistent" "the endpoint leaves out or invents something that the contract told"
+            "ask another endpoint";
+        Send(error);
+    }
+}
+
+/// What a watcher found or did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum WatchReport {
+    /// A batch obeys every rule that published data can tell.
+    Valid {
+        /// Its number.
+        seq: u64,
+        /// How many records it has.
+        count: u32,
+    },
+    /// A batch breaks a rule.
+    Fraud {
+        /// Its number.
+        seq: u64,
+        /// The rule.
+        rule: Rule,
+        /// What breaks it.
+        place: Place,
+        /// What became of it.
+        outcome: Outcome,
+    },
+    /// The trees of a batch are not what was published; this tells where.
+    Demanded {
+        /// Its number.
+        seq: u64,
+        /// What.
+        demanded: Demanded,
+    },
+    /// A demand was not answered in time, and the batch is cancelled.
+    Expired {
+        /// Its number.
+        seq: u64,
+        /// What.
+        demanded: Demanded,
+    },
+    /// Nobody can be found who has the data of a batch.
+    DataMissing {
+        /// Its number.
+        seq: u64,
+    },
+}
+
+/// What became of a batch that breaks a rule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// This watcher proved it wrong in this transaction.
+    Cancelled(B256),
+    /// Somebody else was faster.
+    FallenAlready,
+    /// This watcher only looks.
+    Seen,
+    /// It is final: nobody noticed in time.
+    TooLate,
+}
+
+/// Follows one ledger and judges it.
+#[derive(Debug)]
+pub struct Watcher {
+    ledger: BatchLedger,
+    follower: Follower<BatchEntry>,
+    view: BatchView,
+    /// Who pays for proofs and demands; without, it only looks.
+    sender: Option<Sender>,
+    /// The states after the batches that are valid, by sequence number.
+    states: BTreeMap<u64, LedgerState>,
+    /// Hashes of headers of which it was told what is wrong.
+    reported: BTreeMap<B256, WatchReport>,
+}
+
+impl Watcher {
+    /// Returns a watcher that begins with the deployment. Without `sender` it only looks.
+    #[must_use]
+    pub fn new(ledger: BatchLedger, options: FollowOptions, sender: Option<Sender>) -> Self {
+        let deployment = *ledger.deployment();
+        let filter = LogFilter::all_of([deployment.core, deployment.demand_prover]);
+        let cursor = Cursor::at(deployment.block);
+        let follower = Follower::of(ledger.client().clone(), filter, cursor, options);
+        let view = BatchView::new(deployment.terms.calendar.slots_per_period());
+        let states = BTreeMap::from([(0, LedgerState::genesis())]);
+        Self { ledger, follower, view, sender, states, reported: BTreeMap::new() }
+    }
+
+    /// Returns what the chain told.
+    #[must_use]
+    pub const fn view(&self) -> &BatchView {
+        &self.view
+    }
+
+    /// Returns the state after a batch that is valid and recent, or the genesis state.
+    #[must_use]
+    pub fn state(&self, seq: u64) -> Option<&LedgerState> {
+        self.states.get(&seq)
+    }
+
+    /// Reads on, judges every batch that is new, and acts. Returns what is new, in order.
+    ///
+    /// # Errors
+    ///
+    /// Returns the first [`WatchError`] in the order of its variants.
+    pub async fn poll(&mut self) -> Result<Vec<WatchReport>, WatchError> {
+        loop {
+            let notices = self.follower.poll().await?;
+            self.view.apply(notices.notices)?;
+            if notices.is_caught_up {
+                break;
+            }
+        }
+        self.forget_fallen();
+        let mut reports = Vec::new();
+        while let Some(batch) = self.next_unjudged() {
+            let seq = batch.header.seq;
+            let report = self.judge(&batch).await?;
+            let is_valid = matches!(report, WatchReport::Valid { .. });
+            if self.reported.get(&batch.header_hash) != Some(&report) {
+                self.reported.insert(batch.header_hash, report.clone());
+                reports.push(report);
+            }
+            if !is_valid {
+                // What is built on it falls with it.
+                warn!(seq, "batch not valid");
+                break;
+            }
+            info!(seq, "batch valid");
+        }
+        Ok(reports)
+    }
+
+    /// Drops the states of batches that are no longer there, and of those that are long final.
+    fn forget_fallen(&mut self) {
+        let batches = self.view.batches();
+        let stands = |seq: u64, state: &LedgerState| {
+            let place = seq.checked_sub(1).and_then(|place| usize::try_from(place).ok());
+            let batch = place.and_then(|place| batches.get(place));
+            seq == 0 || batch.is_some_and(|batch| batch.header == *state.header())
+        };
+        self.states.retain(|&seq, state| stands(seq, state));
+        while self.states.len() > STATES_MAX {
+            self.states.pop_first();
+        }
+    }
+
+    /// Returns the first batch whose parent is valid and which is not judged yet.
+    fn next_unjudged(&self) -> Option<TrackedBatch> {
+        let (&last, _) = self.states.last_key_value()?;
+        self.view.batches().get(usize::try_from(last).ok()?).cloned()
+    }
+
+    async fn judge(&mut self, batch: &TrackedBatch) -> Result<WatchReport, WatchError> {
+        let (header, seq) = (&batch.header, batch.header.seq);
+        let Some(data) = self.data(batch).await? else {
+            return Ok(WatchReport::DataMissing { seq });
+        };
+        let answers = self.answers(batch).await?;
+        // The contract accepts no batch without tariff, nor one whose parent is not the last.
+        let reference = self.view.reference(header.period);
+        let reference = reference.ok_or(ViewError { what: "batch", number: seq })?;
+        let (_, parent) = self.states.last_key_value().expect("the genesis state stays");
+        let committed = CommittedBatch { header, published: Published::Calldata(&data) };
+        match judge(committed, parent, &reference, &answers) {
+            Verdict::Valid(state) => {
+                self.states.insert(seq, *state);
+                Ok(WatchReport::Valid { seq, count: header.count })
+            }
+            Verdict::Fraud(violation) => {
+                let outcome = self.prove(batch, &violation, &data).await?;
+                let Violation { rule, place, .. } = *violation;
+                Ok(WatchReport::Fraud { seq, rule, place, outcome })
+            }
+            Verdict::Demand(demand) => self.demand(batch, demanded(demand)).await,
+        }
+    }
+
+    /// Returns the published data, if it can be found and is what was committed.
+    async fn data(&self, batch: &TrackedBatch) -> Result<Option<Vec<u8>>, WatchError> {
+        let transaction = self.ledger.client().transaction(batch.transaction).await?;
+        let Some(transaction) = transaction else { return Ok(None) };
+        let call = BatchSettlement::commitCalldataCall::abi_decode(&transaction.input);
+        let data = call.ok().map(|call| call.data.to_vec());
+        let is_committed = |data: &Vec<u8>| {
+            batch.header.data_kind == DataKind::Calldata
+                && calldata_hash(data) == batch.header.data_hash
+        };
+        Ok(data.filter(is_committed))
+    }
+
+    /// Returns what was revealed of a batch on demand.
+    async fn answers(&self, batch: &TrackedBatch) -> Result<Answers, WatchError> {
+        let mut answers = Answers::default();
+        for (demanded, state) in self.view.demands(batch.header.seq) {
+            let Some(transaction) = state.answer else { continue };
+            let transaction = self.ledger.client().transaction(transaction).await?;
+            let Some(transaction) = transaction else { continue };
+            let input = &transaction.input;
+            match demanded {
+                Demanded::RecordRow | Demanded::AccountRow => {
+                    let Ok(call) = DemandProver::answerRowCall::abi_decode(input) else { continue };
+                    let is_records = demanded == Demanded::RecordRow;
+                    let row = if is_records {
+                        &mut answers.records.row
+                    } else {
+                        &mut answers.accounts.row
+                    };
+                    *row = Some(call.row);
+                }
+                Demanded::RecordGroup(group) => {
+                    let Ok(call) = DemandProver::answerGroupCall::abi_decode(input) else {
+                        continue;
+                    };
+                    let leaves = call.leaves.chunks_exact(RECORD_LEAF_LENGTH).map(record_leaf);
+                    answers.records.groups.insert(group, leaves.collect());
+                }
+                Demanded::AccountGroup(group) => {
+                    let Ok(call) = DemandProver::answerGroupCall::abi_decode(input) else {
+                        continue;
+                    };
+                    let first = group.saturating_mul(GROUP_ACCOUNTS);
+                    let leaves = (first..).zip(call.leaves.chunks_exact(ACCOUNT_LENGTH));
+                    let leaves = leaves.map(|(number, bytes)| account_leaf(number, bytes));
+                    answers.accounts.groups.insert(group, leaves.collect());
+                }
+                Demanded::Record(_) | Demanded::Account(_) => {}
+            }
+        }
+        Ok(answers)
+    }
+
+    async fn prove(
+        &self,
+        batch: &TrackedBatch,
+        violation: &Violation,
+        data: &[u8],
+    ) -> Result<Outcome, WatchError> {
+        if batch.is_final {
+            return Ok(Outcome::TooLate);
+        }
+        let Some(sender) = &self.sender else { return Ok(Outcome::Seen) };
+        let (_, parent) = self.states.last_key_value().expect("the genesis state stays");
+        let table = self.view.table(batch.header.period);
+        let table = table.ok_or(ViewError { what: "batch", number: batch.header.seq })?;
+        let evidence = match violation.proof {
+            FraudProof::Data { .. } => Some(DataEvidence::Calldata(data)),
+            _ => None,
+        };
+        let call = self.ledger.prove_call(
+            &violation.proof,
+            &batch.header,
+            parent.header(),
+            table,
+            evidence,
+        );
+        let call = call.expect("the data are at hand");
+        match sender.send(call).await {
+            Ok(receipt) => Ok(Outcome::Cancelled(receipt.transaction_hash)),
+            Err(error) if self.has_fallen(batch).await? => {
+                info!(seq = batch.header.seq, %error, "batch fell before the proof");
+                Ok(Outcome::FallenAlready)
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    async fn demand(
+        &self,
+        batch: &TrackedBatch,
+        demanded: Demanded,
+    ) -> Result<WatchReport, WatchError> {
+        let seq = batch.header.seq;
+        let report = WatchReport::Demanded { seq, demanded };
+        let Some(sender) = &self.sender else { return Ok(report) };
+        if batch.is_final {
+            return Ok(report);
+        }
+        let Some(state) = self.view.demand(seq, demanded) else {
+            let sent = sender.send(self.ledger.demand_call(&batch.header, demanded)).await;
+            return match sent {
+                Ok(_) => Ok(report),
+                // Another watcher asked in the same moment.
+                Err(SendError::Refused { .. }) if self.is_demanded(batch, demanded).await? => {
+                    Ok(report)
+                }
+                Err(error) => Err(error.into()),
+            };
+        };
+        let now_s = self.ledger.client().block_latest().await?.timestamp;
+        if state.answer.is_some() || now_s <= state.deadline_s {
+            return Ok(report);
+        }
+        let (_, parent) = self.states.last_key_value().expect("the genesis state stays");
+        let call = self.ledger.expire_call(&batch.header, parent.header(), demanded);
+        match sender.send(call).await {
+            Ok(_) => Ok(WatchReport::Expired { seq, demanded }),
+            Err(_) if self.has_fallen(batch).await? => Ok(WatchReport::Expired { seq, demanded }),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    async fn has_fallen(&self, batch: &TrackedBatch) -> Result<bool, WatchError> {
+        let is_pending = self.ledger.is_pending(batch.header.seq, batch.header_hash).await;
+        Ok(!is_pending?)
+    }
+
+    async fn is_demanded(
+        &self,
+        batch: &TrackedBatch,
+        demanded: Demanded,
+    ) -> Result<bool, WatchError> {
+        Ok(self.ledger.is_demanded(batch.header_hash, demanded).await?)
+    }
+}
+
+const fn demanded(demand: Demand) -> Demanded {
+    match demand {
+        Demand::Records(Need::Row) => Demanded::RecordRow,
+        Demand::Records(Need::Group(group)) => Demanded::RecordGroup(group),
+        Demand::Accounts(Need::Row) => Demanded::AccountRow,
+        Demand::Accounts(Need::Group(group)) => Demanded::AccountGroup(group),
+    }
+}
+
+fn record_leaf(bytes: &[u8]) -> RecordLeaf {
+    let (record, amounts) = bytes.split_at(Record::LENGTH);
+    RecordLeaf {
+        record: Record::unpack(record).expect("ten bytes"),
+        amount: amount(&amounts[..8]),
+        balance_after: amount(&amounts[8..16]),
+        hub_after: amount(&amounts[16..]),
+    }
+}
+
+fn account_leaf(number: u32, bytes: &[u8]) -> AccountLeaf {
+    let (balance, payable) = bytes.split_at(8);
+    let account = Account {
+        balance: amount(balance),
+        payable_micro: amount(payable).micro().cast_unsigned(),
+    };
+    AccountLeaf {
+        participant: ParticipantNumber(number),
+        balance: account.balance,
+        payable_micro: account.payable_micro,
+    }
+}
+
+fn amount(bytes: &[u8]) -> Amount {
+    Amount::from_micro(i64::from_be_bytes(bytes.try_into().expect("eight bytes")))
+}

@@ -1,0 +1,153 @@
+//! The watcher on the embedded chain: honest batches pass, wrong ones fall, and what nobody can open expires.
+
+use gridtally_core::quantity::Amount;
+use gridtally_ledger::{Demanded, FollowOptions, Outcome, Sender, WatchReport, Watcher};
+use gridtally_settlement::{Place, Rule, Tree};
+
+use super::mutation::recommit;
+use super::stage::{Stage, state_after};
+use super::town::Committed;
+use crate::node::Node;
+use crate::town::{brisk, key};
+
+/// A day and a second, twice: the time for an answer is over.
+const ANSWER_OVER_S: u64 = 2 * 86_400 + 1;
+
+async fn watcher(stage: &Stage, is_active: bool) -> Watcher {
+    let sender = is_active.then(|| Sender::new(stage.node.client.clone(), key(0), brisk()));
+    Watcher::new(stage.ledger.clone(), FollowOptions::default(), sender)
+}
+
+/// Commits the next batch as it should be.
+async fn commit_honest(stage: &mut Stage) -> Committed {
+    let honest = stage.next_batch().await;
+    let header = stage.commit(&honest).await.unwrap();
+    stage.town.state = state_after(&honest, header.clone());
+    Committed { header, ..honest }
+}
+
+/// Plans the next batch and commits another one in its place.
+async fn commit_changed(stage: &mut Stage, change: impl FnOnce(&mut Committed)) -> Committed {
+    let mut batch = stage.next_batch().await;
+    change(&mut batch);
+    let header = stage.commit(&batch).await.unwrap();
+    Committed { header, ..batch }
+}
+
+#[tokio::test]
+async fn honest_batches_are_valid_and_a_wrong_one_falls_before_the_next() {
+    let mut stage = Stage::new(Node::embedded().await, 5).await;
+    let mut watcher = watcher(&stage, true).await;
+    for seq in 1..=3 {
+        let batch = commit_honest(&mut stage).await;
+        let count = batch.header.count;
+        assert_eq!(watcher.poll().await.unwrap(), [WatchReport::Valid { seq, count }]);
+        assert_eq!(watcher.state(seq), Some(&stage.town.state));
+    }
+    let wrong = commit_changed(&mut stage, |batch| {
+        batch.header.hub_balance = Amount::from_micro(1);
+    })
+    .await;
+    let reports = watcher.poll().await.unwrap();
+    let [WatchReport::Fraud { seq: 4, rule: Rule::HubBalanceRuns, place, outcome }] = reports[..]
+    else {
+        panic!("{reports:?}")
+    };
+    assert_eq!(place, Place::Record(wrong.header.count - 1));
+    assert!(matches!(outcome, Outcome::Cancelled(_)));
+    assert_eq!(watcher.poll().await.unwrap(), []);
+    assert_eq!(watcher.view().batches().len(), 3);
+    // An honest batch takes its place.
+    let batch = commit_honest(&mut stage).await;
+    assert_eq!(batch.header.seq, 4);
+    let count = batch.header.count;
+    assert_eq!(watcher.poll().await.unwrap(), [WatchReport::Valid { seq: 4, count }]);
+}
+
+#[tokio::test]
+async fn two_watchers_do_no_harm_and_one_without_key_only_looks() {
+    let mut stage = Stage::new(Node::embedded().await, 6).await;
+    let mut looking = watcher(&stage, false).await;
+    let (mut first, mut second) = (watcher(&stage, true).await, watcher(&stage, true).await);
+    commit_changed(&mut stage, |batch| {
+        batch.header.hub_balance = Amount::from_micro(1);
+    })
+    .await;
+    let outcome = |reports: &[WatchReport]| match reports {
+        [WatchReport::Fraud { outcome, .. }] => Some(*outcome),
+        // The other one was faster, and the batch is gone already.
+        [] => None,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(outcome(&looking.poll().await.unwrap()), Some(Outcome::Seen));
+    let found = outcome(&first.poll().await.unwrap());
+    assert!(matches!(found, Some(Outcome::Cancelled(_))), "{found:?}");
+    assert_eq!(outcome(&second.poll().await.unwrap()), None);
+    assert_eq!(outcome(&looking.poll().await.unwrap()), None);
+}
+
+#[tokio::test]
+async fn a_root_that_nobody_can_open_expires() {
+    let mut stage = Stage::new(Node::embedded().await, 7).await;
+    let mut watcher = watcher(&stage, true).await;
+    commit_changed(&mut stage, |batch| {
+        batch.header.account_root = alloy_primitives::keccak256(b"nobody knows");
+    })
+    .await;
+    let demanded = Demanded::AccountGroup(0);
+    assert_eq!(watcher.poll().await.unwrap(), [WatchReport::Demanded { seq: 1, demanded }]);
+    assert_eq!(watcher.poll().await.unwrap(), []);
+    let now_s = stage.node.client.block_latest().await.unwrap().timestamp;
+    stage.node.mine_at(now_s + ANSWER_OVER_S).await;
+    assert_eq!(watcher.poll().await.unwrap(), [WatchReport::Expired { seq: 1, demanded }]);
+    assert_eq!(watcher.poll().await.unwrap(), []);
+    assert_eq!(watcher.view().batches(), []);
+}
+
+#[tokio::test]
+async fn what_an_answer_reveals_is_proved() {
+    let mut stage = Stage::new(Node::embedded().await, 8).await;
+    let mut watcher = watcher(&stage, true).await;
+    let wrong = commit_changed(&mut stage, |batch| {
+        batch.leaves[2].balance_after = Amount::from_micro(1);
+        recommit(batch);
+    })
+    .await;
+    let demanded = Demanded::RecordGroup(0);
+    assert_eq!(watcher.poll().await.unwrap(), [WatchReport::Demanded { seq: 1, demanded }]);
+    // The hub answers, since it would be slashed otherwise.
+    let leaves = wrong.leaves.iter().flat_map(|leaf| leaf.preimage()[1..].to_vec()).collect();
+    let call = stage.ledger.answer_group_call(&wrong.header, demanded, leaves, &[]);
+    stage.send(call).await.unwrap();
+    let reports = watcher.poll().await.unwrap();
+    let [WatchReport::Fraud { seq: 1, rule: Rule::BalanceRuns, place, outcome }] = reports[..]
+    else {
+        panic!("{reports:?}")
+    };
+    assert_eq!(place, Place::Record(2));
+    assert!(matches!(outcome, Outcome::Cancelled(_)));
+}
+
+#[tokio::test]
+async fn rows_and_groups_of_accounts_are_understood() {
+    let mut stage = Stage::new(Node::embedded().await, 9).await;
+    let mut watcher = watcher(&stage, true).await;
+    let wrong = commit_changed(&mut stage, |batch| {
+        batch.accounts[1].payable_micro += 10_000;
+        recommit(batch);
+    })
+    .await;
+    let demanded = Demanded::AccountGroup(0);
+    assert_eq!(watcher.poll().await.unwrap(), [WatchReport::Demanded { seq: 1, demanded }]);
+    let accounts = wrong.accounts.iter().flat_map(|leaf| leaf.preimage()[5..].to_vec()).collect();
+    stage
+        .send(stage.ledger.answer_group_call(&wrong.header, demanded, accounts, &[]))
+        .await
+        .unwrap();
+    let hashes = wrong.accounts.iter().map(gridtally_settlement::AccountLeaf::hash).collect();
+    assert_eq!(Tree::new(hashes).unwrap().root(), wrong.header.account_root);
+    let reports = watcher.poll().await.unwrap();
+    let [WatchReport::Fraud { seq: 1, rule: Rule::AccountsFollow, .. }] = reports[..] else {
+        panic!("{reports:?}")
+    };
+}
