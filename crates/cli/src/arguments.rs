@@ -47,6 +47,7 @@ pub(crate) enum Command {
     Import(commands::import::Arguments),
     Settle(commands::settle::Arguments),
     Verify(commands::verify::Arguments),
+    Watch(commands::watch::Arguments),
     Chain(commands::chain::Arguments),
     Cost(commands::cost::Arguments),
     Bench(commands::bench::Arguments),

@@ -136,7 +136,12 @@ impl ChainAccess {
     }
 }
 
-async fn connect(
+/// Connects to an endpoint, as the configuration says.
+///
+/// # Errors
+///
+/// An environment error where nobody answers, a refusal where it is another chain.
+pub(crate) async fn connect(
     config: &Config,
     endpoint: &str,
     chain_id: Option<u64>,
@@ -153,7 +158,7 @@ async fn connect(
 }
 
 /// An address may hold an access key in its path, so only its origin is shown.
-fn shown(endpoint: &str) -> String {
+pub(crate) fn shown(endpoint: &str) -> String {
     let after_scheme = endpoint.find("://").map_or(0, |at| at + 3);
     let end = endpoint[after_scheme..].find('/').map_or(endpoint.len(), |at| after_scheme + at);
     let origin = &endpoint[..end];

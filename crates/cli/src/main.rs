@@ -1,5 +1,6 @@
 //! The binary `gridtally`: arguments, configuration, output. It decides nothing about money.
 
+mod address;
 mod arguments;
 mod chain_access;
 mod commands;

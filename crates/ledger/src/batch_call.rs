@@ -1,5 +1,7 @@
 //! The transactions of batch settlement, each as a call that a sender sends.
 
+use std::fmt;
+
 use alloy_primitives::aliases::U48;
 use alloy_primitives::{Address, B256, Bytes, U256};
 use alloy_sol_types::SolCall;
@@ -65,6 +67,19 @@ impl Demanded {
             5 => Self::AccountGroup(index),
             _ => return None,
         })
+    }
+}
+
+impl fmt::Display for Demanded {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Record(index) => write!(formatter, "record {index}"),
+            Self::Account(index) => write!(formatter, "account {index}"),
+            Self::RecordRow => formatter.write_str("the row of the records"),
+            Self::AccountRow => formatter.write_str("the row of the accounts"),
+            Self::RecordGroup(group) => write!(formatter, "group {group} of the records"),
+            Self::AccountGroup(group) => write!(formatter, "group {group} of the accounts"),
+        }
     }
 }
 

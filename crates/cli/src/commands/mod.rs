@@ -11,6 +11,7 @@ pub(crate) mod init;
 pub(crate) mod reference;
 pub(crate) mod settle;
 pub(crate) mod verify;
+pub(crate) mod watch;
 
 use std::path::PathBuf;
 
@@ -33,6 +34,7 @@ pub(crate) fn run(command: Command, context: &Context) -> Result<(), CommandErro
         Command::Import(arguments) => import::run(&arguments, context),
         Command::Settle(arguments) => settle::run(&arguments, context),
         Command::Verify(arguments) => verify::run(&arguments, context),
+        Command::Watch(arguments) => watch::run(&arguments, context),
         Command::Chain(arguments) => chain::run(&arguments, context),
         Command::Cost(arguments) => cost::run(&arguments, context),
         Command::Bench(arguments) => bench::run(&arguments, context),

@@ -8,6 +8,7 @@ use gridtally_aggregator::store::StoreView;
 use gridtally_aggregator::verify::{Finding, Verification, VerifyError, VerifyProgress, verify};
 use serde::Serialize;
 
+use crate::address::address;
 use crate::chain_access::{ChainAccess, ChainArguments};
 use crate::commands::{StoreArguments, store_error};
 use crate::config::Config;
@@ -114,19 +115,6 @@ impl Arguments {
             _ => Ok(()),
         }
     }
-}
-
-/// Reads an address. Capital letters are a checksum (EIP-55) and must check.
-fn address(text: &str) -> Result<Address, String> {
-    let address: Address =
-        text.parse().map_err(|_| "write it as 0x and 40 hexadecimal digits".to_owned())?;
-    let digits = text.trim_start_matches("0x");
-    let has_checksum = digits.bytes().any(|byte| byte.is_ascii_uppercase())
-        && digits.bytes().any(|byte| byte.is_ascii_lowercase());
-    if has_checksum && address.to_string() != text {
-        return Err(format!("its capital letters do not check, {address} would"));
-    }
-    Ok(address)
 }
 
 /// Says whose fault a verification without end is.

@@ -11,7 +11,7 @@ use gridtally_chain::{OpenError, ServeError};
 use gridtally_core::explanation::{Explained, Explanation};
 use gridtally_ledger::{
     ConnectError, DeployError, EndpointError, EventError, FollowError, FundError, HistoryError,
-    KeyError, PublishError, ReadError, Refusal, RegisterError, SendError, SettleError,
+    KeyError, PublishError, ReadError, Refusal, RegisterError, SendError, SettleError, WatchError,
 };
 
 /// An error whose type is not known any more.
@@ -38,6 +38,7 @@ fn ledger(error: Said<'_>) -> Option<Explanation> {
         .or_else(|| of(error, FundError::explanation))
         .or_else(|| of(error, SettleError::explanation))
         .or_else(|| of(error, HistoryError::explanation))
+        .or_else(|| of(error, WatchError::explanation))
         .or_else(|| of(error, ReadError::explanation))
         .or_else(|| of(error, SendError::explanation))
         .or_else(|| of(error, EndpointError::explanation))
@@ -109,7 +110,7 @@ pub(crate) fn page() -> String {
     page
 }
 
-fn ledger_explained() -> [(&'static str, &'static [Explanation]); 13] {
+fn ledger_explained() -> [(&'static str, &'static [Explanation]); 14] {
     [
         ("EndpointError", EndpointError::EXPLANATIONS),
         ("ConnectError", ConnectError::EXPLANATIONS),
@@ -124,6 +125,7 @@ fn ledger_explained() -> [(&'static str, &'static [Explanation]); 13] {
         ("HistoryError", HistoryError::EXPLANATIONS),
         ("FollowError", FollowError::EXPLANATIONS),
         ("EventError", EventError::EXPLANATIONS),
+        ("WatchError", WatchError::EXPLANATIONS),
     ]
 }
 

@@ -54,6 +54,23 @@ impl Output {
         Ok(out.flush()?)
     }
 
+    /// Writes one of many results at once: a line of text, or a JSON document on one line.
+    ///
+    /// # Errors
+    ///
+    /// When standard output cannot be written.
+    pub(crate) fn line(self, report: &impl Report) -> Result<(), CommandError> {
+        let mut out = io::stdout().lock();
+        match self.format {
+            Format::Text => report.write_text(&mut out)?,
+            Format::Json => {
+                serde_json::to_writer(&mut out, report).map_err(io::Error::from)?;
+                writeln!(out)?;
+            }
+        }
+        Ok(out.flush()?)
+    }
+
     /// Writes a part of the text at once, while the work goes on; programs get it in the document at the end.
     ///
     /// # Errors

@@ -17,3 +17,4 @@ mod server;
 mod settle;
 mod tidy;
 mod usage;
+mod watch;

@@ -1,0 +1,231 @@
+//! `gridtally watch`: a batch ledger rebuilt from the chain alone, judged, and struck down where it is wrong.
+
+use std::io::{self, Write};
+use std::time::Duration;
+
+use alloy_primitives::Address;
+use gridtally_ledger::{
+    BatchLedger, DeployError, FollowOptions, Key, Outcome, SendOptions, Sender, WatchError,
+    WatchReport, Watcher,
+};
+use gridtally_settlement::Place;
+use serde::Serialize;
+
+use crate::address::address;
+use crate::chain_access::{ChainArguments, connect, shown};
+use crate::config::Config;
+use crate::context::Context;
+use crate::error::{Blame, CommandError, is_unreachable};
+use crate::output::Report;
+use crate::output::number::{counted, grouped};
+
+/// Judge every batch that a contract settles, from the chain alone, and strike down what is wrong
+///
+/// Only what is final counts: a batch can be struck down for seven days. Without --act nothing is sent, and no key is needed.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    /// Address of the contract, the core of batch settlement
+    #[arg(long, value_name = "ADDRESS", value_parser = address)]
+    contract: Address,
+    #[command(flatten)]
+    chain: ChainArguments,
+    /// First block to read: that of the deployment, or one before it
+    #[arg(long, default_value_t = 0, value_name = "BLOCK")]
+    from_block: u64,
+    /// Prove, demand and let expire, paid by the configured key
+    #[arg(long)]
+    act: bool,
+    /// Judge what is there now, then end: exit code 1 unless all of it is valid
+    #[arg(long)]
+    once: bool,
+    /// Pause between looks, in seconds
+    #[arg(long, default_value_t = 2, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    pause: u64,
+}
+
+/// Something that was found or done, one JSON document a line.
+#[derive(Debug, Serialize)]
+struct Finding {
+    /// Number of the batch.
+    seq: u64,
+    #[serde(flatten)]
+    told: Told,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "snake_case", tag = "verdict")]
+enum Told {
+    Valid { records: u32 },
+    Fraud { rule: String, place: String, outcome: &'static str, transaction: Option<String> },
+    Demanded { what: String },
+    Expired { what: String },
+    DataMissing,
+}
+
+/// What was judged, for `--once`.
+#[derive(Debug, Serialize)]
+struct WatchSummary {
+    contract: String,
+    asked: String,
+    /// Whether every batch is valid.
+    sound: bool,
+    batches: usize,
+    final_batches: usize,
+    findings: Vec<Finding>,
+}
+
+pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<(), CommandError> {
+    let config = context.config(|settings| arguments.chain.apply(settings))?;
+    context.block_on(arguments.watch(&config, context))
+}
+
+impl Arguments {
+    async fn watch(&self, config: &Config, context: &Context) -> Result<(), CommandError> {
+        let endpoint = config.chain.endpoint.as_deref().ok_or_else(|| {
+            CommandError::usage(anyhow::anyhow!("no endpoint is named")).hint(
+                "Name the chain to watch with --endpoint; `gridtally chain` says where it listens.",
+            )
+        })?;
+        let client = connect(config, endpoint, None).await?;
+        let sender = if self.act {
+            let key = Key::load(&config.chain.key).or_usage()?;
+            Some(Sender::new(client.clone(), key, SendOptions::default()))
+        } else {
+            None
+        };
+        let ledger = BatchLedger::at(client, self.contract, self.from_block).await;
+        let ledger = ledger.map_err(deploy_error)?;
+        let mut watcher = Watcher::new(ledger, FollowOptions::default(), sender);
+        let asked = shown(endpoint);
+        if self.once {
+            return self.look_once(&mut watcher, asked, context).await;
+        }
+        context.output.note(&format!("Watching {} at {asked}. Ctrl-C ends it.", self.contract));
+        loop {
+            match watcher.poll().await {
+                Ok(reports) => {
+                    for report in &reports {
+                        context.output.line(&Finding::of(report))?;
+                    }
+                }
+                // The chain is there for years; an endpoint may be away for a while.
+                Err(error) if is_unreachable(&error) => context.output.note(&format!("{error}.")),
+                Err(error) => return Err(watch_error(error)),
+            }
+            tokio::time::sleep(Duration::from_secs(self.pause)).await;
+        }
+    }
+
+    async fn look_once(
+        &self,
+        watcher: &mut Watcher,
+        asked: String,
+        context: &Context,
+    ) -> Result<(), CommandError> {
+        let findings: Vec<Finding> =
+            watcher.poll().await.map_err(watch_error)?.iter().map(Finding::of).collect();
+        let batches = watcher.view().batches();
+        let summary = WatchSummary {
+            contract: self.contract.to_string(),
+            asked,
+            sound: findings.iter().all(|finding| matches!(finding.told, Told::Valid { .. })),
+            batches: batches.len(),
+            final_batches: batches.iter().filter(|batch| batch.is_final).count(),
+            findings,
+        };
+        context.output.report(&summary)?;
+        match summary.findings.iter().find(|finding| !matches!(finding.told, Told::Valid { .. })) {
+            Some(finding) => Err(CommandError::refused(anyhow::anyhow!("{}", finding.text()))),
+            None => Ok(()),
+        }
+    }
+}
+
+fn deploy_error(error: DeployError) -> CommandError {
+    if is_unreachable(&error) {
+        CommandError::environment(error)
+    } else {
+        CommandError::refused(error)
+    }
+}
+
+fn watch_error(error: WatchError) -> CommandError {
+    if is_unreachable(&error) {
+        CommandError::environment(error)
+    } else {
+        CommandError::refused(error)
+    }
+}
+
+impl Finding {
+    fn of(report: &WatchReport) -> Self {
+        let (seq, told) = match report {
+            WatchReport::Valid { seq, count } => (seq, Told::Valid { records: *count }),
+            WatchReport::Fraud { seq, rule, place, outcome } => {
+                let place = match place {
+                    Place::Record(index) => format!("record {}", grouped(*index)),
+                    Place::Account(participant) => format!("account {participant}"),
+                    Place::Inbox(entry) => format!("inbox entry {}", grouped(*entry)),
+                };
+                let (outcome, transaction) = match outcome {
+                    Outcome::Cancelled(transaction) => ("cancelled", Some(transaction.to_string())),
+                    Outcome::FallenAlready => ("fallen_already", None),
+                    Outcome::Seen => ("seen", None),
+                    Outcome::TooLate => ("too_late", None),
+                };
+                (seq, Told::Fraud { rule: rule.to_string(), place, outcome, transaction })
+            }
+            WatchReport::Demanded { seq, demanded } => {
+                (seq, Told::Demanded { what: demanded.to_string() })
+            }
+            WatchReport::Expired { seq, demanded } => {
+                (seq, Told::Expired { what: demanded.to_string() })
+            }
+            WatchReport::DataMissing { seq } => (seq, Told::DataMissing),
+        };
+        Self { seq: *seq, told }
+    }
+
+    fn text(&self) -> String {
+        let said = match &self.told {
+            Told::Valid { records } => format!("valid, {}", counted((*records).into(), "record")),
+            Told::Fraud { rule, place, outcome, transaction } => {
+                let outcome = match (*outcome, transaction) {
+                    ("cancelled", Some(transaction)) => format!("struck down by {transaction}"),
+                    ("fallen_already", _) => "struck down by somebody else".to_owned(),
+                    ("too_late", _) => "final, and can no longer be struck down".to_owned(),
+                    _ => "pending, nothing was sent".to_owned(),
+                };
+                format!("{place} breaks {rule}: {outcome}")
+            }
+            Told::Demanded { what } => {
+                format!("not what was published; {what} must be shown to tell where")
+            }
+            Told::Expired { what } => format!("{what} was not shown in time: cancelled"),
+            Told::DataMissing => "its published data cannot be found".to_owned(),
+        };
+        format!("batch {}: {said}", self.seq)
+    }
+}
+
+impl Report for Finding {
+    fn write_text(&self, out: &mut dyn Write) -> io::Result<()> {
+        writeln!(out, "{}", self.text())
+    }
+}
+
+impl Report for WatchSummary {
+    fn write_text(&self, out: &mut dyn Write) -> io::Result<()> {
+        for finding in &self.findings {
+            finding.write_text(out)?;
+        }
+        writeln!(out, "contract {} at {}", self.contract, self.asked)?;
+        writeln!(
+            out,
+            "batches: {}, final: {}: {}",
+            grouped(self.batches as u64),
+            grouped(self.final_batches as u64),
+            if self.sound { "all valid" } else { "not all valid" }
+        )
+    }
+}

@@ -1,0 +1,154 @@
+//! `gridtally watch` against a chain of the real binary: an honest batch, then one that is wrong.
+
+use alloy_primitives::B256;
+use gridtally_core::party::ParticipantNumber;
+use gridtally_core::period::{SettlementCalendar, SettlementPeriod, Slot};
+use gridtally_core::quantity::{Amount, Price};
+use gridtally_ledger::{
+    BatchEntry, BatchEvent, BatchLedger, BatchOffices, BatchTerms, Client, EndpointOptions,
+    GasMeasurements, Key, SendOptions, Sender, TokenChoice,
+};
+use gridtally_settlement::{
+    Activities, Batch, BatchHeader, BatchPlan, Code, InboxRange, LedgerState, Record, Reference,
+    TariffTable, build_batch, pack_calldata,
+};
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use crate::run::Terminal;
+use crate::server::Server;
+
+const DAY_S: u32 = 86_400;
+/// What a cancelled batch costs, micro-units.
+const SLASH_MICRO: u64 = 1_000_000;
+
+/// A ledger without households: its batches show that the hub is alive.
+struct Heart {
+    server: Server,
+    ledger: BatchLedger,
+    sender: Sender,
+    table: TariffTable,
+    state: LedgerState,
+}
+
+impl Heart {
+    async fn new(terminal: &Terminal) -> Self {
+        let server = Server::start(terminal, "chain --listen 127.0.0.1:0");
+        let endpoint = server.report["endpoint"].as_str().unwrap();
+        let client = Client::connect(endpoint, None, EndpointOptions::default()).await.unwrap();
+        let sender =
+            Sender::new(client.clone(), Key::test_account(0).unwrap(), SendOptions::default());
+        let now_s = i64::try_from(client.block_latest().await.unwrap().timestamp).unwrap();
+        let genesis = Timestamp::from_second(now_s).unwrap();
+        let terms = BatchTerms {
+            offices: BatchOffices::all_held_by(sender.address()),
+            calendar: SettlementCalendar::new(genesis, DAY_S, 1).unwrap(),
+            slash_unit_micro: SLASH_MICRO,
+            demand_bond_micro: 1_000,
+        };
+        let token = TokenChoice::Demonstration { owner: sender.address() };
+        let mut measured = GasMeasurements::default();
+        let ledger = BatchLedger::deploy(&sender, terms, token, &mut measured).await.unwrap();
+        let row = vec![Price::from_micro_per_kwh(1)];
+        let table = TariffTable::new(1, [(Code::CONSUMPTION, row)].into()).unwrap();
+        for call in [
+            ledger.mint_call(sender.address(), 10 * SLASH_MICRO),
+            ledger.approve_call(10 * SLASH_MICRO),
+            ledger.bond_call(10 * SLASH_MICRO),
+            ledger.publish_tariff_call(SettlementPeriod(1), &table),
+            ledger.publish_tariff_call(SettlementPeriod(2), &table),
+        ] {
+            sender.send(call).await.unwrap();
+        }
+        server.ask("evm_increaseTime", json!([3 * DAY_S + 60]));
+        server.ask("evm_mine", json!([]));
+        Self { server, ledger, sender, table, state: LedgerState::genesis() }
+    }
+
+    /// Commits the heartbeat of a period, with a hub that claims to hold `hub_micro`.
+    async fn commit(&mut self, period: u32, hub_micro: i64) {
+        let withdrawal = Code::new(63).unwrap();
+        let record = Record::new(ParticipantNumber::HUB, withdrawal, Slot(0), 0);
+        let records = vec![record.unwrap()];
+        let plan = BatchPlan {
+            period: SettlementPeriod(period),
+            run: 0,
+            part: 0,
+            account_count: 1,
+            inbox_to: 0,
+            records: records.clone(),
+        };
+        let (activities, inbox) = (Activities::default(), InboxRange { first: 0, entries: &[] });
+        let reference = Reference { table: &self.table, activities: &activities, inbox };
+        let batch: Batch = build_batch(&plan, &self.state, &reference).unwrap();
+        let mut commitment = batch.commitment.clone();
+        commitment.hub_balance = Amount::from_micro(hub_micro);
+        let call = self.ledger.commit_calldata_call(&commitment, pack_calldata(records));
+        let receipt = self.sender.send(call).await.unwrap();
+        let entries = BatchEntry::all_of(&receipt, &[self.ledger.deployment().core]).unwrap();
+        let header: Option<BatchHeader> = entries.into_iter().find_map(|entry| match entry.event {
+            BatchEvent::Committed { header, .. } => Some(*header),
+            _ => None,
+        });
+        self.state = batch.into_state(header.unwrap());
+    }
+
+    fn watch(&self, arguments: &str) -> String {
+        let endpoint = self.server.report["endpoint"].as_str().unwrap();
+        let contract = self.ledger.deployment().core;
+        format!("watch --once --endpoint {endpoint} --contract {contract} {arguments}")
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wrong_batch_is_seen_then_struck_down() {
+    // The second development account, whose key everybody knows.
+    let key = "0x59c6995e998f97a5a0044966f0945389dc9e86dae88c7a8412f4603b6b78690d";
+    let terminal = Terminal::new().variable("SETTLEMENT_KEY", key);
+    let mut heart = Heart::new(&Terminal::new()).await;
+    heart.commit(1, 0).await;
+    let looked = terminal.output(&heart.watch(""));
+    let text = String::from_utf8(looked.stdout).unwrap();
+    assert!(looked.status.success(), "{text}{}", String::from_utf8_lossy(&looked.stderr));
+    assert!(text.starts_with("batch 1: valid, 1 record\n"), "{text}");
+    assert!(text.ends_with("batches: 1, final: 0: all valid\n"), "{text}");
+
+    heart.commit(2, 5).await;
+    let looked = terminal.output(&heart.watch("--output json"));
+    assert_eq!(looked.status.code(), Some(1));
+    let report: Value = serde_json::from_slice(&looked.stdout).unwrap();
+    assert_eq!((&report["sound"], &report["batches"]), (&json!(false), &json!(2)));
+    let finding = &report["findings"][1];
+    assert_eq!((&finding["rule"], &finding["outcome"]), (&json!("R7"), &json!("seen")));
+
+    let looked = terminal.output(&heart.watch("--act --output json"));
+    let report: Value = serde_json::from_slice(&looked.stdout).unwrap();
+    let finding = &report["findings"][1];
+    assert_eq!(finding["outcome"], "cancelled", "{report}");
+    let transaction: B256 = finding["transaction"].as_str().unwrap().parse().unwrap();
+    let receipt = heart.server.ask("eth_getTransactionReceipt", json!([transaction]));
+    assert_eq!(receipt["status"], "0x1");
+
+    let looked = terminal.output(&heart.watch("--output json"));
+    let report: Value = serde_json::from_slice(&looked.stdout).unwrap();
+    assert_eq!((&report["sound"], &report["batches"]), (&json!(true), &json!(1)), "{report}");
+}
+
+#[test]
+fn what_cannot_be_watched_is_refused() {
+    let terminal = Terminal::new();
+    let server = Server::start(&terminal, "chain --listen 127.0.0.1:0");
+    let endpoint = server.report["endpoint"].as_str().unwrap();
+    let nobody = "0x00000000000000000000000000000000000000aa";
+    let cases = [
+        (format!("watch --once --contract {nobody}"), 2),
+        (format!("watch --once --contract {nobody} --endpoint {endpoint}"), 1),
+        (format!("watch --once --contract 0x12 --endpoint {endpoint}"), 2),
+        (format!("watch --once --contract {nobody} --endpoint http://127.0.0.1:1"), 3),
+    ];
+    for (arguments, code) in cases {
+        let output = terminal.output(&arguments);
+        let messages = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(code), "{arguments}: {messages}");
+    }
+}
