@@ -40,6 +40,8 @@ mod follow;
 mod read;
 mod watch;
 
+mod hub;
+
 pub use batch_call::{DataEvidence, Demanded};
 pub use batch_deploy::{BatchDeployment, BatchLedger, BatchOffices, BatchTerms};
 pub use batch_event::{BatchEntry, BatchEvent};
@@ -51,6 +53,7 @@ pub use event::{EventError, LedgerEntry, LedgerEvent, ParticipantRole, Participa
 pub use follow::{Cursor, FollowError, FollowOptions, Follower, LogEntry, Notice, Notices};
 pub use fund::{FundError, Funding};
 pub use gas::{CallKind, GasMeasurements, GasTotal, TRANSACTION_GAS_MAX};
+pub use hub::{Hub, HubError, HubReport, Signatures};
 pub use key::{Key, KeyError, KeySource, PasswordSource, TEST_MNEMONIC};
 pub use pipeline::{Progress, ProgressListener};
 pub use read::{History, HistoryError, PublishedTariff, SettledRecord};

@@ -139,6 +139,8 @@ pub struct Watcher {
     sender: Option<Sender>,
     /// The states after the batches that are valid, by sequence number.
     states: BTreeMap<u64, LedgerState>,
+    /// The records of the batches that may still be demanded, by sequence number.
+    records: BTreeMap<u64, Vec<Record>>,
     /// Hashes of headers of which it was told what is wrong.
     reported: BTreeMap<B256, WatchReport>,
 }
@@ -153,7 +155,27 @@ impl Watcher {
         let follower = Follower::of(ledger.client().clone(), filter, cursor, options);
         let view = BatchView::new(deployment.terms.calendar.slots_per_period());
         let states = BTreeMap::from([(0, LedgerState::genesis())]);
-        Self { ledger, follower, view, sender, states, reported: BTreeMap::new() }
+        Self {
+            ledger,
+            follower,
+            view,
+            sender,
+            states,
+            records: BTreeMap::new(),
+            reported: BTreeMap::new(),
+        }
+    }
+
+    /// Returns the ledger.
+    #[must_use]
+    pub const fn ledger(&self) -> &BatchLedger {
+        &self.ledger
+    }
+
+    /// Returns the published records of a batch that is valid and not final, or was not when it was judged.
+    #[must_use]
+    pub fn records(&self, seq: u64) -> Option<&[Record]> {
+        self.records.get(&seq).map(Vec::as_slice)
     }
 
     /// Returns what the chain told.
@@ -213,6 +235,11 @@ impl Watcher {
         while self.states.len() > STATES_MAX {
             self.states.pop_first();
         }
+        let is_pending = |seq: u64| {
+            let place = seq.checked_sub(1).and_then(|place| usize::try_from(place).ok());
+            place.and_then(|place| batches.get(place)).is_some_and(|batch| !batch.is_final)
+        };
+        self.records.retain(|&seq, _| self.states.contains_key(&seq) && is_pending(seq));
     }
 
     /// Returns the first batch whose parent is valid and which is not judged yet.
@@ -234,6 +261,10 @@ impl Watcher {
         let committed = CommittedBatch { header, published: Published::Calldata(&data) };
         match judge(committed, parent, &reference, &answers) {
             Verdict::Valid(state) => {
+                if !batch.is_final {
+                    let records = committed.published.records(data.len() / Record::LENGTH);
+                    self.records.insert(seq, records.map(|(record, _)| record).collect());
+                }
                 self.states.insert(seq, *state);
                 Ok(WatchReport::Valid { seq, count: header.count })
             }

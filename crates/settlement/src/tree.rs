@@ -96,6 +96,12 @@ impl Tree {
         Some(siblings.flatten().copied().collect())
     }
 
+    /// Returns the path of a group's root in the row, or `None` beyond the last group.
+    #[must_use]
+    pub fn group_path(&self, group: usize) -> Option<Vec<B256>> {
+        Self::new(self.row().to_vec())?.path(group)
+    }
+
     /// Returns the row: the roots of the groups of 256 leaves, which are nodes of the tree.
     #[must_use]
     pub fn row(&self) -> &[B256] {

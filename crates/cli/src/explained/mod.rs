@@ -11,7 +11,8 @@ use gridtally_chain::{OpenError, ServeError};
 use gridtally_core::explanation::{Explained, Explanation};
 use gridtally_ledger::{
     ConnectError, DeployError, EndpointError, EventError, FollowError, FundError, HistoryError,
-    KeyError, PublishError, ReadError, Refusal, RegisterError, SendError, SettleError, WatchError,
+    HubError, KeyError, PublishError, ReadError, Refusal, RegisterError, SendError, SettleError,
+    WatchError,
 };
 
 /// An error whose type is not known any more.
@@ -38,6 +39,7 @@ fn ledger(error: Said<'_>) -> Option<Explanation> {
         .or_else(|| of(error, FundError::explanation))
         .or_else(|| of(error, SettleError::explanation))
         .or_else(|| of(error, HistoryError::explanation))
+        .or_else(|| of(error, HubError::explanation))
         .or_else(|| of(error, WatchError::explanation))
         .or_else(|| of(error, ReadError::explanation))
         .or_else(|| of(error, SendError::explanation))
@@ -110,7 +112,7 @@ pub(crate) fn page() -> String {
     page
 }
 
-fn ledger_explained() -> [(&'static str, &'static [Explanation]); 14] {
+fn ledger_explained() -> [(&'static str, &'static [Explanation]); 15] {
     [
         ("EndpointError", EndpointError::EXPLANATIONS),
         ("ConnectError", ConnectError::EXPLANATIONS),
@@ -126,6 +128,7 @@ fn ledger_explained() -> [(&'static str, &'static [Explanation]); 14] {
         ("FollowError", FollowError::EXPLANATIONS),
         ("EventError", EventError::EXPLANATIONS),
         ("WatchError", WatchError::EXPLANATIONS),
+        ("HubError", HubError::EXPLANATIONS),
     ]
 }
 

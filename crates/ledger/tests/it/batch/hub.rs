@@ -1,0 +1,135 @@
+//! The hub on the embedded chain: no batch twice, no demand unanswered, and what is final is paid.
+
+use gridtally_core::party::ParticipantNumber;
+use gridtally_ledger::{
+    Demanded, FollowOptions, Hub, HubError, HubReport, SendError, Signatures, Watcher,
+};
+use gridtally_settlement::{BatchPlan, Domain, Rule, SignedReading};
+
+use super::stage::Stage;
+use super::town::{Committed, record};
+use crate::node::Node;
+use crate::town::key;
+
+/// The window and a second.
+const WINDOW_OVER_S: u64 = 7 * 86_400 + 1;
+/// The days of grace after an answer, and a second.
+const GRACE_OVER_S: u64 = 2 * 86_400 + 1;
+
+/// The meters of a stage, which all have one key.
+struct Meters(Domain);
+
+impl Signatures for Meters {
+    fn signature(&self, reading: &SignedReading) -> Option<Vec<u8>> {
+        Some(key(1).sign(reading.digest(&self.0)).as_bytes().to_vec())
+    }
+}
+
+/// Returns a hub that knows nothing yet, as after a start.
+fn hub(stage: &Stage) -> Hub<Meters> {
+    let watcher = Watcher::new(stage.ledger.clone(), FollowOptions::default(), None);
+    Hub::new(watcher, stage.officer(), Meters(stage.ledger.deployment().domain()))
+}
+
+fn plan(batch: &Committed) -> BatchPlan {
+    BatchPlan {
+        period: batch.header.period,
+        run: batch.header.run,
+        part: batch.header.part,
+        account_count: batch.header.account_count,
+        inbox_to: batch.header.inbox_to,
+        records: batch.leaves.iter().map(|leaf| leaf.record).collect(),
+    }
+}
+
+async fn pass(stage: &Stage, seconds: u64) {
+    let now_s = stage.node.client.block_latest().await.unwrap().timestamp;
+    stage.node.mine_at(now_s + seconds).await;
+}
+
+#[tokio::test]
+async fn a_batch_is_committed_once_however_often_it_is_asked_for() {
+    let mut stage = Stage::new(Node::embedded().await, 11).await;
+    let mut first = hub(&stage);
+    for seq in 1..=3 {
+        let planned = plan(&stage.next_batch().await);
+        let header = first.commit(&planned).await.unwrap();
+        assert_eq!(first.commit(&planned).await.unwrap(), header);
+        // A hub that was killed after the commit, and one that was started by mistake.
+        assert_eq!(hub(&stage).commit(&planned).await.unwrap(), header);
+        assert_eq!(first.watcher().view().batches().len() as u64, seq);
+        stage.town.state = first.watcher().state(seq).unwrap().clone();
+    }
+}
+
+#[tokio::test]
+async fn a_plan_that_breaks_a_rule_is_refused_before_anything_is_sent() {
+    let mut stage = Stage::new(Node::embedded().await, 12).await;
+    let mut planned = plan(&stage.next_batch().await);
+    planned.records.push(record(u32::MAX, 63, 0, 1));
+    let mut hub = hub(&stage);
+    let refused = hub.commit(&planned).await.unwrap_err();
+    let HubError::Refused(refused) = refused else { panic!("{refused}") };
+    assert!(refused.to_string().ends_with(&Rule::ParticipantActive.to_string()), "{refused}");
+    assert_eq!(hub.watcher().view().batches(), []);
+}
+
+#[tokio::test]
+async fn every_demand_is_answered_and_what_is_final_is_paid() {
+    let mut stage = Stage::new(Node::embedded().await, 13).await;
+    let mut hub = hub(&stage);
+    let mut planned = plan(&stage.next_batch().await);
+    // Deposits only, and participant 1 takes a part of its own back.
+    planned.records.retain(|record| record.code().number() == 0);
+    let after = planned.records.partition_point(|record| record.participant().0 <= 1);
+    planned.records.insert(after, record(1, 63, 0, 7_500));
+    let header = hub.commit(&planned).await.unwrap();
+    let demands = [
+        Demanded::Record(header.count - 1),
+        Demanded::Account(1),
+        Demanded::RecordRow,
+        Demanded::AccountRow,
+        Demanded::RecordGroup(0),
+        Demanded::AccountGroup(0),
+    ];
+    for demanded in demands {
+        stage.send(stage.ledger.demand_call(&header, demanded)).await.unwrap();
+    }
+    let reports = hub.poll().await.unwrap();
+    assert_eq!(reports, demands.map(|demanded| HubReport::Answered { seq: 1, demanded }));
+    assert_eq!(hub.poll().await.unwrap(), []);
+
+    pass(&stage, WINDOW_OVER_S).await;
+    pass(&stage, GRACE_OVER_S).await;
+    assert_eq!(hub.poll().await.unwrap(), [HubReport::Finalized { seq: 1 }]);
+    assert_eq!(hub.poll().await.unwrap(), []);
+
+    let participant = ParticipantNumber(1);
+    let account = hub.watcher().state(1).unwrap().open_account(participant).unwrap();
+    assert_eq!(account.leaf.payable_micro, 75_000_000);
+    stage.send(stage.ledger.claim_call(&header, &account)).await.unwrap();
+    let again = stage.send(stage.ledger.claim_call(&header, &account)).await;
+    assert!(matches!(again, Err(SendError::Refused { .. })), "paid once");
+}
+
+#[tokio::test]
+async fn a_reading_is_shown_with_the_signature_of_its_meter() {
+    let mut stage = Stage::new(Node::embedded().await, 14).await;
+    let mut hub = hub(&stage);
+    // The first batch only takes deposits in; readings come with the next ones.
+    let mut reading = None;
+    let mut header = None;
+    while reading.is_none() {
+        let batch = stage.next_batch().await;
+        let committed = hub.commit(&plan(&batch)).await.unwrap();
+        reading = batch.leaves.iter().position(|leaf| leaf.record.code().is_priced());
+        let seq = committed.seq;
+        stage.town.state = hub.watcher().state(seq).unwrap().clone();
+        header = Some(committed);
+    }
+    let header = header.unwrap();
+    let index = u32::try_from(reading.unwrap()).unwrap();
+    let demanded = Demanded::Record(index);
+    stage.send(stage.ledger.demand_call(&header, demanded)).await.unwrap();
+    assert_eq!(hub.poll().await.unwrap(), [HubReport::Answered { seq: header.seq, demanded }]);
+}
