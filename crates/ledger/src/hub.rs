@@ -11,6 +11,7 @@ use gridtally_settlement::{
 use tracing::info;
 
 use crate::batch_call::Demanded;
+use crate::batch_deploy::BatchLedger;
 use crate::batch_view::TrackedBatch;
 use crate::deploy::ReadError;
 use crate::event::EventError;
@@ -231,7 +232,9 @@ impl<S: Signatures> Hub<S> {
         let built = self.rebuild(batch, None)?;
         let mut reports = Vec::new();
         for demanded in open {
-            let Some(call) = self.answer_call(&batch.header, &built, demanded) else {
+            let ledger = self.watcher.ledger();
+            let call = ledger.answer_call(&batch.header, &built, demanded, &self.signatures);
+            let Some(call) = call else {
                 reports.push(HubReport::NoAnswer { seq, demanded });
                 continue;
             };
@@ -240,37 +243,44 @@ impl<S: Signatures> Hub<S> {
         }
         Ok(reports)
     }
+}
 
-    fn answer_call(&self, header: &BatchHeader, batch: &Batch, demanded: Demanded) -> Option<Call> {
-        let ledger = self.watcher.ledger();
+impl BatchLedger {
+    /// Returns the answer to a demand on a batch, or `None` where the batch has no such thing or nobody handed in the signature.
+    #[must_use]
+    pub fn answer_call(
+        &self,
+        header: &BatchHeader,
+        batch: &Batch,
+        demanded: Demanded,
+        signatures: &impl Signatures,
+    ) -> Option<Call> {
         Some(match demanded {
             Demanded::Record(index) => {
                 let leaf = open_record(batch, index)?;
                 let record = &leaf.leaf.record;
                 let signature = match SignedReading::of_record(header.period, header.run, record) {
-                    Some(reading) => self.signatures.signature(&reading)?,
+                    Some(reading) => signatures.signature(&reading)?,
                     None => Vec::new(),
                 };
-                ledger.answer_record_call(header, &leaf, signature)
+                self.answer_record_call(header, &leaf, signature)
             }
             Demanded::Account(index) => {
                 let participant = gridtally_core::party::ParticipantNumber(index);
                 let leaf = batch.accounts.leaf(participant)?;
                 let path = batch.account_tree.path(usize::try_from(index).ok()?)?;
-                ledger.answer_account_call(header, &Opened { index, leaf, path })
+                self.answer_account_call(header, &Opened { index, leaf, path })
             }
-            Demanded::RecordRow => {
-                ledger.answer_row_call(header, demanded, batch.record_tree.row())
-            }
+            Demanded::RecordRow => self.answer_row_call(header, demanded, batch.record_tree.row()),
             Demanded::AccountRow => {
-                ledger.answer_row_call(header, demanded, batch.account_tree.row())
+                self.answer_row_call(header, demanded, batch.account_tree.row())
             }
             Demanded::RecordGroup(group) => {
                 let group = usize::try_from(group).ok()?;
                 let leaves = batch.leaves.chunks(gridtally_settlement::GROUP_LEAVES).nth(group)?;
                 let packed = leaves.iter().flat_map(|leaf| leaf.preimage()[1..].to_vec()).collect();
                 let path = batch.record_tree.group_path(group)?;
-                ledger.answer_group_call(header, demanded, packed, &path)
+                self.answer_group_call(header, demanded, packed, &path)
             }
             Demanded::AccountGroup(group) => {
                 let group = usize::try_from(group).ok()?;
@@ -278,7 +288,7 @@ impl<S: Signatures> Hub<S> {
                 let leaves = leaves.chunks(gridtally_settlement::GROUP_LEAVES).nth(group)?;
                 let packed = leaves.iter().flat_map(|leaf| leaf.preimage()[5..].to_vec()).collect();
                 let path = batch.account_tree.group_path(group)?;
-                ledger.answer_group_call(header, demanded, packed, &path)
+                self.answer_group_call(header, demanded, packed, &path)
             }
         })
     }

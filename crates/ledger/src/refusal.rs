@@ -8,6 +8,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::abi::DemoToken::DemoTokenErrors;
 use crate::abi::DirectSettlement::DirectSettlementErrors;
+use crate::abi::batch::BatchSettlement::BatchSettlementErrors;
+use crate::abi::demand::DemandProver::DemandProverErrors;
+use crate::abi::duty::DutyProver::DutyProverErrors;
+use crate::abi::fraud::FraudProver::FraudProverErrors;
 use crate::endpoint::RpcFailure;
 
 /// Why a call is refused, in the order in which the contract checks.
@@ -296,6 +300,12 @@ pub enum Refusal {
         /// What it was given.
         gas: u64,
     },
+    /// A contract of batch settlement refuses.
+    #[error("{error}")]
+    Batch {
+        /// Name and values of its error.
+        error: String,
+    },
     /// None of the contract's reasons: the endpoint's own words, or another contract's data.
     #[error("{message}")]
     Unknown {
@@ -386,6 +396,8 @@ explanations! {
             "use the contract as it was released";
         OutOfGas: "contract-out-of-gas" "the transaction used all gas that it was given"
             "send less in one transaction, or let the endpoint estimate the gas";
+        Batch: "contract-batch" "a contract of batch settlement refuses, with its error and the values"
+            "see what the error means in IBatchSettlement.sol, IDemandProver.sol or IDutyProver.sol";
         Unknown: "contract-unknown" "none of the contract's reasons: the endpoint's own words, or another contract's data"
             "do as the words say; make sure that the address is that of a settlement contract";
     }
@@ -412,6 +424,9 @@ impl Refusal {
         }
         if let Ok(error) = DemoTokenErrors::abi_decode(data) {
             return Self::of_token(error);
+        }
+        if let Some(error) = batch_error(data) {
+            return Self::Batch { error };
         }
         if let Ok(revert) = Revert::abi_decode(data) {
             return Self::Unknown { message: cut(&revert.reason) };
@@ -561,6 +576,18 @@ impl Refusal {
     pub fn is_already_settled(&self) -> bool {
         matches!(self, Self::AlreadySettled { .. })
     }
+}
+
+/// Returns the name and the values of an error of batch settlement.
+fn batch_error(data: &[u8]) -> Option<String> {
+    let core = BatchSettlementErrors::abi_decode(data).map(|error| format!("{error:?}"));
+    let fraud = || FraudProverErrors::abi_decode(data).map(|error| format!("{error:?}"));
+    let demand = || DemandProverErrors::abi_decode(data).map(|error| format!("{error:?}"));
+    let duty = || DutyProverErrors::abi_decode(data).map(|error| format!("{error:?}"));
+    let named = core.or_else(|_| fraud()).or_else(|_| demand()).or_else(|_| duty()).ok()?;
+    // `TooEarly(TooEarly { from: 7 })` says it twice.
+    let inner = named.split_once('(').and_then(|(_, inner)| inner.strip_suffix(')'));
+    Some(cut(inner.unwrap_or(&named)))
 }
 
 fn cut(text: &str) -> String {

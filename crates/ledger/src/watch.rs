@@ -19,7 +19,7 @@ use gridtally_settlement::{
     Account, AccountLeaf, Answers, CommittedBatch, DataKind, Demand, FraudProof, LedgerState, Need,
     Place, Published, Record, RecordLeaf, Rule, Verdict, Violation, calldata_hash, judge,
 };
-use tracing::{info, warn};
+use tracing::info;
 
 use crate::abi::batch::BatchSettlement;
 use crate::abi::demand::DemandProver;
@@ -215,7 +215,7 @@ impl Watcher {
             }
             if !is_valid {
                 // What is built on it falls with it.
-                warn!(seq, "batch not valid");
+                info!(seq, "batch not valid");
                 break;
             }
             info!(seq, "batch valid");

@@ -41,6 +41,14 @@ async fn a_neighborhood_settles_two_days_and_is_verified() {
         summary.paid_micro, summary.received_micro, summary.hub_micro
     ));
     assert!((4_000..8_000).contains(&summary.gas_per_record), "{}", summary.gas_per_record);
-    expect!["metering, settling, registering participants, publishing tariffs, funding participants, settling on the chain, checking files, computing runs again, comparing balances"].assert_eq(&steps.join(", "));
+    // Two days of UTC and the hour before them; 31 deposits and a withdrawal beside the readings.
+    let batch = &summary.batch;
+    assert_eq!((batch.batch_count, batch.record_count), (3, 7_840 + 31 + 1));
+    assert!(batch.gas_per_record < 300, "{}", batch.gas_per_record);
+    let fraud = &batch.fraud;
+    assert_eq!((fraud.seq, fraud.rule.as_str(), fraud.stolen_micro), (3, "R4", 1_000_000));
+    assert!(fraud.gas < 180_000, "{}", fraud.gas);
+    assert_eq!(batch.claim.amount_micro, 25_000_000);
+    expect!["metering, settling, registering participants, publishing tariffs, funding participants, settling on the chain, checking files, computing runs again, comparing balances, committing batches"].assert_eq(&steps.join(", "));
     assert_eq!(faults(folder.path()), Vec::<String>::new());
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
 use gridtally_aggregator::cycle::CycleProgress;
-use gridtally_aggregator::demo::{DemoError, DemoRecord, DemoSummary, run_demo};
+use gridtally_aggregator::demo::{BatchSummary, DemoError, DemoRecord, DemoSummary, run_demo};
 use gridtally_aggregator::sim::NeighborhoodOptions;
 use gridtally_aggregator::store::CHAIN_FOLDER;
 use serde::Serialize;
@@ -205,11 +205,43 @@ impl Report for DemoReport {
                 summary.contract
             )?;
         }
+        self.write_batches(out)?;
         self.write_next(out)
     }
 }
 
 impl DemoReport {
+    fn write_batches(&self, out: &mut dyn Write) -> io::Result<()> {
+        let BatchSummary { contract, batch_count, record_count, gas_per_record, fraud, claim } =
+            &self.summary.batch;
+        let eur = |micro: i128| decimal_rounded(micro, 6, 2);
+        writeln!(out, "\nThe same in batches, on contract {contract}:\n")?;
+        let mut table = Table::new([(Align::Left, "what"), (Align::Right, "how much")]);
+        for (what, how_much) in [
+            ("batches, each one transaction, all final", grouped(*batch_count)),
+            ("records in them, deposits counted", grouped(*record_count)),
+            ("gas of a record", grouped(*gas_per_record)),
+        ] {
+            table.row([what.to_owned(), how_much]);
+        }
+        table.write(out)?;
+        writeln!(
+            out,
+            "\nOn purpose batch {} first took EUR {} too much from {}. A watcher that knows only\n\
+             the chain found it (rule {}) and struck it down with one transaction of {} gas; the\n\
+             aggregator lost EUR {} of its bond. The true batch took its place. A week of the chain's\n\
+             time later all were final, and {} was paid the EUR {} that it had withdrawn.",
+            fraud.seq,
+            eur(fraud.stolen_micro.into()),
+            fraud.party,
+            fraud.rule,
+            grouped(fraud.gas),
+            eur(fraud.slashed_micro.into()),
+            claim.party,
+            eur(claim.amount_micro.into()),
+        )
+    }
+
     fn write_next(&self, out: &mut dyn Write) -> io::Result<()> {
         let (program, folder) = (&self.program, self.folder.display());
         let config = format!("--config {folder}/{FILE_NAME}");

@@ -1,7 +1,7 @@
 //! What the errors of stores, runs and whole settlements say. Their crate declares none of it, so it stands here.
 
 use gridtally_aggregator::cycle::{ChainError, EmbeddedError, RunError, SettlementError};
-use gridtally_aggregator::demo::DemoError;
+use gridtally_aggregator::demo::{BatchDemoError, DemoError};
 use gridtally_aggregator::store::StoreError;
 use gridtally_aggregator::verify::VerifyError;
 use gridtally_core::explanation::{Explained, Explanation};
@@ -23,6 +23,7 @@ pub(super) fn explained() -> Vec<(&'static str, &'static [Explanation])> {
         ("VerifyError", Verify::EXPLANATIONS),
         ("EmbeddedError", Embedded::EXPLANATIONS),
         ("DemoError", Demo::EXPLANATIONS),
+        ("BatchDemoError", BatchDemo::EXPLANATIONS),
         ("StoreError", Store::EXPLANATIONS),
     ]
 }
@@ -180,6 +181,27 @@ explanations! {
         Settlement(error as Settlement);
         Run(error as Run);
         History(error);
+        Batch(error as BatchDemo);
+    }
+}
+
+explanations! {
+    BatchDemo(&BatchDemoError) {
+        Key(error);
+        Deploy(error);
+        Send(error);
+        Endpoint(error);
+        Run(error as Run);
+        Record: "demo-batch-record" "a record is none of a batch"
+            "report it";
+        Batch: "demo-batch-refused" "a batch would break a rule"
+            "give fewer --households: each pays in the same amount";
+        Hub(error);
+        Watch(error);
+        FraudStands: "demo-fraud-stands" "the watcher did not strike the false batch down"
+            "report it";
+        NothingToForge: "demo-nothing-to-forge" "there is no record to show the fraud with"
+            "give more --households";
     }
 }
 

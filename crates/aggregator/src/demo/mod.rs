@@ -2,7 +2,10 @@
 //!
 //! ```text
 //! sim --> readings, prices --> store --> run --> embedded chain --> verification --> DemoSummary
+//!                                         \--> batches, a fraud, a watcher ---------/
 //! ```
+
+mod batch;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -21,6 +24,9 @@ use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
+pub use self::batch::{BatchDemoError, BatchSummary, ClaimSummary, FraudSummary};
+
+use self::batch::BatchDemo;
 use crate::cycle::{
     CycleProgress, EmbeddedChain, EmbeddedError, PreparedRun, RunError, RunOptions, Settlement,
     SettlementError, settle_embedded,
@@ -118,6 +124,8 @@ pub struct DemoSummary {
     pub is_verified: bool,
     /// Some of the records: what the readings give, and what the chain moved.
     pub records: Vec<DemoRecord>,
+    /// The same in batches.
+    pub batch: BatchSummary,
 }
 
 /// A local day.
@@ -179,6 +187,9 @@ pub enum DemoError {
     /// The chain cannot be read.
     #[error(transparent)]
     History(#[from] HistoryError),
+    /// Batches came to no end.
+    #[error(transparent)]
+    Batch(#[from] BatchDemoError),
 }
 
 /// Runs the demonstration in an empty folder: the store, and the chain in its folder `chain`.
@@ -209,8 +220,11 @@ pub async fn run_demo(
 
     let chain = EmbeddedChain::open(Some(folder.join(CHAIN_FOLDER)), CHAIN_ID_DEFAULT, &calendar)?;
     let run_options = RunOptions::regular(from, until);
+    let run = PreparedRun::new(store.view(), &run_options)?;
+    let batches = BatchDemo::prepare(chain.client().await?, calendar, &run).await?;
     let settlement = settle_embedded(&mut store, &run_options, &chain, now, progress).await?;
     let records = shown_records(&store, &run_options, &settlement, &chain).await?;
+    let batch = batches.settle(store.view(), &run, progress).await?;
 
     let totals = &settlement.run.summary.totals;
     let of_code = |code| totals.codes.get(&code).copied().unwrap_or_default();
@@ -235,6 +249,7 @@ pub async fn run_demo(
         chain_id: settlement.deployment.chain_id,
         is_verified: settlement.verification.is_sound(),
         records,
+        batch,
     };
     Ok(Demo { summary, settlement, chain })
 }
