@@ -45,10 +45,11 @@ pub(crate) struct Arguments {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize)]
 #[serde(rename_all = "snake_case")]
 enum Part {
+    /// Readings and prices to balanced records, in memory and as a stream
+    // First of all: its peak of memory is that of the process so far.
+    Settlement,
     /// Rows of a table to checked readings, beside what the csv crate needs to split them
     Import,
-    /// Readings and prices to balanced records, in memory and as a stream
-    Settlement,
     /// Records to checked receipts with settlePacked, over HTTP
     Chain,
     /// Transfers of ether over HTTP, start of a fresh chain, memory
