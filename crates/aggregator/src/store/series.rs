@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use gridtally_core::meter::{Channel, MeteringPointId};
-use gridtally_core::period::Resolution;
+use gridtally_core::period::{Period, Resolution};
 use gridtally_core::quantity::{Energy, Price};
 use gridtally_core::reading::Quality;
 use gridtally_core::rejection::{Reason, Rejection};
@@ -18,7 +18,7 @@ use super::journal::{Content, TableFile};
 use super::merge::Merge;
 use super::names::Names;
 use super::row::{PriceRow, ReadingRow, Row, RowText};
-use super::utc::{SECOND_MAX, is_same_month, push_utc};
+use super::utc::{is_same_month, push_utc};
 use super::view::StoreView;
 use super::writer::Store;
 
@@ -254,8 +254,7 @@ fn span_of<R: Row>(rows: &[R]) -> Option<(Timestamp, Timestamp)> {
 }
 
 fn check_start(start_s: i64, resolution: Resolution) -> Result<(), Rejection> {
-    // An hour before the end of the calendar, so that the end of the period has a text too.
-    if !(0..=SECOND_MAX - 3_600).contains(&start_s) {
+    if !Period::STARTS_S.contains(&start_s) {
         return Err(Rejection::new(Reason::TimeOutOfRange, &start_s.to_string()));
     }
     if start_s % resolution.duration_seconds() != 0 {
