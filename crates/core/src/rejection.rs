@@ -91,7 +91,8 @@ impl Rejection {
 }
 
 impl fmt::Display for Rejection {
-    /// Writes one line: `file:line: column "value": reason: detail [code]; remedy`.
+    /// Writes one line: `file:line: column "value": reason: detail [code]; remedy`. What is not known is left out, and so
+    /// is an empty value of no column, of a whole file say.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (&self.file, self.line) {
             (Some(file), Some(line)) => write!(formatter, "{}:{line}: ", file.escape_debug())?,
@@ -102,7 +103,10 @@ impl fmt::Display for Rejection {
         if let Some(column) = &self.column {
             write!(formatter, "{} ", column.escape_debug())?;
         }
-        write!(formatter, "\"{}\": {}", self.value, self.reason.meaning())?;
+        if self.column.is_some() || !self.value.as_str().is_empty() {
+            write!(formatter, "\"{}\": ", self.value)?;
+        }
+        formatter.write_str(self.reason.meaning())?;
         if let Some(detail) = &self.detail {
             formatter.write_str(": ")?;
             for character in detail.chars() {
@@ -265,8 +269,8 @@ reasons! {
         "give the column as kWh if it holds kilowatt-hours, else round it"
     EnergyNegative "energy-negative" "energy in an import or export channel is negative"
         "give feed-in as the export channel"
-    ChannelUnknown "channel-unknown" "the channel is unknown"
-        "use import or export"
+    ChannelUnknown "channel-unknown" "the metering point does not have this channel"
+        "leave the column out, or import it to a metering point that has the channel"
     CurrencyMismatch "currency-mismatch" "the currency is not that of the store"
         "convert the prices, or use another store"
     UnitUnknown "unit-unknown" "the unit is not supported"

@@ -451,7 +451,7 @@ fn both_channels_are_read_and_each_only_once() {
     let columns = [wh("drawn", Channel::Import), wh("fed", Channel::Import)];
     let twice = readings(table.as_bytes(), &layout(), &columns, &context());
     expect![[r#"
-        meters.csv: "": two columns have the same name: a import is given by two columns [column-twice]; rename one of them
+        meters.csv:1: fed "fed": two columns have the same name: a import is given by two columns [column-twice]; import one of them
     "#]].assert_eq(&text(&twice));
 }
 

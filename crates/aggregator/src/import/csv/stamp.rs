@@ -136,7 +136,9 @@ fn formatted(text: &str, format: &str) -> Result<Formatted, Reason> {
         (Ok(_), Some(_)) => {
             parts.to_timestamp().map(Formatted::Instant).map_err(|_| Reason::TimeOutOfRange)
         }
-        (Err(_), _) => parts.to_timestamp().map(Formatted::Instant).map_err(|_| Reason::TimeMalformed),
+        (Err(_), _) => {
+            parts.to_timestamp().map(Formatted::Instant).map_err(|_| Reason::TimeMalformed)
+        }
     }
 }
 
