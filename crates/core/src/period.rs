@@ -1,6 +1,7 @@
 //! Periods of UTC time: the market's ([`Period`], [`Resolution`]) and the settlement protocol's ([`SettlementCalendar`]).
 
 use std::fmt;
+use std::ops::RangeInclusive;
 use std::str::FromStr;
 
 use jiff::Timestamp;
@@ -135,6 +136,10 @@ pub enum PeriodError {
 }
 
 impl Period {
+    /// Starts of periods that files and stores may have, Unix time, s: from 1970 on, and early enough for an hour to end
+    /// before the last instant that there is, 9999-12-30T22:00:00Z.
+    pub const STARTS_S: RangeInclusive<i64> = 0..=253_402_207_200 - 3_600;
+
     /// Returns the period that starts then.
     ///
     /// # Errors
@@ -482,6 +487,16 @@ mod tests {
 
     fn at(text: &str) -> Timestamp {
         text.parse().unwrap()
+    }
+
+    #[test]
+    fn periods_that_start_at_the_ends_of_the_calendar_have_an_end() {
+        let last_s = *Period::STARTS_S.end();
+        let at = |second| Timestamp::from_second(second).unwrap();
+        assert_eq!(at(*Period::STARTS_S.start()).to_string(), "1970-01-01T00:00:00Z");
+        let last = Period::new(at(last_s), Resolution::Minutes60).unwrap();
+        assert_eq!(last.end().as_second(), Timestamp::MAX.as_second());
+        assert_eq!(last.next(), None);
     }
 
     #[test]

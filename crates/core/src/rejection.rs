@@ -93,7 +93,8 @@ impl Rejection {
 }
 
 impl fmt::Display for Rejection {
-    /// Writes one line: `file:line: column "value": reason: detail [code]; remedy`.
+    /// Writes one line: `file:line: column "value": reason: detail [code]; remedy`. What is not known is left out, and so
+    /// is an empty value of no column, of a whole file say.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (&self.file, self.line) {
             (Some(file), Some(line)) => write!(formatter, "{}:{line}: ", file.escape_debug())?,
@@ -104,7 +105,10 @@ impl fmt::Display for Rejection {
         if let Some(column) = &self.column {
             write!(formatter, "{} ", column.escape_debug())?;
         }
-        write!(formatter, "\"{}\": {}", self.value, self.reason.meaning())?;
+        if self.column.is_some() || !self.value.as_str().is_empty() {
+            write!(formatter, "\"{}\": ", self.value)?;
+        }
+        formatter.write_str(self.reason.meaning())?;
         if let Some(detail) = &self.detail {
             formatter.write_str(": ")?;
             for character in detail.chars() {
@@ -251,14 +255,14 @@ reasons! {
         "check the time zone of the file"
     TimeAmbiguous "time-ambiguous" "the local time exists twice, clocks go back"
         "add an offset, or give the file in UTC"
+    TimeOutOfRange "time-out-of-range" "the time lies outside the calendar of 1970 to 9999"
+        "check the year"
     TimeNotAligned "time-not-aligned" "the time does not lie on the grid of the resolution"
         "check the resolution, and whether stamps mark start or end"
     TimeFuture "time-future" "the period is not over yet"
         "check the clock of the source and the time zone of the file"
     TimeTooOld "time-too-old" "the period is further back than accepted"
         "raise the limit if this is meant"
-    TimeOutOfRange "time-out-of-range" "the time lies outside the calendar"
-        "check the year"
     PositionOutside "position-outside" "the position lies outside its period"
         "check start, end and resolution of the period"
     NumberEmpty "number-empty" "the value is empty"
@@ -273,10 +277,12 @@ reasons! {
         "write digits, with a point where there are decimals"
     NumberOutOfRange "number-out-of-range" "the value is out of range"
         "check the unit of the column"
+    NumberNotWhole "number-not-whole" "the value has decimals, but watt-hours are whole numbers"
+        "give the column as kWh if it holds kilowatt-hours, else round it"
     EnergyNegative "energy-negative" "energy in an import or export channel is negative"
         "give feed-in as the export channel"
-    ChannelUnknown "channel-unknown" "the channel is unknown"
-        "use import or export"
+    ChannelUnknown "channel-unknown" "the metering point does not have this channel"
+        "leave the column out, or import it to a metering point that has the channel"
     CurrencyMismatch "currency-mismatch" "the currency is not that of the store"
         "convert the prices, or use another store"
     UnitUnknown "unit-unknown" "the unit is not supported"

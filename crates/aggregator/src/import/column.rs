@@ -9,6 +9,20 @@ use serde::Serialize;
 pub struct Column {
     resolution: Resolution,
     rows: Vec<(i64, i64)>,
+    /// The line of each row; lines beyond 32 bits are not told apart.
+    lines: Vec<u32>,
+    fields: FieldNames,
+}
+
+/// What a file calls the parts of a value: columns of a table, elements of a document.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FieldNames {
+    /// What the value is about; nothing where the whole file is about one thing.
+    pub label: Option<Box<str>>,
+    /// When it is.
+    pub time: Box<str>,
+    /// The value.
+    pub value: Box<str>,
 }
 
 /// Periods without a value between two that have one.
@@ -23,10 +37,16 @@ pub struct Gap {
 }
 
 impl Column {
-    /// Returns the column of rows (start in Unix seconds, value), which ascend by start.
-    pub(super) fn new(resolution: Resolution, rows: Vec<(i64, i64)>) -> Self {
+    /// Returns the column of rows (start in Unix seconds, value), which ascend by start, and of the lines they come from.
+    pub(super) fn new(
+        resolution: Resolution,
+        rows: Vec<(i64, i64)>,
+        lines: Vec<u32>,
+        fields: FieldNames,
+    ) -> Self {
         debug_assert!(rows.is_sorted_by(|a, b| a.0 < b.0), "starts must ascend");
-        Self { resolution, rows }
+        debug_assert_eq!(rows.len(), lines.len(), "each row has its line");
+        Self { resolution, rows, lines, fields }
     }
 
     /// Returns the length of each period.
@@ -51,6 +71,25 @@ impl Column {
     #[must_use]
     pub fn rows(&self) -> &[(i64, i64)] {
         &self.rows
+    }
+
+    /// Returns the line that the value of a start comes from, from 1.
+    #[must_use]
+    pub fn line_at(&self, start_s: i64) -> Option<u64> {
+        let place = self.rows.binary_search_by_key(&start_s, |&(start_s, _)| start_s).ok()?;
+        self.lines.get(place).map(|&line| line.into())
+    }
+
+    /// Returns the first line that a value comes from, from 1.
+    #[must_use]
+    pub fn first_line(&self) -> Option<u64> {
+        self.lines.iter().min().map(|&line| line.into())
+    }
+
+    /// Returns what the file calls the parts of the values.
+    #[must_use]
+    pub const fn fields(&self) -> &FieldNames {
+        &self.fields
     }
 
     /// Returns the gaps between the first and the last value, in order.
@@ -120,7 +159,12 @@ impl Values {
     }
 
     /// Returns the rows in order without repetitions; of conflicting rows the first, and at most `conflicts_max` conflicts.
-    pub(super) fn sorted(mut self, resolution: Resolution, conflicts_max: usize) -> Sorted {
+    pub(super) fn sorted(
+        mut self,
+        resolution: Resolution,
+        fields: FieldNames,
+        conflicts_max: usize,
+    ) -> Sorted {
         let (mut repeated_count, mut conflicts) = (0, Vec::new());
         if self.is_unsorted {
             // Already sorted runs, forward or backward, are found by the sort.
@@ -142,15 +186,21 @@ impl Values {
                 true
             });
         }
+        let lines = self.rows.iter().map(|row| row.line).collect();
         // Rows and pairs have the same size, so the memory is used again.
         let rows = self.rows.into_iter().map(|row| (row.start_s, i64::from(row.value))).collect();
-        Sorted { column: Column::new(resolution, rows), repeated_count, conflicts }
+        let column = Column::new(resolution, rows, lines, fields);
+        Sorted { column, repeated_count, conflicts }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn fields() -> FieldNames {
+        FieldNames { label: None, time: "start".into(), value: "wh".into() }
+    }
 
     #[test]
     fn rows_are_sorted_repetitions_counted_and_conflicts_named() {
@@ -160,8 +210,11 @@ mod tests {
         {
             values.push(start_s, value, line);
         }
-        let sorted = values.sorted(Resolution::Minutes15, 10);
+        let sorted = values.sorted(Resolution::Minutes15, fields(), 10);
         assert_eq!(sorted.column.rows(), [(0, 1), (900, 2), (1800, 3)]);
+        let lines = [0, 900, 1800, 2700].map(|start_s| sorted.column.line_at(start_s));
+        assert_eq!(lines, [Some(3), Some(4), Some(2), None]);
+        assert_eq!(sorted.column.first_line(), Some(2));
         assert_eq!(sorted.repeated_count, 2);
         let conflict = Conflict { start_s: 900, first: (4, 2), second: (6, 9) };
         assert_eq!(sorted.conflicts, [conflict]);
@@ -169,7 +222,8 @@ mod tests {
 
     #[test]
     fn gaps_lie_between_values() {
-        let column = Column::new(Resolution::Minutes15, vec![(0, 1), (900, 1), (3600, 1)]);
+        let rows = vec![(0, 1), (900, 1), (3600, 1)];
+        let column = Column::new(Resolution::Minutes15, rows, vec![2, 3, 4], fields());
         let gaps: Vec<_> = column.gaps().collect();
         let at = |second| Timestamp::from_second(second).unwrap();
         assert_eq!(gaps, [Gap { from: at(1800), until: at(3600), missing_count: 2 }]);

@@ -65,6 +65,16 @@ impl Imported {
             Self::Entsoe(prices) => &prices.report,
         }
     }
+
+    /// Returns how the file was understood, without its values.
+    #[must_use]
+    pub fn into_report(self) -> Report {
+        match self {
+            Self::Readings(readings) => readings.report,
+            Self::Prices(prices) => prices.report,
+            Self::Entsoe(prices) => prices.report,
+        }
+    }
 }
 
 /// Returns what a file looks like by its first bytes, which may be packed.

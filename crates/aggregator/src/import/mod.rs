@@ -11,7 +11,7 @@ mod file;
 mod input;
 mod report;
 
-pub use column::{Column, Gap};
+pub use column::{Column, FieldNames, Gap};
 pub use file::{Format, Imported, Kind, file, kind_of};
 pub use input::{Encoding, Limits};
 pub use report::{ChangeDay, ColumnReport, Refused, Report};

@@ -2,14 +2,13 @@
 
 use std::path::Path;
 
-use gridtally_core::reading::Quality;
 use jiff::Timestamp;
 
 use super::file::{Scenario, ScenarioError};
 use crate::cycle::CycleProgress;
 use crate::import::csv::Context;
 use crate::import::{Format, Imported, Limits, Report, file};
-use crate::store::{Added, Store};
+use crate::store::{Added, ImportTerms, Store};
 
 /// What a scenario's files gave.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -82,14 +81,16 @@ impl Scenario {
         for (name, label, source) in sources {
             let (layout, columns) = (source.table.layout(label)?, source.columns()?);
             let imported = self.import(&name, &Format::Readings { layout, columns }, now)?;
-            let added = store.add_imported(&name, &imported, source.quality, now)?;
+            let terms = ImportTerms { quality: source.quality, ..ImportTerms::default() };
+            let added = store.add_imported(&name, &imported, terms, now)?;
             step(&mut filled, imported.report().clone(), added);
         }
         for source in &self.prices {
             let columns = source.columns()?;
             let layout = source.table.layout(source.label(&columns)?)?;
             let imported = self.import(&source.file, &Format::Prices { layout, columns }, now)?;
-            let added = store.add_imported(&source.file, &imported, Quality::Measured, now)?;
+            let terms = ImportTerms::default();
+            let added = store.add_imported(&source.file, &imported, terms, now)?;
             step(&mut filled, imported.report().clone(), added);
         }
         Ok(filled)

@@ -8,6 +8,7 @@ use gridtally_core::rejection::Rejection;
 use serde::Serialize;
 
 use super::participants::ParticipantError;
+use crate::import::Refused;
 
 /// Why an operation on a store failed. In order of precedence.
 #[derive(Debug, thiserror::Error)]
@@ -54,7 +55,7 @@ pub enum StoreError {
     Participants(#[from] ParticipantError),
     /// The content is refused; nothing was recorded.
     #[error(transparent)]
-    Refused(Box<Rejection>),
+    Refused(Refused),
     /// A settlement run gave other bytes than before from the same inputs.
     #[error("run {run} is recorded with other content: {file} differs")]
     RunDiffers {
@@ -81,7 +82,7 @@ pub enum StoreError {
 
 impl From<Rejection> for StoreError {
     fn from(rejection: Rejection) -> Self {
-        Self::Refused(Box::new(rejection))
+        Self::Refused(rejection.into())
     }
 }
 

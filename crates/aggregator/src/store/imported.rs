@@ -5,37 +5,48 @@ use gridtally_core::rejection::{Reason, Rejection};
 use jiff::Timestamp;
 
 use super::error::StoreError;
-use super::series::{Added, PriceSeries, ReadingSeries};
+use super::series::{Added, Part, PriceSeries, ReadingSeries, SeriesError, SeriesRefused};
 use super::view::StoreView;
 use super::writer::Store;
+use crate::import::entsoe::{self, AUCTION_ELEMENT, CURRENCY_ELEMENT};
 use crate::import::{Column, Imported, csv};
 
-/// Auction of the day-ahead market whose prices are spot prices; documents can have several.
-const AUCTION: u32 = 1;
+/// What a file does not say itself of its values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ImportTerms {
+    /// How readings came to be.
+    pub quality: Quality,
+    /// Auction of the day-ahead market whose prices are spot prices; documents can have several.
+    pub auction: u32,
+}
+
+impl Default for ImportTerms {
+    /// Returns measured readings, and the first auction.
+    fn default() -> Self {
+        Self { quality: Quality::Measured, auction: 1 }
+    }
+}
 
 impl Store {
-    /// Adds what was in a file: all of it or nothing. `quality` says how readings came to be.
+    /// Adds what was in a file: all of it or nothing. A refusal names the file, the line and the column.
     ///
     /// # Errors
     ///
-    /// [`StoreError::Refused`] with [`Reason::CurrencyMismatch`] for a document in another currency; otherwise as
-    /// [`Self::add_readings`] and [`Self::add_prices`].
+    /// [`StoreError::Refused`] with [`Reason::CurrencyMismatch`] for a document in another currency,
+    /// [`Reason::PeriodMissing`] for one without prices of the auction; otherwise as [`Self::add_readings`] and
+    /// [`Self::add_prices`].
     pub fn add_imported(
         &mut self,
         source: &str,
         imported: &Imported,
-        quality: Quality,
+        terms: ImportTerms,
         now: Timestamp,
     ) -> Result<Added, StoreError> {
-        match imported {
-            Imported::Readings(readings) => {
-                self.add_readings(source, &reading_series(readings, quality), now)
-            }
-            Imported::Prices(_) | Imported::Entsoe(_) => {
-                let series = self.view().price_series(imported)?;
-                self.add_prices(source, &series, now)
-            }
+        match Series::new(imported, terms, self.view())? {
+            Series::Readings(series) => self.write_readings(source, &series, now),
+            Series::Prices(series) => self.write_prices(source, &series, now),
         }
+        .map_err(|error| placed(error, imported, terms))
     }
 }
 
@@ -45,35 +56,45 @@ impl StoreView {
     /// # Errors
     ///
     /// As [`Store::add_imported`].
-    pub fn try_imported(&self, imported: &Imported, quality: Quality) -> Result<Added, StoreError> {
-        match imported {
-            Imported::Readings(readings) => self.try_readings(&reading_series(readings, quality)),
-            Imported::Prices(_) | Imported::Entsoe(_) => {
-                self.try_prices(&self.price_series(imported)?)
-            }
+    pub fn try_imported(
+        &self,
+        imported: &Imported,
+        terms: ImportTerms,
+    ) -> Result<Added, StoreError> {
+        match Series::new(imported, terms, self)? {
+            Series::Readings(series) => self.would_add_readings(&series),
+            Series::Prices(series) => self.would_add_prices(&series),
         }
+        .map_err(|error| placed(error, imported, terms))
     }
+}
 
-    fn price_series<'a>(&self, imported: &'a Imported) -> Result<Vec<PriceSeries<'a>>, StoreError> {
-        let series = |(area, column): (&'a _, &'a Column)| PriceSeries {
+/// The series of a file, in the order of [`columns`].
+enum Series<'a> {
+    Readings(Vec<ReadingSeries<'a>>),
+    Prices(Vec<PriceSeries<'a>>),
+}
+
+impl<'a> Series<'a> {
+    fn new(
+        imported: &'a Imported,
+        terms: ImportTerms,
+        view: &StoreView,
+    ) -> Result<Self, StoreError> {
+        let prices = |(area, column): (&'a _, &'a Column)| PriceSeries {
             area,
             resolution: column.resolution(),
             rows: column.rows(),
         };
-        match imported {
-            Imported::Readings(_) => Ok(Vec::new()),
-            Imported::Prices(prices) => Ok(prices.columns.iter().map(series).collect()),
-            Imported::Entsoe(prices) => {
-                let expected = self.settings().currency;
-                if prices.currency != expected {
-                    let found = prices.currency.code();
-                    let what = format!("the store has {}", expected.code());
-                    let rejection = Rejection::new(Reason::CurrencyMismatch, found).because(what);
-                    return Err(rejection.in_file(&prices.report.file).into());
-                }
-                Ok(prices.of_auction(AUCTION).map(series).collect())
+        Ok(match imported {
+            Imported::Readings(readings) => Self::Readings(reading_series(readings, terms.quality)),
+            Imported::Prices(table) => Self::Prices(table.columns.iter().map(prices).collect()),
+            Imported::Entsoe(document) => {
+                let checked = check_document(document, terms, view);
+                checked.map_err(|rejection| rejection.in_file(&document.report.file))?;
+                Self::Prices(document.of_auction(terms.auction).map(prices).collect())
             }
-        }
+        })
     }
 }
 
@@ -87,4 +108,62 @@ fn reading_series(readings: &csv::Readings, quality: Quality) -> Vec<ReadingSeri
         rows: column.rows(),
     });
     series.collect()
+}
+
+/// Checks that a document has prices of the store's currency, and of the auction.
+fn check_document(
+    document: &entsoe::Prices,
+    terms: ImportTerms,
+    view: &StoreView,
+) -> Result<(), Rejection> {
+    let expected = view.settings().currency;
+    if document.currency != expected {
+        let rejection = Rejection::new(Reason::CurrencyMismatch, document.currency.code());
+        return Err(rejection
+            .at_line(document.currency_line)
+            .in_column(CURRENCY_ELEMENT)
+            .because(format_args!("the store has {}", expected.code())));
+    }
+    let auctions = document.auctions();
+    if !auctions.contains(&terms.auction) {
+        let auctions: Vec<String> = auctions.iter().map(ToString::to_string).collect();
+        let rejection = Rejection::new(Reason::PeriodMissing, &terms.auction.to_string());
+        return Err(rejection
+            .in_column(AUCTION_ELEMENT)
+            .because(format_args!(
+                "the document has no prices of this auction, but of {}",
+                auctions.join(", ")
+            ))
+            .with_remedy("name another auction with --auction"));
+    }
+    Ok(())
+}
+
+/// Returns the columns of a file, in the order of its series.
+fn columns(imported: &Imported, terms: ImportTerms) -> Vec<&Column> {
+    match imported {
+        Imported::Readings(readings) => readings.columns.values().collect(),
+        Imported::Prices(prices) => prices.columns.values().collect(),
+        Imported::Entsoe(prices) => {
+            prices.of_auction(terms.auction).map(|(_, column)| column).collect()
+        }
+    }
+}
+
+/// Names file, line and column of what is refused.
+fn placed(error: SeriesError, imported: &Imported, terms: ImportTerms) -> StoreError {
+    let columns = columns(imported, terms);
+    error.placed(|SeriesRefused { series, part, rejection }| {
+        let rejection = rejection.in_file(&imported.report().file);
+        let Some(column) = columns.get(series) else { return rejection };
+        let fields = column.fields();
+        let (line, field) = match part {
+            Part::Label => (column.first_line(), fields.label.as_ref().unwrap_or(&fields.value)),
+            Part::Values => (column.first_line(), &fields.value),
+            Part::Time(start_s) => (column.line_at(start_s), &fields.time),
+            Part::Value(start_s) => (column.line_at(start_s), &fields.value),
+        };
+        let rejection = rejection.in_column(field.clone());
+        line.into_iter().fold(rejection, Rejection::at_line)
+    })
 }

@@ -49,6 +49,7 @@ pub use digest::{Digest, DigestError, Fingerprint};
 pub use disk::{Disk, DiskFile, SystemDisk};
 pub use documents::{read_participants, read_tariff};
 pub use error::{Fault, FaultKind, StoreError};
+pub use imported::ImportTerms;
 pub use journal::{Content, Entry, Line, RunEntry, StoredFile, TableFile};
 pub use participants::{Metering, ParticipantBook, ParticipantError, PartyEntry, PointEntry};
 pub use row::{PriceRow, ReadingRow};

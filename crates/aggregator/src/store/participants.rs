@@ -1,6 +1,7 @@
 //! Who takes part, and where their exchange with the grid is metered.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use alloy_primitives::Address;
 use gridtally_core::meter::{Channel, MeteringPointId};
@@ -94,6 +95,16 @@ pub enum Metering {
     /// Consumption (as the import channel) and generation (as the export channel) behind the connection. The exchange is
     /// derived for each period: import = max(0, consumption - generation), export = max(0, generation - consumption).
     Gross,
+}
+
+impl fmt::Display for Metering {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.pad(match self {
+            Self::Import => "import",
+            Self::ImportExport => "import_export",
+            Self::Gross => "gross",
+        })
+    }
 }
 
 impl Metering {

@@ -164,13 +164,13 @@ fn other_documents_are_refused_by_name() {
     })
     .collect();
     expect![[r#"
-        DK-DK1_consumption.xml: "GL_MarketDocument": this kind of document is not imported: load, realised (type A65) [document-kind]; give a Publication_MarketDocument of type A44
-        DK-DK2_consumption_forecast.xml: "GL_MarketDocument": this kind of document is not imported: load, day ahead (type A65) [document-kind]; give a Publication_MarketDocument of type A44
-        SE-SE3_generation_forecast.xml: "GL_MarketDocument": this kind of document is not imported: generation forecast, day ahead (type A71) [document-kind]; give a Publication_MarketDocument of type A44
-        acknowledgement.invalidrequest.xml: "Acknowledgement_MarketDocument": this kind of document is not imported: an answer without data, reason 999: No matching data found [document-kind]; give a Publication_MarketDocument of type A44
-        balancing.xml: "Balancing_MarketDocument": this kind of document is not imported: balancing (type A86) [document-kind]; give a Publication_MarketDocument of type A44
-        gl.load.singlepoint.xml: "GL_MarketDocument": this kind of document is not imported: load, realised (type A65) [document-kind]; give a Publication_MarketDocument of type A44
-        invalid.xml: "Unknown_MarketDocument": this kind of document is not imported: not a document that gridtally knows [document-kind]; give a Publication_MarketDocument of type A44
+        DK-DK1_consumption.xml:2: "GL_MarketDocument": this kind of document is not imported: load, realised (type A65) [document-kind]; give a Publication_MarketDocument of type A44
+        DK-DK2_consumption_forecast.xml:2: "GL_MarketDocument": this kind of document is not imported: load, day ahead (type A65) [document-kind]; give a Publication_MarketDocument of type A44
+        SE-SE3_generation_forecast.xml:2: "GL_MarketDocument": this kind of document is not imported: generation forecast, day ahead (type A71) [document-kind]; give a Publication_MarketDocument of type A44
+        acknowledgement.invalidrequest.xml:2: "Acknowledgement_MarketDocument": this kind of document is not imported: an answer without data, reason 999: No matching data found [document-kind]; give a Publication_MarketDocument of type A44
+        balancing.xml:1: "Balancing_MarketDocument": this kind of document is not imported: balancing (type A86) [document-kind]; give a Publication_MarketDocument of type A44
+        gl.load.singlepoint.xml:2: "GL_MarketDocument": this kind of document is not imported: load, realised (type A65) [document-kind]; give a Publication_MarketDocument of type A44
+        invalid.xml:2: "Unknown_MarketDocument": this kind of document is not imported: not a document that gridtally knows [document-kind]; give a Publication_MarketDocument of type A44
     "#]].assert_eq(&refusals);
 }
 

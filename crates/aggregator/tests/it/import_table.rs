@@ -215,9 +215,43 @@ fn every_faulty_row_is_named_for_its_first_fault() {
             meters.csv:17: wh "1,5": the value has a decimal comma [number-comma]; write a decimal point, or give the decimal separator
             meters.csv:18: wh "1\u{a0}000": the value is not a decimal number [number-malformed]; write digits, with a point where there are decimals
             meters.csv:19: wh "2147483648": the value is out of range [number-out-of-range]; check the unit of the column
-            meters.csv:20: wh "0.5": the value is out of range [number-out-of-range]; check the unit of the column
+            meters.csv:20: wh "0.5": the value has decimals, but watt-hours are whole numbers [number-not-whole]; give the column as kWh if it holds kilowatt-hours, else round it
             meters.csv:21: wh "-1": energy in an import or export channel is negative [energy-negative]; give feed-in as the export channel
             meters.csv:22: start "": the time cannot be read [time-malformed]; write it as 2026-01-15T10:00:00Z, or give its format
+        "#]],
+    );
+}
+
+#[test]
+fn years_at_the_ends_of_the_calendar_are_out_of_range() {
+    let rows: String = [
+        "-009999-01-01T00:00:00Z",
+        "0000-01-01T00:00:00Z",
+        "0001-01-01T00:00:00Z",
+        "0001-01-01T00:07:00Z",
+        "1969-12-31T23:45:00Z",
+        "1970-01-01T00:00:00Z",
+        "9999-12-30T21:00:00Z",
+        "9999-12-30T22:00:00Z",
+        "9999-12-31T23:45:00Z",
+        "10000-01-01T00:00:00Z",
+        "2026-01-15T10:00:00",
+    ]
+    .map(|start| format!("a,{start},1\n"))
+    .concat();
+    check(
+        &format!("point,start,wh\n{rows}"),
+        &layout(),
+        expect![[r#"
+            meters.csv:2: start "-009999-01-01T00:00:00Z": the time lies outside the calendar of 1970 to 9999 [time-out-of-range]; check the year
+            meters.csv:3: start "0000-01-01T00:00:00Z": the time lies outside the calendar of 1970 to 9999 [time-out-of-range]; check the year
+            meters.csv:4: start "0001-01-01T00:00:00Z": the time lies outside the calendar of 1970 to 9999 [time-out-of-range]; check the year
+            meters.csv:5: start "0001-01-01T00:07:00Z": the time lies outside the calendar of 1970 to 9999 [time-out-of-range]; check the year
+            meters.csv:6: start "1969-12-31T23:45:00Z": the time lies outside the calendar of 1970 to 9999 [time-out-of-range]; check the year
+            meters.csv:8: start "9999-12-30T21:00:00Z": the period is not over yet [time-future]; check the clock of the source and the time zone of the file
+            meters.csv:9: start "9999-12-30T22:00:00Z": the time lies outside the calendar of 1970 to 9999 [time-out-of-range]; check the year
+            meters.csv:10: start "9999-12-31T23:45:00Z": the time lies outside the calendar of 1970 to 9999 [time-out-of-range]; check the year
+            meters.csv:11: start "10000-01-01T00:00:00Z": the time lies outside the calendar of 1970 to 9999 [time-out-of-range]; check the year
         "#]],
     );
 }
@@ -417,7 +451,7 @@ fn both_channels_are_read_and_each_only_once() {
     let columns = [wh("drawn", Channel::Import), wh("fed", Channel::Import)];
     let twice = readings(table.as_bytes(), &layout(), &columns, &context());
     expect![[r#"
-        meters.csv: "": two columns have the same name: a import is given by two columns [column-twice]; rename one of them
+        meters.csv:1: fed "fed": two columns have the same name: a import is given by two columns [column-twice]; import one of them
     "#]].assert_eq(&text(&twice));
 }
 

@@ -5,6 +5,8 @@ mod import_data;
 #[cfg(test)]
 mod import_entsoe;
 #[cfg(test)]
+mod import_store;
+#[cfg(test)]
 mod import_table;
 
 #[cfg(test)]

@@ -117,13 +117,13 @@ fn values_that_do_not_fit_are_refused_and_nothing_is_added() {
             add_readings(&mut store, "home_1", Channel::Import, &[1, 2]).unwrap();
         }
         let before = store.view().last();
-        let StoreError::Refused(rejection) =
+        let StoreError::Refused(refused) =
             store.add_readings("test", &[series], now()).unwrap_err()
         else {
             panic!("refused for another reason")
         };
         assert_eq!(store.view().last(), before);
-        rejection.reason.code()
+        refused.rejections[0].reason.code()
     };
     let (hour, half) = (Resolution::Minutes60, Resolution::Minutes30);
     let (import, start_s) = (Channel::Import, period_1_s());

@@ -32,14 +32,14 @@ pub(super) fn energy_wh(text: &str, unit: EnergyUnit, sign: DecimalSign) -> Resu
         EnergyUnit::KiloWh => (3, 3),
     };
     let wh = parse_scaled(&text, scale).map_err(|error| error.reason())?;
+    let value = i32::try_from(wh).map_err(|_| Reason::NumberOutOfRange)?;
     let is_rounded = has_more_decimals(decimals, &text);
     if is_rounded && unit == EnergyUnit::Wh {
-        return Err(Reason::NumberOutOfRange);
+        return Err(Reason::NumberNotWhole);
     }
     if text.starts_with('-') && text.bytes().any(|byte| (b'1'..=b'9').contains(&byte)) {
         return Err(Reason::EnergyNegative);
     }
-    let value = i32::try_from(wh).map_err(|_| Reason::NumberOutOfRange)?;
     Ok(Scaled { value, is_rounded })
 }
 
@@ -141,7 +141,11 @@ mod tests {
             ("0", Ok("0")),
             ("2147483647", Ok("2147483647")),
             ("12.0", Ok("12")),
-            ("12.5", Err(Reason::NumberOutOfRange)),
+            ("12.5", Err(Reason::NumberNotWhole)),
+            ("-0.5", Err(Reason::NumberNotWhole)),
+            ("2147483647.5", Err(Reason::NumberOutOfRange)),
+            ("-2147483649", Err(Reason::NumberOutOfRange)),
+            ("-2147483648", Err(Reason::EnergyNegative)),
             ("2147483648", Err(Reason::NumberOutOfRange)),
         ] {
             check(energy_wh(text, EnergyUnit::Wh, DecimalSign::Point), expected, text);

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::str::FromStr;
 
 use gridtally_core::id::IdError;
+use gridtally_core::period::Period;
 use gridtally_core::rejection::{Reason, Rejection};
-use jiff::Timestamp;
 
 use super::layout::{Accepted, DecimalSign, Label, Layout, Repeated, Stamp};
 use super::number::Scaled;
@@ -212,6 +212,9 @@ where
         let is_taken =
             |instant_s| last_start_s.is_some_and(|last| last >= instant_s - stamp_is_after_s);
         let start_s = self.clock.unix_second(stamp, is_taken)? - stamp_is_after_s;
+        if !Period::STARTS_S.contains(&start_s) {
+            return Err(Reason::TimeOutOfRange);
+        }
         if start_s.rem_euclid(length_s) != 0 {
             return Err(Reason::TimeNotAligned);
         }
@@ -220,9 +223,6 @@ where
         }
         if start_s < self.accepted.start_min_s {
             return Err(Reason::TimeTooOld);
-        }
-        if Timestamp::from_second(start_s).is_err() {
-            return Err(Reason::TimeOutOfRange);
         }
         // Where the order says which of two equal local times is meant, it has to be right.
         let is_earlier = last_start_s.is_some_and(|last| start_s < last);

@@ -6,9 +6,9 @@ use std::collections::btree_map::Entry;
 use gridtally_core::rejection::{Reason, Rejection};
 use jiff::Timestamp;
 
-use super::layout::{Context, Layout};
+use super::layout::{Context, Label, Layout};
 use super::table::Table;
-use crate::import::column::{Column, Conflict, Sorted};
+use crate::import::column::{Column, Conflict, FieldNames, Sorted};
 use crate::import::report::{ColumnReport, Refused, Report};
 
 /// Returns the values in order, by `key` of label and value column, which `name` writes; and the report.
@@ -26,8 +26,17 @@ pub(super) fn series<L, K: Ord>(
     let mut repeated_count = 0;
     for (label, values) in gathered.labels.iter().zip(gathered.values) {
         for (index, values) in values.into_iter().enumerate() {
+            let fields = FieldNames {
+                label: match &layout.label {
+                    Label::Fixed(_) => None,
+                    Label::Column(name) => Some(name.as_str().into()),
+                },
+                time: layout.time_column.as_str().into(),
+                value: value_names[index].into(),
+            };
+            let conflicts_max = rejections.room().max(1);
             let Sorted { column, repeated_count: repeated, conflicts } =
-                values.sorted(layout.resolution, rejections.room().max(1));
+                values.sorted(layout.resolution, fields, conflicts_max);
             // All columns of a label have the same rows.
             repeated_count += if index == 0 { repeated } else { 0 };
             for conflict in conflicts {
@@ -41,8 +50,13 @@ pub(super) fn series<L, K: Ord>(
                     entry.insert(column);
                 }
                 Entry::Occupied(entry) => {
+                    let value_name = value_names[index];
                     let detail = format!("{} is given by two columns", name(entry.key()));
-                    rejections.push(|| Rejection::new(Reason::ColumnTwice, "").because(detail));
+                    let twice = Rejection::new(Reason::ColumnTwice, value_name).at_line(1);
+                    rejections.push(|| {
+                        let twice = twice.in_column(value_name).because(detail);
+                        twice.with_remedy("import one of them")
+                    });
                 }
             }
         }

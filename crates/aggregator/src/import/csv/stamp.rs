@@ -6,6 +6,7 @@ use gridtally_core::calendar::{Fold, LocalTimeError, Zone};
 use gridtally_core::rejection::Reason;
 use jiff::Timestamp;
 use jiff::civil::DateTime;
+use jiff::fmt::temporal::Pieces;
 
 use super::layout::{Repeated, StampZone};
 
@@ -59,14 +60,13 @@ impl<'a> Clock<'a> {
         let has_offset = text.ends_with(['Z', 'z'])
             || text.get(11..).is_some_and(|time| time.contains(['+', '-']));
         if has_offset {
-            let instant: Timestamp = text.parse().map_err(|_| Reason::TimeMalformed)?;
-            return whole(instant);
+            return instant(text);
         }
         // The parser of civil times would read a date alone as midnight.
         if !text.contains(':') || text.contains('[') {
             return Err(Reason::TimeMalformed);
         }
-        let local = text.parse().map_err(|_| Reason::TimeMalformed)?;
+        let local = text.parse().map_err(|_| unreadable(text))?;
         self.resolve(local, is_taken)
     }
 
@@ -125,11 +125,41 @@ enum Formatted {
 /// Reads a stamp by its format: an instant where it has an offset or counts seconds since 1970 (`%s`). A zone by name is
 /// refused: it may contradict that of the file.
 fn formatted(text: &str, format: &str) -> Result<Formatted, Reason> {
-    let parts = jiff::fmt::strtime::parse(format, text).map_err(|_| Reason::TimeMalformed)?;
+    let parts = jiff::fmt::strtime::parse(format, text).map_err(|_| {
+        // Seconds are all the same number; one that is no instant is milliseconds, say.
+        let is_number = text.trim_start_matches('-').bytes().all(|byte| byte.is_ascii_digit());
+        if format == "%s" && is_number { Reason::TimeOutOfRange } else { Reason::TimeMalformed }
+    })?;
     match (parts.to_datetime(), parts.offset()) {
         _ if parts.iana_time_zone().is_some() => Err(Reason::TimeMalformed),
         (Ok(local), None) => Ok(Formatted::Local(local)),
-        _ => parts.to_timestamp().map(Formatted::Instant).map_err(|_| Reason::TimeMalformed),
+        (Ok(_), Some(_)) => {
+            parts.to_timestamp().map(Formatted::Instant).map_err(|_| Reason::TimeOutOfRange)
+        }
+        (Err(_), _) => {
+            parts.to_timestamp().map(Formatted::Instant).map_err(|_| Reason::TimeMalformed)
+        }
+    }
+}
+
+/// Returns the Unix second of an instant of ISO 8601, which has `Z` or an offset.
+pub(in crate::import) fn instant(text: &str) -> Result<i64, Reason> {
+    text.parse().map_err(|_| unreadable(text)).and_then(whole)
+}
+
+/// Returns why a text of ISO 8601 cannot be read: it is none, or names a time that no calendar of ours has.
+fn unreadable(text: &str) -> Reason {
+    let year_digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let has_long_year = year_digits > 4 && text[year_digits..].starts_with('-');
+    let is_beyond = || {
+        let pieces = Pieces::parse(text).ok()?;
+        let local = pieces.date().to_datetime(pieces.time()?);
+        Some(pieces.to_numeric_offset()?.to_timestamp(local).is_err())
+    };
+    if has_long_year || is_beyond() == Some(true) {
+        Reason::TimeOutOfRange
+    } else {
+        Reason::TimeMalformed
     }
 }
 
@@ -290,6 +320,34 @@ mod tests {
         check("%s", "1768471200", Ok("2026-01-15T10:00:00Z"));
         check("%Y-%m-%d %H:%M %Q", "2026-01-15 10:00 Asia/Tokyo", Err(Reason::TimeMalformed));
         check("%", "15.01.2026 10:00", Err(Reason::TimeMalformed));
+    }
+
+    #[test]
+    fn times_beyond_the_calendar_are_told_from_those_that_are_none() {
+        use Reason::{TimeMalformed, TimeOutOfRange};
+        let utc = StampZone::Zone(Zone::UTC);
+        for (format, text, expected) in [
+            (None, "9999-12-30T22:00:00Z", Ok(253_402_207_200)),
+            (None, "9999-12-30T22:00:01Z", Err(TimeOutOfRange)),
+            (None, "9999-12-31T23:00:00Z", Err(TimeOutOfRange)),
+            (None, "9999-12-31T23:00:00+01:00", Err(TimeOutOfRange)),
+            (None, "9999-12-31 23:00", Err(TimeOutOfRange)),
+            (None, "9999-12-32T23:00:00Z", Err(TimeMalformed)),
+            (None, "9999-12-31T24:30:00Z", Err(TimeMalformed)),
+            (None, "10000-01-01T00:00:00Z", Err(TimeOutOfRange)),
+            (None, "20266-01-15 10:00", Err(TimeOutOfRange)),
+            (None, "-009999-01-01T00:00:00Z", Err(TimeOutOfRange)),
+            (None, "0001-01-01T00:00:00Z", Ok(-62_135_596_800)),
+            (None, "0000-01-01 00:00", Ok(-62_167_219_200)),
+            (Some("%d.%m.%Y %H:%M"), "31.12.9999 23:00", Err(TimeOutOfRange)),
+            (Some("%d.%m.%Y %H:%M %z"), "31.12.9999 23:00 +0000", Err(TimeOutOfRange)),
+            (Some("%d.%m.%Y %H:%M %z"), "31.13.9999 23:00 +0000", Err(TimeMalformed)),
+            (Some("%s"), "1768471200000", Err(TimeOutOfRange)),
+            (Some("%s"), "1768471200x", Err(TimeMalformed)),
+        ] {
+            let second = Clock::new(format, &utc, Repeated::Refuse).unix_second(text, |_| false);
+            assert_eq!(second, expected, "{text}");
+        }
     }
 
     proptest! {

@@ -70,16 +70,19 @@ fn rows<L: FromStr<Err = IdError> + Clone>(
         }
         if rejections.is_hopeless() {
             let detail = format!("{} rows were refused, the rest was not read", rejections.count());
-            return Err(Rejection::new(Reason::DocumentMalformed, "").because(detail));
+            let hopeless = Rejection::new(Reason::DocumentMalformed, "").at_line(last_line);
+            return Err(hopeless.because(detail));
         }
         // The header is no row.
         if last_line - 1 > rows_max {
             let detail = format!("more than {rows_max} rows");
-            return Err(Rejection::new(Reason::RowsTooMany, "").because(detail));
+            let many = Rejection::new(Reason::RowsTooMany, "").at_line(rows_max + 2);
+            return Err(many.because(detail));
         }
         if rows.as_ref().is_some_and(|rows| rows.label_count() > labels_max) {
             let detail = format!("more than {labels_max} different identifiers");
-            return Err(Rejection::new(Reason::RowsTooMany, "").because(detail));
+            let many = Rejection::new(Reason::RowsTooMany, "").at_line(last_line);
+            return Err(many.because(detail));
         }
     }
     match rows.map(Rows::finish) {

@@ -1,13 +1,12 @@
 //! The points of a period, to the price of every interval.
 
-use gridtally_core::period::Resolution;
+use gridtally_core::period::{Period as MarketPeriod, Resolution};
 use gridtally_core::rejection::{Reason, Rejection};
-use jiff::Timestamp;
 
 use super::document::{Field, Period, Point};
 use crate::import::csv::PriceUnit;
 use crate::import::csv::number::{Scaled, scaled_price};
-use crate::import::csv::stamp::plain;
+use crate::import::csv::stamp::{instant, plain};
 
 /// How points stand for intervals.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -118,6 +117,9 @@ fn frame(period: &Period<'_>) -> Result<Frame, Rejection> {
     let (start, end) = (need(("start", &period.start))?, need(("end", &period.end))?);
     let (start_s, end_s) = (second(start)?, second(end)?);
     for (field, second) in [(start, start_s), (end, end_s)] {
+        if !MarketPeriod::STARTS_S.contains(&second) {
+            return Err(field.refused(Reason::TimeOutOfRange));
+        }
         if second.rem_euclid(length_s) != 0 {
             return Err(field.refused(Reason::TimeNotAligned));
         }
@@ -125,7 +127,7 @@ fn frame(period: &Period<'_>) -> Result<Frame, Rejection> {
     let count = usize::try_from((end_s - start_s) / length_s).unwrap_or(0);
     if count == 0 || end_s - start_s > DAYS_MAX * 86_400 {
         let detail = format!("a period ends after it starts, at most {DAYS_MAX} days later");
-        return Err(end.refused(Reason::TimeOutOfRange).because(detail));
+        return Err(end.refused(Reason::DocumentMalformed).because(detail));
     }
     Ok(Frame { resolution: length, start_s, end_s, count })
 }
@@ -148,9 +150,7 @@ fn second(field: &Field<'_>) -> Result<i64, Rejection> {
     if let Some((second, true)) = plain(field.text.as_bytes()) {
         return Ok(second);
     }
-    let instant: Timestamp =
-        field.text.parse().map_err(|_| field.refused(Reason::TimeMalformed))?;
-    Ok(instant.as_second())
+    instant(&field.text).map_err(|reason| field.refused(reason))
 }
 
 /// A position and where it stands.

@@ -8,6 +8,10 @@ use gridtally_core::rejection::{Reason, Rejection};
 use quick_xml::events::{BytesRef, BytesStart, Event};
 use quick_xml::reader::Reader;
 
+/// Names the auction of a series.
+pub(crate) const AUCTION_ELEMENT: &str =
+    "classificationSequence_AttributeInstanceComponent.position";
+
 /// Elements inside each other. Price documents have five.
 const DEPTH_MAX: usize = 16;
 
@@ -17,13 +21,15 @@ pub(super) struct Field<'x> {
     pub(super) name: &'static str,
     pub(super) text: Cow<'x, str>,
     /// Where it ends, from 1.
-    line: u64,
+    pub(super) line: u64,
 }
 
 /// A document by its root, with what any kind of document may hold.
 #[derive(Debug, Default)]
 pub(super) struct Document<'x> {
     pub(super) root: String,
+    /// The line where it starts, from 1.
+    pub(super) line: u64,
     pub(super) namespace: String,
     pub(super) kind: Option<Field<'x>>,
     pub(super) process: Option<Field<'x>>,
@@ -122,7 +128,7 @@ pub(super) fn read(text: &str) -> Result<Document<'_>, Rejection> {
                     return Err(refuse(Reason::DocumentMalformed, &detail));
                 }
                 if path.is_empty() {
-                    document.open(&start);
+                    document.open(&start, line);
                     has_root = true;
                 }
                 path.push(start.local_name().into_inner().to_owned());
@@ -131,7 +137,7 @@ pub(super) fn read(text: &str) -> Result<Document<'_>, Rejection> {
             }
             Event::Empty(start) => {
                 if path.is_empty() {
-                    document.open(&start);
+                    document.open(&start, line);
                     has_root = true;
                 }
             }
@@ -195,7 +201,8 @@ fn character(reference: &BytesRef<'_>) -> Option<char> {
 
 impl<'x> Document<'x> {
     /// Takes the root's name and namespace.
-    fn open(&mut self, root: &BytesStart<'_>) {
+    fn open(&mut self, root: &BytesStart<'_>, line: u64) {
+        self.line = line;
         self.root = root.local_name().into_inner().to_owned();
         let declaration = match root.name().into_inner().split_once(':') {
             Some((prefix, _)) => format!("xmlns:{prefix}"),
@@ -241,7 +248,6 @@ impl<'x> Document<'x> {
 
     /// Returns where the text of an element belongs, and the element's name.
     fn slot(&mut self, names: &[&str]) -> Option<(&mut Option<Field<'x>>, &'static str)> {
-        const SEQUENCE: &str = "classificationSequence_AttributeInstanceComponent.position";
         Some(match names {
             [_, "type"] => (&mut self.kind, "type"),
             [_, "process.processType"] => (&mut self.process, "process.processType"),
@@ -255,7 +261,7 @@ impl<'x> Document<'x> {
                     "contract_MarketAgreement.type" => {
                         (&mut series.contract, "contract_MarketAgreement.type")
                     }
-                    SEQUENCE => (&mut series.auction, SEQUENCE),
+                    AUCTION_ELEMENT => (&mut series.auction, AUCTION_ELEMENT),
                     "currency_Unit.name" => (&mut series.currency, "currency_Unit.name"),
                     "price_Measure_Unit.name" => (&mut series.unit, "price_Measure_Unit.name"),
                     "curveType" => (&mut series.curve, "curveType"),

@@ -13,13 +13,16 @@ use jiff::Timestamp;
 use super::curve::{Curve, Intervals, beyond, intervals, needed};
 use super::document::{Field, Period, Series};
 use super::{Prices, Product};
-use crate::import::column::Column;
+use crate::import::column::{Column, FieldNames};
 use crate::import::csv::{Context, PriceUnit};
 use crate::import::input::Encoding;
 use crate::import::report::{ColumnReport, Refused, Rejections, Report};
 
 /// Intervals of a document at most: nearly thirty years of quarters; the platform answers for a year at once.
 const INTERVALS_MAX: usize = 1_000_000;
+
+/// Names the currency of a series.
+pub(crate) const CURRENCY_ELEMENT: &str = "currency_Unit.name";
 
 /// A price, its resolution and the line of the point.
 struct Given {
@@ -30,7 +33,8 @@ struct Given {
 
 /// What the time series of a document give.
 pub(super) struct Gathered {
-    currency: Option<Currency>,
+    /// The currency, and the line that names it first.
+    currency: Option<(Currency, u64)>,
     /// By area and auction, then by start.
     prices: BTreeMap<(PriceArea, u32), BTreeMap<i64, Given>>,
     /// Intervals that may still come.
@@ -41,6 +45,13 @@ pub(super) struct Gathered {
     notes: Vec<String>,
     /// Points that were passed over.
     outside_count: u64,
+}
+
+/// The rows of a column, each with its line.
+#[derive(Default)]
+struct Rows {
+    values: Vec<(i64, i64)>,
+    lines: Vec<u32>,
 }
 
 /// What holds for all periods of a series.
@@ -140,12 +151,12 @@ impl Gathered {
     /// Reads currency and unit.
     fn unit(&mut self, series: &Series<'_>) -> Result<PriceUnit, Rejection> {
         let need = |name, field| needed((name, field), series.line);
-        let currency = need("currency_Unit.name", &series.currency)?;
+        let currency = need(CURRENCY_ELEMENT, &series.currency)?;
         let code: Currency = currency
             .text
             .parse()
             .map_err(|error| currency.refused(Reason::CurrencyMismatch).because(error))?;
-        let first = *self.currency.get_or_insert(code);
+        let (first, _) = *self.currency.get_or_insert((code, currency.line));
         if first != code {
             let detail = format!("other prices of the document are in {first}");
             return Err(currency.refused(Reason::CurrencyMismatch).because(detail));
@@ -176,10 +187,13 @@ impl Gathered {
         context: &Context,
     ) -> Result<(), Rejection> {
         let &Intervals { start_s, end_s, resolution, .. } = intervals;
-        let refuse = |reason, line| Rejection::new(reason, "").at_line(line);
+        let text = |field: &Option<Field<'_>>| {
+            field.as_ref().map_or_else(String::new, |field| field.text.to_string())
+        };
         self.rounded_count += intervals.rounded_count;
         if end_s > context.accepted_prices().end_max_s {
-            let future = refuse(Reason::TimeFuture, period.line).in_column("Period");
+            let future = Rejection::new(Reason::TimeFuture, &text(&period.end));
+            let future = future.at_line(period.line).in_column("Period");
             return Err(future.because("prices are known a day ahead"));
         }
         let given = self.prices.entry(terms.market.clone()).or_default();
@@ -189,7 +203,8 @@ impl Gathered {
             **at < end_s && **at + given.resolution.duration_seconds() > start_s
         });
         if let Some((&at_s, other)) = other {
-            let overlap = refuse(Reason::PeriodsOverlap, period.line).in_column("Period");
+            let overlap = Rejection::new(Reason::PeriodsOverlap, &text(&period.start));
+            let overlap = overlap.at_line(period.line).in_column("Period");
             return Err(overlap.because(format_args!(
                 "{resolution} here, {} from {} in line {}",
                 other.resolution,
@@ -205,10 +220,11 @@ impl Gathered {
                 }
                 Entry::Occupied(entry) if entry.get().price == price => self.repeated_count += 1,
                 Entry::Occupied(entry) => {
-                    let twice = refuse(Reason::PeriodTwice, line).in_column("price.amount");
+                    let twice = Rejection::new(Reason::PeriodTwice, &price.to_string());
+                    let twice = twice.at_line(line).in_column("price.amount");
                     return Err(twice.because(format_args!(
                         "{price} micro-{}/kWh from {}, but {} in line {}",
-                        self.currency.as_ref().map_or("", Currency::code),
+                        self.currency.as_ref().map_or("", |(currency, _)| currency.code()),
                         instant(at_s),
                         entry.get().price,
                         entry.get().line
@@ -227,21 +243,29 @@ impl Gathered {
         rejections: Rejections,
         context: &Context,
     ) -> Result<Prices, Refused> {
-        let Some(currency) = self.currency.filter(|_| rejections.count() == self.outside_count)
+        let Some((currency, currency_line)) =
+            self.currency.filter(|_| rejections.count() == self.outside_count)
         else {
             return Err(rejections.into_refused());
         };
-        let mut rows: BTreeMap<Product, Vec<(i64, i64)>> = BTreeMap::new();
+        let mut rows: BTreeMap<Product, Rows> = BTreeMap::new();
         for ((area, auction), prices) in self.prices {
-            for (start_s, Given { price, resolution, .. }) in prices {
+            for (start_s, Given { price, resolution, line }) in prices {
                 let product = Product { area: area.clone(), auction, resolution };
-                rows.entry(product).or_default().push((start_s, i64::from(price)));
+                let rows = rows.entry(product).or_default();
+                rows.values.push((start_s, i64::from(price)));
+                rows.lines.push(u32::try_from(line).unwrap_or(u32::MAX));
             }
         }
         let columns: BTreeMap<_, _> = rows
             .into_iter()
             .map(|(product, rows)| {
-                let column = Column::new(product.resolution, rows);
+                let fields = FieldNames {
+                    label: Some("in_Domain.mRID".into()),
+                    time: "Point".into(),
+                    value: "price.amount".into(),
+                };
+                let column = Column::new(product.resolution, rows.values, rows.lines, fields);
                 (product, column)
             })
             .collect();
@@ -262,7 +286,7 @@ impl Gathered {
             columns: reports.collect(),
             rejections: rejections.into_first(),
         };
-        Ok(Prices { currency, columns, report })
+        Ok(Prices { currency, currency_line, columns, report })
     }
 }
 

@@ -10,6 +10,7 @@ pub(super) fn check_kind(document: &Document<'_>) -> Result<(), Rejection> {
     const NAMESPACE: &str = "urn:iec62325.351:tc57wg16:451-3:publicationdocument:7:";
     let refuse = |detail: String| {
         Err(Rejection::new(Reason::DocumentKind, &document.root)
+            .at_line(document.line)
             .because(detail)
             .with_remedy("give a Publication_MarketDocument of type A44"))
     };
@@ -51,7 +52,8 @@ pub(super) fn check_kind(document: &Document<'_>) -> Result<(), Rejection> {
         kind => return refuse(format!("type {} instead of A44, prices", code(kind))),
     }
     if document.series.is_empty() {
-        return Err(Rejection::new(Reason::DocumentMalformed, "").because("there is no TimeSeries"));
+        let empty = Rejection::new(Reason::DocumentMalformed, "").at_line(document.line);
+        return Err(empty.in_column("TimeSeries").because("the element is missing"));
     }
     Ok(())
 }

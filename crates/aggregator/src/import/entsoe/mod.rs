@@ -20,7 +20,10 @@ mod document;
 mod gather;
 mod kind;
 
-use std::collections::BTreeMap;
+pub(crate) use document::AUCTION_ELEMENT;
+pub(crate) use gather::CURRENCY_ELEMENT;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::io::Read;
 
@@ -58,6 +61,8 @@ impl fmt::Display for Product {
 pub struct Prices {
     /// The currency of all prices.
     pub currency: Currency,
+    /// The line that names it first, from 1.
+    pub currency_line: u64,
     /// Values by product.
     pub columns: BTreeMap<Product, Column>,
     /// How the document was understood.
@@ -65,6 +70,11 @@ pub struct Prices {
 }
 
 impl Prices {
+    /// Returns the auctions that have prices.
+    pub(crate) fn auctions(&self) -> BTreeSet<u32> {
+        self.columns.keys().map(|product| product.auction).collect()
+    }
+
     /// Returns the columns of one auction, by area and resolution. In each area they do not overlap.
     pub fn of_auction(&self, auction: u32) -> impl Iterator<Item = (&PriceArea, &Column)> {
         let columns = self.columns.iter().filter(move |(product, _)| product.auction == auction);

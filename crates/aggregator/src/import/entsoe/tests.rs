@@ -165,7 +165,7 @@ fn prices_of_one_auction_neither_overlap_nor_differ() {
     check(
         &document(&format!("{hours}\n{}", series("A03", "1", &overlapping))),
         expect![[
-            r#"prices.xml:7: Period "": periods of different resolution overlap: PT30M here, PT60M from 2026-01-15T12:00:00Z in line 4 [periods-overlap]; keep one resolution for each day"#
+            r#"prices.xml:7: Period "2026-01-15T12:30Z": periods of different resolution overlap: PT30M here, PT60M from 2026-01-15T12:00:00Z in line 4 [periods-overlap]; keep one resolution for each day"#
         ]],
     );
     let around = period("2026-01-15T12:00Z", "2026-01-15T14:00Z", "PT60M", "1=2 2=5");
@@ -177,7 +177,7 @@ fn prices_of_one_auction_neither_overlap_nor_differ() {
     check(
         &document(&format!("{hours}\n{}", series("A03", "", &other))),
         expect![[
-            r#"prices.xml:7: price.amount "": the file gives a period twice with different values: 2500 micro-EUR/kWh from 2026-01-15T12:00:00Z, but 2000 in line 4 [period-twice]; keep one of the rows"#
+            r#"prices.xml:7: price.amount "2500": the file gives a period twice with different values: 2500 micro-EUR/kWh from 2026-01-15T12:00:00Z, but 2000 in line 4 [period-twice]; keep one of the rows"#
         ]],
     );
     let twice = period(HOURS.0, HOURS.1, "PT60M", "1=1 2=2 2=3");
@@ -264,21 +264,21 @@ fn faults_are_named_with_their_line() {
             "T13:00Z",
             "T10:00Z",
             expect![[
-                r#"prices.xml:4: end "2026-01-15T10:00Z": the time lies outside the calendar: a period ends after it starts, at most 400 days later [time-out-of-range]; check the year"#
+                r#"prices.xml:4: end "2026-01-15T10:00Z": the document does not follow its format: a period ends after it starts, at most 400 days later [document-malformed]; ask its sender for a valid document"#
             ]],
         ),
         (
             "2026-01-15T13:00Z",
             "2027-03-15T13:00Z",
             expect![[
-                r#"prices.xml:4: end "2027-03-15T13:00Z": the time lies outside the calendar: a period ends after it starts, at most 400 days later [time-out-of-range]; check the year"#
+                r#"prices.xml:4: end "2027-03-15T13:00Z": the document does not follow its format: a period ends after it starts, at most 400 days later [document-malformed]; ask its sender for a valid document"#
             ]],
         ),
         (
             "2026-01-15T13:00Z",
             "2026-03-31T00:00Z",
             expect![[
-                r#"prices.xml:4: Period "": the period is not over yet: prices are known a day ahead [time-future]; check the clock of the source and the time zone of the file"#
+                r#"prices.xml:4: Period "2026-03-31T00:00Z": the period is not over yet: prices are known a day ahead [time-future]; check the clock of the source and the time zone of the file"#
             ]],
         ),
         (
@@ -327,14 +327,14 @@ fn faults_are_named_with_their_line() {
             "<type>A44",
             "<type>A25",
             expect![[
-                r#"prices.xml: "Publication_MarketDocument": this kind of document is not imported: type A25 instead of A44, prices [document-kind]; give a Publication_MarketDocument of type A44"#
+                r#"prices.xml:2: "Publication_MarketDocument": this kind of document is not imported: type A25 instead of A44, prices [document-kind]; give a Publication_MarketDocument of type A44"#
             ]],
         ),
         (
             ":7:3\"",
             ":8:0\"",
             expect![[
-                r#"prices.xml: "Publication_MarketDocument": this kind of document is not imported: the namespace "urn:iec62325.351:tc57wg16:451-3:publicationdocument:8:0" instead of urn:iec62325.351:tc57wg16:451-3:publicationdocument:7:0 to 3 [document-kind]; give a Publication_MarketDocument of type A44"#
+                r#"prices.xml:2: "Publication_MarketDocument": this kind of document is not imported: the namespace "urn:iec62325.351:tc57wg16:451-3:publicationdocument:8:0" instead of urn:iec62325.351:tc57wg16:451-3:publicationdocument:7:0 to 3 [document-kind]; give a Publication_MarketDocument of type A44"#
             ]],
         ),
         (
@@ -413,31 +413,31 @@ fn other_documents_are_refused_by_name() {
     check(
         acknowledgement,
         expect![[
-            r#"prices.xml: "Acknowledgement_MarketDocument": this kind of document is not imported: an answer without data, reason 999: No matching data found & more [document-kind]; give a Publication_MarketDocument of type A44"#
+            r#"prices.xml:1: "Acknowledgement_MarketDocument": this kind of document is not imported: an answer without data, reason 999: No matching data found & more [document-kind]; give a Publication_MarketDocument of type A44"#
         ]],
     );
     check(
         "<GL_MarketDocument><type>A65</type></GL_MarketDocument>",
         expect![[
-            r#"prices.xml: "GL_MarketDocument": this kind of document is not imported: load (type A65) [document-kind]; give a Publication_MarketDocument of type A44"#
+            r#"prices.xml:1: "GL_MarketDocument": this kind of document is not imported: load (type A65) [document-kind]; give a Publication_MarketDocument of type A44"#
         ]],
     );
     check(
         "<a/>",
         expect![[
-            r#"prices.xml: "a": this kind of document is not imported: not a document that gridtally knows [document-kind]; give a Publication_MarketDocument of type A44"#
+            r#"prices.xml:1: "a": this kind of document is not imported: not a document that gridtally knows [document-kind]; give a Publication_MarketDocument of type A44"#
         ]],
     );
     check(
         "<Publication_MarketDocument><type>A44</type></Publication_MarketDocument>",
         expect![[
-            r#"prices.xml: "Publication_MarketDocument": this kind of document is not imported: the namespace "" instead of urn:iec62325.351:tc57wg16:451-3:publicationdocument:7:0 to 3 [document-kind]; give a Publication_MarketDocument of type A44"#
+            r#"prices.xml:1: "Publication_MarketDocument": this kind of document is not imported: the namespace "" instead of urn:iec62325.351:tc57wg16:451-3:publicationdocument:7:0 to 3 [document-kind]; give a Publication_MarketDocument of type A44"#
         ]],
     );
     check(
         &document(""),
         expect![[
-            r#"prices.xml: "": the document does not follow its format: there is no TimeSeries [document-malformed]; ask its sender for a valid document"#
+            r#"prices.xml:2: TimeSeries "": the document does not follow its format: the element is missing [document-malformed]; ask its sender for a valid document"#
         ]],
     );
     check(

@@ -4,10 +4,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::anyhow;
 use gridtally_aggregator::import::csv::{self, Label, PriceColumn};
-use gridtally_aggregator::import::{Column, Kind, entsoe};
-use gridtally_aggregator::store::PriceSeries;
-use gridtally_core::rejection::{Reason, Rejection};
-use gridtally_core::tariff::PriceArea;
+use gridtally_aggregator::import::{Imported, Kind, entsoe};
+use gridtally_aggregator::store::ImportTerms;
 
 use super::columns::TableArguments;
 use super::report::{Files, Sum};
@@ -52,27 +50,9 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<(), Comman
 }
 
 fn document(path: &Path, auction: u32, files: &mut Files) -> Result<(), CommandError> {
-    let Some(prices) = files.read(path, entsoe::prices)? else { return Ok(()) };
-    let currency = files.currency();
-    if prices.currency != currency {
-        let rejection = Rejection::new(Reason::CurrencyMismatch, prices.currency.code())
-            .because(format_args!("the store has {}", currency.code()));
-        files.refuse(prices.report.file, rejection);
-        return Ok(());
-    }
-    let series: Vec<_> = prices.of_auction(auction).map(series_of).collect();
-    if series.is_empty() {
-        let rejection = Rejection::new(Reason::PeriodMissing, &auction.to_string())
-            .because("no prices of this auction")
-            .with_remedy("name another auction with --auction");
-        files.refuse(prices.report.file, rejection);
-        return Ok(());
-    }
-    files.keep(
-        prices.report.clone(),
-        |store, source, now| store.add_prices(source, &series, now),
-        |view| view.try_prices(&series),
-    )
+    let read = |source, around: &_| entsoe::prices(source, around).map(Imported::Entsoe);
+    let Some(prices) = files.read(path, read)? else { return Ok(()) };
+    files.keep(prices, ImportTerms { auction, ..ImportTerms::default() })
 }
 
 fn table(path: &Path, arguments: &Arguments, files: &mut Files) -> Result<(), CommandError> {
@@ -83,17 +63,9 @@ fn table(path: &Path, arguments: &Arguments, files: &mut Files) -> Result<(), Co
     };
     // Every column names its own area, so this label is never looked at.
     let layout = arguments.table.layout(Label::Fixed(area)).or_usage()?;
-    let read = files
-        .read(path, |source, around| csv::prices(source, &layout, &arguments.columns, around))?;
+    let read = files.read(path, |source, around| {
+        csv::prices(source, &layout, &arguments.columns, around).map(Imported::Prices)
+    })?;
     let Some(prices) = read else { return Ok(()) };
-    let series: Vec<_> = prices.columns.iter().map(series_of).collect();
-    files.keep(
-        prices.report,
-        |store, source, now| store.add_prices(source, &series, now),
-        |view| view.try_prices(&series),
-    )
-}
-
-fn series_of<'a>((area, column): (&'a PriceArea, &'a Column)) -> PriceSeries<'a> {
-    PriceSeries { area, resolution: column.resolution(), rows: column.rows() }
+    files.keep(prices, ImportTerms::default())
 }

@@ -3,8 +3,9 @@
 use std::path::PathBuf;
 
 use anyhow::anyhow;
+use gridtally_aggregator::import;
 use gridtally_aggregator::import::csv::{self, Label, ReadingColumn};
-use gridtally_aggregator::store::ReadingSeries;
+use gridtally_aggregator::store::ImportTerms;
 use gridtally_core::meter::MeteringPointId;
 use gridtally_core::reading::Quality;
 
@@ -55,24 +56,10 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<(), Comman
         let layout = arguments.table.layout(label).or_usage()?;
         let table = files.read(path, |source, around| {
             csv::readings(source, &layout, &arguments.columns, around)
+                .map(import::Imported::Readings)
         })?;
         let Some(table) = table else { continue };
-        let series: Vec<ReadingSeries<'_>> = table
-            .columns
-            .iter()
-            .map(|((point, channel), column)| ReadingSeries {
-                metering_point: point,
-                channel: *channel,
-                resolution: column.resolution(),
-                quality: arguments.quality,
-                rows: column.rows(),
-            })
-            .collect();
-        files.keep(
-            table.report,
-            |store, source, now| store.add_readings(source, &series, now),
-            |view| view.try_readings(&series),
-        )?;
+        files.keep(table, ImportTerms { quality: arguments.quality, ..ImportTerms::default() })?;
     }
     let imported: Imported = files.finish();
     imported.show(context)

@@ -7,8 +7,7 @@ use std::path::Path;
 use anyhow::anyhow;
 use gridtally_aggregator::import::csv::Context as Around;
 use gridtally_aggregator::import::{self, ColumnReport, Kind, Limits, Refused};
-use gridtally_aggregator::store::{Added, Store, StoreError, StoreView};
-use gridtally_core::quantity::Currency;
+use gridtally_aggregator::store::{Added, ImportTerms, Store, StoreError, StoreView};
 use gridtally_core::rejection::Rejection;
 use gridtally_core::rounding::divide_half_away;
 use indicatif::ProgressBar;
@@ -90,11 +89,6 @@ impl Files {
         }
     }
 
-    /// Returns the currency of the store.
-    pub(super) fn currency(&self) -> Currency {
-        self.view().settings().currency
-    }
-
     /// Looks at the first bytes of a file. Returns nothing, and remembers why, when it is refused.
     pub(super) fn kind(&mut self, path: &Path) -> Option<Kind> {
         match import::kind_of(path, self.limits()) {
@@ -155,23 +149,22 @@ impl Files {
     /// That of the store, when it is no refusal of the values.
     pub(super) fn keep(
         &mut self,
-        report: import::Report,
-        add: impl FnOnce(&mut Store, &str, Timestamp) -> Result<Added, StoreError>,
-        would_add: impl FnOnce(&StoreView) -> Result<Added, StoreError>,
+        imported: import::Imported,
+        terms: ImportTerms,
     ) -> Result<(), CommandError> {
+        let file = &imported.report().file;
         let added = match &mut self.target {
-            Target::DryRun(view) => would_add(view),
-            Target::Store(store) => add(store, &report.file, self.now),
+            Target::DryRun(view) => view.try_imported(&imported, terms),
+            Target::Store(store) => store.add_imported(file, &imported, terms, self.now),
         };
         match added {
             Ok(added) => {
-                let report = Box::new(report);
+                let report = Box::new(imported.into_report());
                 self.imported.files.push(ImportedFile::Taken { report, added });
                 Ok(())
             }
-            Err(StoreError::Refused(rejection)) => {
-                let rejection = rejection.in_file(report.file.clone());
-                self.refuse(report.file, rejection);
+            Err(StoreError::Refused(refused)) => {
+                self.refuse(file.clone(), refused);
                 Ok(())
             }
             Err(error) => Err(store_error(error)),
