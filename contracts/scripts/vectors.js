@@ -1,11 +1,12 @@
 // Writes test/vectors/direct.json: packed records, amounts, EIP-712 digests, signatures and a tariff table, computed
-// with ethers and BigInt alone, so that the contract and the Rust side each have somebody else to agree with.
-// With --check it fails when the committed file differs.
+// with ethers and BigInt alone, so that the contract and the Rust side each have somebody else to agree with; and
+// test/vectors/settlement-a.json, the vectors of batch settlement in the form that Solidity reads.
+// With --check it fails when a committed file differs.
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { concat, id, keccak256, solidityPacked, toBeHex, toTwos, TypedDataEncoder, Wallet } from "ethers";
+import { settlementInput } from "./settlement-vectors.js";
 
-const PATH = "test/vectors/direct.json";
 const WH_PER_KWH = 1000n;
 const INT32_MIN = -(2n ** 31n);
 const INT32_MAX = 2n ** 31n - 1n;
@@ -89,13 +90,19 @@ const document = {
 };
 
 process.chdir(fileURLToPath(new URL("..", import.meta.url)));
-const content = `${JSON.stringify(document, null, 2)}\n`;
-if (!process.argv.includes("--check")) {
-  mkdirSync("test/vectors", { recursive: true });
-  writeFileSync(PATH, content);
-} else if (readFileSync(PATH, "utf8") !== content) {
-  console.error(`${PATH} is not what scripts/vectors.js gives: run \`npm run vectors\` and read the difference`);
-  process.exit(1);
+const settlement = JSON.parse(readFileSync("../fixtures/vectors/settlement-a.json", "utf8"));
+keep("test/vectors/direct.json", document);
+keep("test/vectors/settlement-a.json", settlementInput(settlement));
+
+function keep(path, value) {
+  const content = `${JSON.stringify(value, null, 2)}\n`;
+  if (!process.argv.includes("--check")) {
+    mkdirSync("test/vectors", { recursive: true });
+    writeFileSync(path, content);
+  } else if (readFileSync(path, "utf8") !== content) {
+    console.error(`${path} is not what scripts/vectors.js gives: run \`npm run vectors\` and read the difference`);
+    process.exit(1);
+  }
 }
 
 function record(from, to, period, run, slot, code, energy) {

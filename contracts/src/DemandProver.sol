@@ -60,7 +60,7 @@ contract DemandProver is Prover, IDemandProver {
         if (amount > type(uint48).max) revert IBatchSettlement.BadAmount(type(uint64).max);
 
         uint40 deadline = uint40(block.timestamp + ANSWER);
-        (d.challenger, d.bond, d.at, d.state) = (msg.sender, uint48(amount), deadline, OPEN);
+        (d.challenger, d.bond, d.dueAt, d.state) = (msg.sender, uint48(amount), deadline, OPEN);
         emit Demanded(h.seq, kind, index, msg.sender, deadline);
         core.openDemand(hash, msg.sender, uint64(amount));
     }
@@ -127,8 +127,8 @@ contract DemandProver is Prover, IDemandProver {
         _checkParent(h, parent);
         Demand memory d = _demands[hash][_key(kind, index)];
         // slither-disable-start timestamp
-        if (block.timestamp <= d.at) revert IBatchSettlement.TooEarly(uint256(d.at) + 1);
-        address challenger = block.timestamp < d.at + REWARD_KEPT ? d.challenger : msg.sender;
+        if (block.timestamp <= d.dueAt) revert IBatchSettlement.TooEarly(uint256(d.dueAt) + 1);
+        address challenger = block.timestamp < d.dueAt + REWARD_KEPT ? d.challenger : msg.sender;
         // slither-disable-end timestamp
         _cancel(h, hash, parent, challenger, REASON);
     }
@@ -173,7 +173,7 @@ contract DemandProver is Prover, IDemandProver {
 
     function _answer(IBatchSettlement.Header calldata h, bytes32 hash, uint8 kind, uint32 index) private {
         Demand storage d = _demands[hash][_key(kind, index)];
-        (d.at, d.state) = (uint40(block.timestamp), ANSWERED);
+        (d.dueAt, d.state) = (uint40(block.timestamp), ANSWERED);
         emit Answered(h.seq, kind, index);
         core.closeDemand(hash);
     }
@@ -183,7 +183,7 @@ contract DemandProver is Prover, IDemandProver {
         if (kind < RECORD_GROUP) return windowEnd;
         Demand memory row = _demands[hash][_key(kind - RECORD_GROUP + RECORD_ROW, 0)];
         if (row.state != ANSWERED) return windowEnd;
-        uint256 afterRow = row.at + GROUP_AFTER_ROW;
+        uint256 afterRow = row.dueAt + GROUP_AFTER_ROW;
         return afterRow > windowEnd ? afterRow : windowEnd;
     }
 

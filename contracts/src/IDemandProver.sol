@@ -18,12 +18,12 @@ import { IProver } from "./IProver.sol";
 interface IDemandProver is IProver {
     /// @notice What is known of a demand.
     /// @param bond What the challenger paid, in micro-units.
-    /// @param at When the answer is due, then when it came.
+    /// @param dueAt When the answer is due; once it came, when it came.
     /// @param state 0 none, 1 open, 2 answered, 3 settled.
     struct Demand {
         address challenger;
         uint48 bond;
-        uint40 at;
+        uint40 dueAt;
         uint8 state;
     }
 

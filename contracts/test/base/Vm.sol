@@ -18,7 +18,19 @@ interface Vm {
     }
 
     function warp(uint256 time) external;
+    function roll(uint256 number) external;
+    function blobhashes(bytes32[] calldata hashes) external;
+    function getNonce(address account) external view returns (uint64);
+    function computeCreateAddress(address deployer, uint256 nonce) external pure returns (address);
+    function snapshotState() external returns (uint256 id);
+    function revertToState(uint256 id) external returns (bool);
+    function mockCallRevert(address callee, bytes calldata data, bytes calldata reason) external;
+    function clearMockedCalls() external;
+    function signP256(uint256 key, bytes32 digest) external pure returns (bytes32 r, bytes32 s);
+    function publicKeyP256(uint256 key) external pure returns (uint256 x, uint256 y);
+    function envOr(string calldata name, string calldata standard) external view returns (string memory);
     function getBlockTimestamp() external view returns (uint256);
+    function getBlockNumber() external view returns (uint256);
     function chainId(uint256 id) external;
     function prank(address sender) external;
     function startPrank(address sender) external;
@@ -39,6 +51,7 @@ interface Vm {
 
     function expectRevert(bytes calldata reason) external;
     function expectRevert() external;
+    function expectPartialRevert(bytes4 selector) external;
     function expectEmit(address emitter) external;
 
     function assertTrue(bool condition, string calldata message) external pure;

