@@ -206,7 +206,7 @@ mod tests {
         // A rejection says both itself.
         let rejection = Rejection::new(Reason::FileEmpty, "").in_file("a.csv");
         let error = CommandError::refused(StoreError::from(rejection));
-        let told = "error: a.csv: \"\": the file is empty [file-empty]; export it again";
+        let told = "error: a.csv: the file is empty [file-empty]; export it again";
         assert_eq!((error.to_string().as_str(), error.code()), (told, Some("file-empty")));
     }
 

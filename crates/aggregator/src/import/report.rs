@@ -1,7 +1,8 @@
 //! What an import found.
 
 use gridtally_core::calendar::Zone;
-use gridtally_core::rejection::Rejection;
+use gridtally_core::explanation::{Explained, Explanation};
+use gridtally_core::rejection::{Reason, Rejection};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::Serialize;
@@ -22,6 +23,19 @@ pub struct Refused {
     pub rejections: Vec<Rejection>,
     /// How many there are.
     pub count: u64,
+}
+
+impl Explained for Refused {
+    /// As of a single rejection.
+    const EXPLANATIONS: &'static [Explanation] = Rejection::EXPLANATIONS;
+
+    /// Returns what the first rejection says. There always is one.
+    fn explanation(&self) -> Explanation {
+        self.rejections.first().map_or_else(
+            || Rejection::new(Reason::DocumentMalformed, "").explanation(),
+            Rejection::explanation,
+        )
+    }
 }
 
 impl From<Rejection> for Refused {

@@ -221,7 +221,7 @@ explanations! {
             "name a line up to its last one";
         Participants: "store-participants" "the parties or metering points are not valid"
             "correct them as the words say";
-        Refused(rejection);
+        Refused(refused);
         RunDiffers: "store-run-differs" "a settlement run gave other bytes than before from the same inputs"
             "use the release that recorded the run, or restore the store from a copy";
         Interrupted: "store-interrupted" "an effect failed before, so what is on disk is only known after opening the store again"

@@ -381,7 +381,7 @@ fn what_is_not_there_is_said() {
         &terminal,
         "import tariff nowhere.toml",
         &expect![[r#"
-            error: nowhere.toml: "": the file cannot be read: No such file or directory (os error 2) [file-unreadable]; check the path and the permissions
+            error: nowhere.toml: the file cannot be read: No such file or directory (os error 2) [file-unreadable]; check the path and the permissions
             -- exit 3
         "#]],
     );
@@ -408,7 +408,7 @@ fn what_is_not_there_is_said() {
         &terminal,
         "import tariff participants.toml",
         &expect![[r#"
-            error: participants.toml:7: "": the tariff is not valid: unknown field `metering_point`, expected one of `name`, `currency`, `version` [tariff-invalid]; correct it as the detail says
+            error: participants.toml:7: the tariff is not valid: unknown field `metering_point`, expected one of `name`, `currency`, `version` [tariff-invalid]; correct it as the detail says
             hint: docs/guides/import.md shows the form.
             -- exit 1
         "#]],
@@ -417,12 +417,12 @@ fn what_is_not_there_is_said() {
         &terminal,
         IMPORT_READINGS,
         &expect![[r#"
-        707057500000000018.csv: refused
-          707057500000000018.csv: "707057500000000018": nobody registered this identifier [id-unknown]; import parties and metering points first
-        error: 1 file refused, nothing of it was stored
-        hint: docs/reference/rejections.md explains the reasons.
-        -- exit 1
-    "#]],
+            707057500000000018.csv: refused
+              707057500000000018.csv:2: import_wh "707057500000000018": nobody registered this identifier: the file has 24 values of it [id-unknown]; import parties and metering points first
+            error: 1 file refused, nothing of it was stored
+            hint: docs/reference/rejections.md explains the reasons.
+            -- exit 1
+        "#]],
     );
     check(
         &terminal,
