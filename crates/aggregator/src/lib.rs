@@ -9,6 +9,8 @@
 //!
 //! The crate composes the others and serves nothing: no HTTP, no terminal. Time is an argument.
 
+pub mod toml_text;
+
 pub mod import;
 
 pub mod sim;

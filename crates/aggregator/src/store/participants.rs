@@ -6,9 +6,10 @@ use std::fmt;
 use alloy_primitives::Address;
 use gridtally_core::meter::{Channel, MeteringPointId};
 use gridtally_core::party::{ParticipantNumber, PartyId, Role};
-use gridtally_core::rejection::{Reason, Rejection};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+
+use crate::toml_text::Step;
 
 /// Parties and metering points, as of one line of the journal.
 ///
@@ -33,7 +34,7 @@ use serde::{Deserialize, Serialize};
 ///
 /// Holds: the participants have the numbers 1, 2, ... in order; names are unique; each point belongs to a party.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(try_from = "Unchecked")]
+#[serde(try_from = "UncheckedBook")]
 pub struct ParticipantBook {
     #[serde(rename = "party")]
     parties: Vec<PartyEntry>,
@@ -44,11 +45,11 @@ pub struct ParticipantBook {
 /// The same fields before they were checked.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Unchecked {
+pub(super) struct UncheckedBook {
     #[serde(default, rename = "party")]
-    parties: Vec<PartyEntry>,
+    pub(super) parties: Vec<PartyEntry>,
     #[serde(default, rename = "metering_point")]
-    points: Vec<PointEntry>,
+    pub(super) points: Vec<PointEntry>,
 }
 
 /// A party and what the contract's registry is to know of it.
@@ -165,23 +166,84 @@ pub enum ParticipantError {
         /// Which of its addresses.
         what: &'static str,
     },
-    /// The book before had this party as something else: what stands in the contract's registry stays.
-    #[error("party {party} was another one before: a party stays what it is, only new ones come")]
-    PartyChanged {
-        /// The party as it was.
+    /// The book before had this party, and what stands in the contract's registry stays.
+    #[error("party {party} is missing: a later list may add parties, and leaves none out")]
+    PartyMissing {
+        /// The party.
         party: PartyId,
     },
-    /// The book before had this metering point as something else, and readings are understood by it.
-    #[error("metering point {point} was another one before: what readings mean does not change")]
-    PointChanged {
-        /// The metering point as it was.
+    /// The book before had this party as something else.
+    #[error("party {party} was registered with another {key}: a party stays what it is")]
+    PartyChanged {
+        /// The party.
+        party: PartyId,
+        /// What of it changed.
+        key: &'static str,
+    },
+    /// The book before had this metering point, and readings are understood by it.
+    #[error(
+        "metering point {point} is missing: a later list may add metering points, and leaves none out"
+    )]
+    PointMissing {
+        /// The metering point.
         point: MeteringPointId,
+    },
+    /// The book before had this metering point as something else.
+    #[error(
+        "metering point {point} was registered with another {key}: what readings mean does not change"
+    )]
+    PointChanged {
+        /// The metering point.
+        point: MeteringPointId,
+        /// What of it changed.
+        key: &'static str,
     },
 }
 
-impl From<ParticipantError> for Rejection {
-    fn from(error: ParticipantError) -> Self {
-        Self::new(Reason::PartyInvalid, "").because(error)
+impl ParticipantError {
+    /// Returns what the error is about, as a file writes it.
+    pub(super) fn subject(&self) -> String {
+        match self {
+            Self::TooMany { .. } => String::new(),
+            Self::Number { party, .. }
+            | Self::PartyTwice { party }
+            | Self::AddressZero { party, .. }
+            | Self::PartyMissing { party }
+            | Self::PartyChanged { party, .. } => party.to_string(),
+            Self::PointTwice { point }
+            | Self::PartyUnknown { point, .. }
+            | Self::PointMissing { point }
+            | Self::PointChanged { point, .. } => point.to_string(),
+        }
+    }
+
+    /// Returns where the error stands in the TOML of these parties and metering points, if it stands anywhere.
+    pub(super) fn place(
+        &self,
+        parties: &[PartyEntry],
+        points: &[PointEntry],
+    ) -> Option<Vec<Step<'static>>> {
+        let of_party = |id: &PartyId, key| {
+            let entry = parties.iter().rposition(|party| party.id == *id)?;
+            Some(vec![Step::Key("party"), Step::Entry(entry), Step::Key(key)])
+        };
+        let of_point = |id: &MeteringPointId, key| {
+            let entry = points.iter().rposition(|point| point.id == *id)?;
+            Some(vec![Step::Key("metering_point"), Step::Entry(entry), Step::Key(key)])
+        };
+        match self {
+            Self::TooMany { .. } | Self::PartyMissing { .. } | Self::PointMissing { .. } => None,
+            Self::Number { expected, .. } => {
+                let entry = usize::try_from(expected.saturating_sub(1)).ok()?;
+                Some(vec![Step::Key("party"), Step::Entry(entry), Step::Key("participant")])
+            }
+            Self::PartyTwice { party } => of_party(party, "id"),
+            Self::AddressZero { party, what } => of_party(party, what),
+            Self::PartyChanged { party, key } => of_party(party, key),
+            Self::PointTwice { point } => of_point(point, "id"),
+            Self::PartyUnknown { point, .. } => of_point(point, "party"),
+            Self::PointChanged { point, key } => of_point(point, key),
+        }
     }
 }
 
@@ -242,17 +304,37 @@ impl ParticipantBook {
     ///
     /// # Errors
     ///
-    /// The last two of [`ParticipantError`], in their order.
+    /// The last four of [`ParticipantError`], for each entry of the book before.
     pub fn check_follows(&self, before: &Self) -> Result<(), ParticipantError> {
-        for (index, party) in before.parties.iter().enumerate() {
-            if self.parties.get(index) != Some(party) {
-                return Err(ParticipantError::PartyChanged { party: party.id.clone() });
+        let parties: BTreeMap<_, _> = self.parties.iter().map(|party| (&party.id, party)).collect();
+        for was in &before.parties {
+            let party = was.id.clone();
+            let Some(is) = parties.get(&was.id) else {
+                return Err(ParticipantError::PartyMissing { party });
+            };
+            let same = [
+                ("role", is.role == was.role),
+                ("participant", is.participant == was.participant),
+                ("meter", is.meter == was.meter),
+                ("owner", is.owner == was.owner),
+            ];
+            if let Some((key, _)) = same.into_iter().find(|(_, is_same)| !is_same) {
+                return Err(ParticipantError::PartyChanged { party, key });
             }
         }
         let points: BTreeMap<_, _> = self.points.iter().map(|point| (&point.id, point)).collect();
-        for point in &before.points {
-            if points.get(&point.id) != Some(&point) {
-                return Err(ParticipantError::PointChanged { point: point.id.clone() });
+        for was in &before.points {
+            let point = was.id.clone();
+            let Some(is) = points.get(&was.id) else {
+                return Err(ParticipantError::PointMissing { point });
+            };
+            let same = [
+                ("party", is.party == was.party),
+                ("metering", is.metering == was.metering),
+                ("since", is.since == was.since),
+            ];
+            if let Some((key, _)) = same.into_iter().find(|(_, is_same)| !is_same) {
+                return Err(ParticipantError::PointChanged { point, key });
             }
         }
         Ok(())
@@ -289,10 +371,10 @@ impl ParticipantBook {
     }
 }
 
-impl TryFrom<Unchecked> for ParticipantBook {
+impl TryFrom<UncheckedBook> for ParticipantBook {
     type Error = ParticipantError;
 
-    fn try_from(unchecked: Unchecked) -> Result<Self, Self::Error> {
+    fn try_from(unchecked: UncheckedBook) -> Result<Self, Self::Error> {
         Self::new(unchecked.parties, unchecked.points)
     }
 }
@@ -349,10 +431,14 @@ mod tests {
         let more = book(vec![party("a", 1), party("b", 2)], vec![point("q", "b"), point("p", "a")]);
         assert_eq!(more.check_follows(&before), Ok(()));
         let party_changed = book(vec![party("b", 1), party("a", 2)], vec![point("p", "a")]);
-        let error = ParticipantError::PartyChanged { party: "a".parse().unwrap() };
+        let error =
+            ParticipantError::PartyChanged { party: "a".parse().unwrap(), key: "participant" };
         assert_eq!(party_changed.check_follows(&before), Err(error));
+        let party_lost = book(vec![party("b", 1)], vec![point("p", "b")]);
+        let error = ParticipantError::PartyMissing { party: "a".parse().unwrap() };
+        assert_eq!(party_lost.check_follows(&before), Err(error));
         let point_lost = book(vec![party("a", 1)], vec![]);
-        let error = ParticipantError::PointChanged { point: "p".parse().unwrap() };
+        let error = ParticipantError::PointMissing { point: "p".parse().unwrap() };
         assert_eq!(point_lost.check_follows(&before), Err(error));
     }
 

@@ -43,6 +43,15 @@ pub struct Store {
     incoming_count: u64,
 }
 
+/// A document that the store has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Recorded {
+    /// The line of the journal that acknowledges it.
+    pub line: u64,
+    /// Whether the store had the same already.
+    pub is_repeated: bool,
+}
+
 /// A file that is being written into `incoming/`.
 #[derive(Debug)]
 pub(super) struct IncomingFile {
@@ -167,7 +176,7 @@ impl Store {
         &self.view
     }
 
-    /// Records who takes part. The same book again changes nothing. Returns the number of the line.
+    /// Records who takes part. The same book again changes nothing.
     ///
     /// # Errors
     ///
@@ -181,7 +190,7 @@ impl Store {
         &mut self,
         book: &ParticipantBook,
         now: Timestamp,
-    ) -> Result<u64, StoreError> {
+    ) -> Result<Recorded, StoreError> {
         let before = self.view.participants(self.view.last())?;
         book.check_follows(&before)?;
         let text = toml::to_string(book).expect("a book is a table of plain values");
@@ -190,7 +199,7 @@ impl Store {
         self.set_document("participants", text, newest, now, |file| Content::Participants { file })
     }
 
-    /// Records a tariff in place of the one of that name. The same again changes nothing. Returns the number of the line.
+    /// Records a tariff in place of the one of that name. The same again changes nothing.
     ///
     /// # Errors
     ///
@@ -199,7 +208,7 @@ impl Store {
     /// # Panics
     ///
     /// Never: a tariff is a table of plain values.
-    pub fn set_tariff(&mut self, tariff: &Tariff, now: Timestamp) -> Result<u64, StoreError> {
+    pub fn set_tariff(&mut self, tariff: &Tariff, now: Timestamp) -> Result<Recorded, StoreError> {
         let (actual, expected) = (tariff.currency(), self.view.settings().currency);
         if actual != expected {
             let rejection = Rejection::new(Reason::CurrencyMismatch, actual.code());
@@ -230,7 +239,8 @@ impl Store {
         now: Timestamp,
     ) -> Result<u64, StoreError> {
         let text = toml::to_string(deployment).expect("a deployment is a table of plain values");
-        self.set_document("deployments", text, None, now, |file| Content::Deployment { file })
+        let content = |file| Content::Deployment { file };
+        Ok(self.set_document("deployments", text, None, now, content)?.line)
     }
 
     /// Records a document unless the newest of its kind says the same.
@@ -241,18 +251,19 @@ impl Store {
         newest: Option<(u64, StoredFile)>,
         now: Timestamp,
         content: impl FnOnce(StoredFile) -> Content,
-    ) -> Result<u64, StoreError> {
+    ) -> Result<Recorded, StoreError> {
         let digest = Digest::of(text.as_bytes());
         if let Some((sequence, file)) = newest
             && file.fingerprint.sha256 == digest
         {
-            return Ok(sequence);
+            return Ok(Recorded { line: sequence, is_repeated: true });
         }
         let mut file = self.incoming()?;
         file.write(text.as_bytes())?;
         let placed = file.finish()?.named(folder, "", "toml");
         let content = content(placed.stored.clone());
-        self.acknowledge(vec![placed], content, now)
+        let line = self.acknowledge(vec![placed], content, now)?;
+        Ok(Recorded { line, is_repeated: false })
     }
 
     /// Opens a new file in `incoming/`.

@@ -377,12 +377,12 @@ fn what_is_no_table_is_refused_before_its_rows() {
     .map(refused)
     .collect();
     expect![[r#"
-        meters.csv: "": the file is empty [file-empty]; export it again
-        meters.csv:1: "": the header line is missing [header-missing]; put the names of the columns in the first line
-        meters.csv: "": the file is empty: there is a header and no row [file-empty]; export it again
+        meters.csv: the file is empty [file-empty]; export it again
+        meters.csv:1: the header line is missing [header-missing]; put the names of the columns in the first line
+        meters.csv: the file is empty: there is a header and no row [file-empty]; export it again
         meters.csv:1: wh "wh": a column that is needed is missing: the file has point, start [column-missing]; add the column, or name the one to use
         meters.csv:1: start "start": the header line is missing: the file has a, 2026-01-15T10:00:00Z, 1 [header-missing]; put the names of the columns in the first line
-        meters.csv: "": the text is not UTF-8: the text is UTF-16 [encoding-not-utf8]; export it as UTF-8, spreadsheets offer 'CSV UTF-8'
+        meters.csv: the text is not UTF-8: the text is UTF-16 [encoding-not-utf8]; export it as UTF-8, spreadsheets offer 'CSV UTF-8'
         meters.csv:2: "a,2026-01-15T10:00:00Z,1,Bj�rn": the text is not UTF-8: there is the byte 0xf8, as in Latin-1 or Windows-1252 [encoding-not-utf8]; export it as UTF-8, spreadsheets offer 'CSV UTF-8'
         meters.csv: "PK": this kind of document is not imported: a ZIP archive or a spreadsheet's own format [document-kind]; unpack it, or export it as CSV
     "#]].assert_eq(&all);

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use expect_test::expect;
-use gridtally_aggregator::store::{Added, ReadingSeries, Store, StoreError, StoreView};
+use gridtally_aggregator::store::{Added, ReadingSeries, Recorded, Store, StoreError, StoreView};
 use gridtally_core::meter::Channel;
 use gridtally_core::period::Resolution;
 use gridtally_core::reading::Quality;
@@ -187,12 +187,13 @@ fn documents_are_recorded_once_and_must_fit() {
     let last = store.view().last();
     fill(&mut store).unwrap();
     assert_eq!(store.view().last(), last, "the same again adds nothing");
+    let again = store.set_participants(&crate::world::book(), now()).unwrap();
+    assert_eq!(again, Recorded { line: 2, is_repeated: true });
+    let changed = store.set_tariff(&crate::world::tariff(1), now()).unwrap();
+    assert_eq!(changed, Recorded { line: last + 1, is_repeated: false });
     let nobody = gridtally_aggregator::store::ParticipantBook::default();
     let error = store.set_participants(&nobody, now()).unwrap_err().to_string();
-    assert_eq!(
-        error,
-        "party home_1 was another one before: a party stays what it is, only new ones come"
-    );
+    assert_eq!(error, "party home_1 is missing: a later list may add parties, and leaves none out");
     let text = toml::to_string(&crate::world::tariff(0)).unwrap().replace("EUR", "NOK");
     let error = store.set_tariff(&toml::from_str(&text).unwrap(), now()).unwrap_err();
     assert!(error.to_string().contains("currency-mismatch"), "{error}");

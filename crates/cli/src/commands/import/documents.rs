@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::path::PathBuf;
 
-use gridtally_aggregator::store::{Store, read_participants, read_tariff};
+use gridtally_aggregator::store::{Recorded, Store, StoreError, read_participants, read_tariff};
 use gridtally_core::rejection::{Reason, Rejection};
 use serde::Serialize;
 
@@ -41,27 +41,39 @@ struct DocumentReport {
     what: String,
     /// The line of the journal.
     line: u64,
+    /// Whether the store had the same already.
+    repeated: bool,
+}
+
+impl DocumentReport {
+    fn new(what: String, Recorded { line, is_repeated }: Recorded) -> Self {
+        Self { what, line, repeated: is_repeated }
+    }
 }
 
 pub(super) fn participants(
     arguments: &Participants,
     context: &Context,
 ) -> Result<(), CommandError> {
-    let book = read_participants(&arguments.file).map_err(rejected)?;
+    let document = read_participants(&arguments.file).map_err(rejected)?;
+    let book = &document.content;
     let mut store = open(&arguments.store, context)?;
-    let line = store.set_participants(&book, context.now()).map_err(store_error)?;
+    let recorded = store.set_participants(book, context.now());
+    let recorded = recorded.map_err(|error| refused_by_store(document.refused_by_store(error)))?;
     let parties = counted(book.parties().len() as u64, "participant");
     let points = counted(book.metering_points().len() as u64, "metering point");
-    context.output.report(&DocumentReport { what: format!("{parties}, {points}"), line })
+    context.output.report(&DocumentReport::new(format!("{parties}, {points}"), recorded))
 }
 
 pub(super) fn tariff(arguments: &Tariff, context: &Context) -> Result<(), CommandError> {
-    let tariff = read_tariff(&arguments.file).map_err(rejected)?;
+    let document = read_tariff(&arguments.file).map_err(rejected)?;
+    let tariff = &document.content;
     let mut store = open(&arguments.store, context)?;
-    let line = store.set_tariff(&tariff, context.now()).map_err(store_error)?;
+    let recorded = store.set_tariff(tariff, context.now());
+    let recorded = recorded.map_err(|error| refused_by_store(document.refused_by_store(error)))?;
     let versions = counted(tariff.versions().len() as u64, "version");
     let what = format!("tariff {} with {versions}", tariff.name());
-    context.output.report(&DocumentReport { what, line })
+    context.output.report(&DocumentReport::new(what, recorded))
 }
 
 fn open(store: &StoreArguments, context: &Context) -> Result<Store, CommandError> {
@@ -77,8 +89,24 @@ fn rejected(rejection: Rejection) -> CommandError {
     }
 }
 
+/// Says whose fault it is that the store does not take a document.
+fn refused_by_store(error: StoreError) -> CommandError {
+    match error {
+        StoreError::Refused(refused) => CommandError::refused(refused)
+            .hint("docs/reference/rejections.md explains the reasons."),
+        error => store_error(error),
+    }
+}
+
 impl Report for DocumentReport {
     fn write_text(&self, out: &mut dyn Write) -> io::Result<()> {
+        if self.repeated {
+            return writeln!(
+                out,
+                "Known already since journal line {}, nothing new: {}",
+                self.line, self.what
+            );
+        }
         writeln!(out, "Journal line {}: {}", self.line, self.what)
     }
 }
