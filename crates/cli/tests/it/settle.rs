@@ -408,7 +408,7 @@ fn what_is_not_there_is_said() {
         &terminal,
         "import tariff participants.toml",
         &expect![[r#"
-            error: participants.toml:7: the tariff is not valid: unknown field `metering_point`, expected one of `name`, `currency`, `version` [tariff-invalid]; correct it as the detail says
+            error: participants.toml:7: metering_point "": the tariff is not valid: there is no key metering_point here, but one of name, currency, version [tariff-invalid]; correct it as the detail says
             hint: docs/guides/import.md shows the form.
             -- exit 1
         "#]],
