@@ -1,9 +1,10 @@
 //! Why a run is not possible.
 
 use gridtally_core::meter::{Channel, MeteringPointId};
-use gridtally_core::period::{Resolution, SettlementCalendarError, SettlementPeriod};
-use gridtally_core::tariff::PriceUnavailable;
-use gridtally_settlement::{PeriodRefused, ReadingRefused, SlotEnergyError, TariffTableError};
+use gridtally_core::party::PartyId;
+use gridtally_core::period::{Resolution, SettlementCalendarError, SettlementPeriod, Slot};
+use gridtally_core::tariff::{PriceArea, PriceUnavailable};
+use gridtally_settlement::{Gap, PeriodRefused, ReadingRefused, SlotEnergyError, TariffTableError};
 use jiff::Timestamp;
 
 use super::recorded::{EnergyRecorded, PricesRecorded};
@@ -72,6 +73,24 @@ pub enum RunError {
     /// A slot has no price.
     #[error("{0}; a settlement period needs prices for all its slots before it can be published")]
     Price(#[from] PriceUnavailable),
+    /// A slot has no spot price.
+    #[error(
+        "no spot price of {area} from {from} to {until} (from {local}); {}; a settlement period needs prices for all its \
+         slots before it can be published",
+        known(.areas)
+    )]
+    SpotMissing {
+        /// The price area of the tariff.
+        area: PriceArea,
+        /// Start of the slot.
+        from: Timestamp,
+        /// Its end.
+        until: Timestamp,
+        /// Its start on the clocks of the store's zone.
+        local: String,
+        /// The areas of which the store has prices.
+        areas: Vec<String>,
+    },
     /// The prices do not make a table.
     #[error(transparent)]
     Table(#[from] TariffTableError),
@@ -102,6 +121,27 @@ pub enum RunError {
     /// Readings do not go together.
     #[error(transparent)]
     Reading(#[from] ReadingRefused),
+    /// A slot has nothing that can be settled, and the policy is to refuse.
+    #[error(
+        "{party} {channel} at {}: the slot from {from} (slot {slot} of settlement period {period}) is {gap}",
+        .points.join(", ")
+    )]
+    SlotMissing {
+        /// Whose slot.
+        party: PartyId,
+        /// What is not known.
+        channel: Channel,
+        /// The party's metering points with that channel.
+        points: Vec<String>,
+        /// Start of the slot.
+        from: Timestamp,
+        /// The settlement period.
+        period: SettlementPeriod,
+        /// The slot inside it.
+        slot: Slot,
+        /// Why.
+        gap: Gap,
+    },
     /// A settlement period cannot be settled.
     #[error(transparent)]
     Period(#[from] PeriodRefused),
@@ -111,6 +151,13 @@ pub enum RunError {
     /// A slot is recorded already, with another energy.
     #[error(transparent)]
     EnergyRecorded(Box<EnergyRecorded>),
+}
+
+fn known(areas: &[String]) -> String {
+    match areas {
+        [] => "the store has no prices at all".to_owned(),
+        areas => format!("the store has prices of {}", areas.join(", ")),
+    }
 }
 
 fn named(name: Option<&str>) -> String {

@@ -9,8 +9,8 @@ use gridtally_core::period::{Period, Resolution, SettlementCalendar, SettlementP
 use gridtally_core::quantity::Price;
 use gridtally_core::tariff::{PriceKind, PriceUnavailable, SpotPrices, Tariff};
 use gridtally_settlement::{
-    Code, GapRange, PeriodReadings, PeriodRecords, RunManifest, SlotEnergyError, TariffTable,
-    settle_period,
+    Code, GapRange, PeriodReadings, PeriodRecords, PeriodRefused, RunManifest, SlotEnergyError,
+    TariffTable, settle_period,
 };
 use jiff::Timestamp;
 
@@ -111,7 +111,8 @@ impl PreparedRun {
         let tables = (first.0..=last.0)
             .map(SettlementPeriod)
             .map(|period| Ok((period, table_of(&calendar, period, resolution, &tariff, &spot)?)))
-            .collect::<Result<BTreeMap<_, _>, RunError>>()?;
+            .collect::<Result<BTreeMap<_, _>, RunError>>()
+            .map_err(|error| spot_missing(error, view))?;
 
         // Up to the newest line that is used: later ones about other things do not make this another run.
         let newest = used.last_key_value().map(|(_, line)| *line);
@@ -286,9 +287,31 @@ impl<'a> RunPeriods<'a> {
                 readings.add(participant, code, slot, energy)?;
             }
         }
-        let records = settle_period(period, table, readings.sections(), self.run.options.missing)?;
+        let missing = self.run.options.missing;
+        let records = settle_period(period, table, readings.sections(), missing)
+            .map_err(|refused| self.slot_missing(refused))?;
         let gaps = readings.gaps().collect();
         Ok(RunPeriod { records, table, gaps })
+    }
+
+    /// Names whose slot it is and when, where a slot is refused.
+    fn slot_missing(&self, refused: PeriodRefused) -> RunError {
+        let PeriodRefused::Gap { period, participant, code, slot, gap } = refused else {
+            return refused.into();
+        };
+        let channel = if code == Code::FEED_IN { Channel::Export } else { Channel::Import };
+        let book = &self.run.book;
+        let start = self.run.manifest.calendar.slot_start(period, slot);
+        let (Some(party), Ok(from)) = (book.party(participant), start) else {
+            return refused.into();
+        };
+        let owned = book.metering_points().iter().zip(book.owners());
+        let points = owned
+            .filter(|(point, owner)| *owner == participant && point.metering.has(channel))
+            .map(|(point, _)| point.id.to_string())
+            .collect();
+        let party = party.id.clone();
+        RunError::SlotMissing { party, channel, points, from, period, slot, gap }
     }
 
     /// Returns who settles under what, and since when: each party with metering points draws, some feed in.
@@ -341,6 +364,20 @@ impl<'a> RunPeriods<'a> {
     fn unfit(&self, place: usize, period: SettlementPeriod, source: SlotEnergyError) -> RunError {
         let point = self.run.book.metering_points()[place].id.clone();
         RunError::Energy { point, period, source }
+    }
+}
+
+/// Says which prices the store has, where one is missing.
+fn spot_missing(error: RunError, view: &StoreView) -> RunError {
+    match error {
+        RunError::Price(PriceUnavailable::SpotMissing { area, period }) => {
+            let (from, until) = (period.start(), period.end());
+            let zone = &view.settings().zone;
+            let local = format!("{} {zone}", zone.local(from).strftime("%Y-%m-%d %H:%M"));
+            let areas = view.price_areas().map(ToOwned::to_owned).collect();
+            RunError::SpotMissing { area, from, until, local, areas }
+        }
+        error => error,
     }
 }
 

@@ -208,8 +208,8 @@ fn gaps_are_refused_or_left_out_and_named() {
         &mut store,
         &span,
         &expect![[r#"
-        participant 1 code 32 period 1 slot 2 is missing
-    "#]],
+            home_1 import at home_1: the slot from 2026-01-01T06:00:00Z (slot 2 of settlement period 1) is missing
+        "#]],
     );
     let left_out = RunOptions { missing: MissingPolicy::LeaveOut, ..span };
     check(
@@ -242,8 +242,8 @@ fn prices_of_later_weeks_can_be_used() {
         &mut store,
         &shifted,
         &expect![[r#"
-        no spot price of NO2 at 2026-01-01T04:00:00Z/PT60M; a settlement period needs prices for all its slots before it can be published
-    "#]],
+            no spot price of NO2 from 2026-01-01T04:00:00Z to 2026-01-01T05:00:00Z (from 2026-01-01 05:00 Europe/Oslo); the store has prices of NO2; a settlement period needs prices for all its slots before it can be published
+        "#]],
     );
     let area = "NO2".parse().unwrap();
     let week_s = 7 * 86_400;
@@ -291,7 +291,7 @@ fn runs_that_are_not_possible_are_refused_in_order() {
     expect!["the store has no tariff, import one first"]
         .assert_eq(&refused(&mut store, day, until));
     store.set_tariff(&tariff(0), now()).unwrap();
-    expect!["no spot price of NO2 at 2026-01-01T04:00:00Z/PT60M; a settlement period needs prices for all its slots before it can be published"]
+    expect!["no spot price of NO2 from 2026-01-01T04:00:00Z to 2026-01-01T05:00:00Z (from 2026-01-01 05:00 Europe/Oslo); the store has no prices at all; a settlement period needs prices for all its slots before it can be published"]
         .assert_eq(&refused(&mut store, day, until));
     fill(&mut store).unwrap();
     let other = RunOptions {

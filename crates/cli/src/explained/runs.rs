@@ -92,6 +92,8 @@ explanations! {
         TariffAmbiguous: "run-tariff-ambiguous" "there are several tariffs, and none was asked for"
             "name one with --tariff";
         Price(error as Price);
+        SpotMissing: "run-spot-missing" "the spot price of a slot is not known"
+            "import the prices of all slots of the settlement periods: gridtally import prices";
         Table: "run-tariff-table" "the prices of a period do not make a table of the contract"
             "correct the tariff as the words say";
         ReadingTooLong: "run-reading-too-long" "a reading is longer than a slot"
@@ -99,6 +101,8 @@ explanations! {
         Energy: "run-energy" "the energy of a slot does not fit a record"
             "check the unit of the readings, and import them again";
         Reading(error as Reading);
+        SlotMissing: "run-slot-missing" "a slot has nothing that can be settled, and the policy is to refuse"
+            "import the readings, or settle with --missing leave_out: a later run settles what comes late";
         Period(error as Period);
         PricesRecorded: "run-prices-recorded" "a settlement period is recorded already, at other prices"
             "repeat the earlier run with --as-of: corrections are not part of this release";

@@ -280,8 +280,8 @@ fn a_missing_reading_is_not_zero() {
         &terminal,
         settle,
         &expect![[r#"
-            error: participant 1 code 1 period 9648 slot 5 is missing [period-gap]
-            hint: Import the missing readings, or settle the other slots with --missing leave_out.
+            error: home_01 export at 707057500000000018: the slot from 2026-06-01T05:00:00Z (slot 5 of settlement period 9648) is missing [run-slot-missing]
+            hint: Import the readings, or settle with --missing leave_out: a later run settles what comes late.
             -- exit 1
         "#]],
     );
