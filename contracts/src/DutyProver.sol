@@ -180,6 +180,8 @@ contract DutyProver is Prover, IDutyProver {
         bytes calldata table
     ) external {
         if (core.isFrozen()) revert IBatchSettlement.IsFrozen();
+        // The hub could not commit the correction that refutes it.
+        if (core.isPaused()) revert IBatchSettlement.Paused();
         if (!core.isFinal(h.seq, h.hash())) revert IBatchSettlement.NotFinal(h.seq);
         if (h.run != 0) revert IBatchSettlement.BadRun(h.run, 0);
         _checkGap(h, parent, period, left, right, record.key());
