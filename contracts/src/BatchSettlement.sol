@@ -19,10 +19,10 @@ contract BatchSettlement is IBatchSettlement {
     using BatchLeaf for Account;
     using BatchLeaf for Leaf;
 
-    /// @notice What commits and finality read, in one word.
+    /// @notice What finality and claims read, in one word.
     struct State {
         uint48 finalSeq;
-        uint64 bond;
+        uint64 escrow;
         uint40 inboxCount;
         uint24 participantCount;
         uint32 snapshotAt;
@@ -30,9 +30,9 @@ contract BatchSettlement is IBatchSettlement {
         uint16 flags;
     }
 
-    /// @notice Separate purses beside the bond and the credits, in one word.
+    /// @notice The purses beside escrow and credits, in one word, and what is owed out of the bond.
     struct Sums {
-        uint64 escrow;
+        uint64 bond;
         uint64 deposited;
         uint64 burned;
         uint64 forcedDue;
@@ -60,6 +60,8 @@ contract BatchSettlement is IBatchSettlement {
     uint32 private constant MAX_PERIOD_LENGTH = 7 days;
     uint8 private constant DECIMALS = 6;
 
+    uint256 private constant SELECTOR_LENGTH = 4;
+    uint256 private constant HEADER_LENGTH = 640;
     uint8 private constant CALLDATA = 0;
     uint8 private constant BLOBS = 1;
     uint8 private constant SEALED = 2;
@@ -88,8 +90,6 @@ contract BatchSettlement is IBatchSettlement {
 
     uint16 private constant FROZEN = 1;
     uint16 private constant PAUSED = 2;
-    /// Some forced amount is due: the word of sums must be read.
-    uint16 private constant FORCED_DUE = 4;
     uint8 private constant P256 = 1;
 
     /// @inheritdoc IBatchSettlement
@@ -173,6 +173,7 @@ contract BatchSettlement is IBatchSettlement {
         Header memory genesis;
         _ring[0] = keccak256(abi.encode(genesis));
         _owners[HUB].payout = config.hubPayout;
+        _cursor = CursorWords.create(0, 0, 0, 0, 0, 0);
         _state.participantCount = uint24(HUB + 1);
         emit Registered(HUB, address(0), config.hubPayout, 0, 0);
     }
@@ -260,7 +261,7 @@ contract BatchSettlement is IBatchSettlement {
         bool isAbove = uint256(s.deposited) + amount > MAX_DEPOSITED;
         if (amount < MIN_DEPOSIT || amount % HUNDREDTH != 0 || isAbove) revert BadAmount(amount);
         _sums.deposited = s.deposited + amount;
-        _sums.escrow = s.escrow + amount;
+        _state.escrow += amount;
         _addEntry(DEPOSIT, number, amount);
         token.safeTransferFrom(msg.sender, address(this), amount);
     }
@@ -277,15 +278,15 @@ contract BatchSettlement is IBatchSettlement {
 
     /// @inheritdoc IBatchSettlement
     function bond(uint64 amount) external onlyHub {
-        uint64 sum = _state.bond + amount;
-        _state.bond = sum;
+        uint64 sum = _sums.bond + amount;
+        _sums.bond = sum;
         emit BondChanged(sum);
         _take(msg.sender, amount);
     }
 
     /// @inheritdoc IBatchSettlement
     function unbond(uint64 amount) external onlyHub {
-        uint64 held = _state.bond;
+        uint64 held = _sums.bond;
         uint64 pending = _pendingCount();
         if (pending > 0) revert TooManyPending(pending);
         if (openForcedCount > 0) revert OpenForced(openForcedCount);
@@ -293,7 +294,7 @@ contract BatchSettlement is IBatchSettlement {
         uint256 until = _state.snapshotAt + WINDOW;
         // slither-disable-next-line timestamp
         if (block.timestamp < until) revert TooEarly(until);
-        _state.bond = held - amount;
+        _sums.bond = held - amount;
         emit BondChanged(held - amount);
         token.safeTransfer(_owners[HUB].payout, amount);
     }
@@ -428,9 +429,9 @@ contract BatchSettlement is IBatchSettlement {
         if (s.snapshotAt != 0 && block.timestamp > s.snapshotAt + SNAPSHOT) revert SnapshotOverdue(s.snapshotAt);
         if (block.timestamp == s.cancelledAt) revert TooEarly(block.timestamp + 1);
         // slither-disable-end timestamp,incorrect-equality
-        uint256 needed = slashUnit * (pending + 1);
-        if (s.flags & FORCED_DUE != 0) needed += _sums.forcedDue;
-        if (s.bond < needed) revert Underbonded(s.bond, needed);
+        uint64 held = _sums.bond;
+        uint256 needed = slashUnit * (pending + 1) + _sums.forcedDue;
+        if (held < needed) revert Underbonded(held, needed);
     }
 
     // ------------------------------------------------------------------------------------------------ final or cancelled
@@ -469,9 +470,9 @@ contract BatchSettlement is IBatchSettlement {
 
     /// @dev One unit, or what is left of the bond: half to the challenger, the rest burned.
     function _slash(address challenger) private {
-        uint64 held = _state.bond;
+        uint64 held = _sums.bond;
         uint64 slashed = held < slashUnit ? held : slashUnit;
-        _state.bond = held - slashed;
+        _sums.bond = held - slashed;
         _sums.burned += slashed - slashed / 2;
         emit BondChanged(held - slashed);
         _credit(challenger, slashed / 2);
@@ -488,13 +489,13 @@ contract BatchSettlement is IBatchSettlement {
 
     /// @inheritdoc IBatchSettlement
     function claim(Header calldata last, Account calldata a) external {
-        _checkFinal(last);
+        _checkFirstArgumentFinal(last);
         if (!_claim(last, a)) revert NothingToClaim(a.participant);
     }
 
     /// @inheritdoc IBatchSettlement
     function claimMany(Header calldata last, Account[] calldata accounts) external {
-        _checkFinal(last);
+        _checkFirstArgumentFinal(last);
         bool isAnyPaid = false;
         for (uint256 i = 0; i < accounts.length; ++i) {
             if (_claim(last, accounts[i])) isAnyPaid = true;
@@ -504,14 +505,20 @@ contract BatchSettlement is IBatchSettlement {
 
     function _claim(Header calldata last, Account calldata a) private returns (bool isPaid) {
         a.checkIn(last);
-        Owner memory owner = _owners[a.participant];
-        if (a.payableMicro <= owner.paid) return false;
-        if (owner.payout == address(0)) revert NoPayout(a.participant);
-        uint64 amount = a.payableMicro - owner.paid;
-        _owners[a.participant].paid = a.payableMicro;
-        _sums.escrow -= amount;
-        emit Claimed(a.participant, amount, a.payableMicro);
-        token.safeTransfer(owner.payout, amount);
+        uint32 number = a.participant;
+        uint64 cumulative = a.payableMicro;
+        Owner storage owner = _owners[number];
+        (address payout, uint64 paid) = (owner.payout, owner.paid);
+        if (cumulative <= paid) return false;
+        if (payout == address(0)) revert NoPayout(number);
+        uint64 amount;
+        unchecked {
+            amount = cumulative - paid;
+        }
+        owner.paid = cumulative;
+        _state.escrow -= amount;
+        emit Claimed(number, amount, cumulative);
+        token.safeTransfer(payout, amount);
         return true;
     }
 
@@ -565,7 +572,7 @@ contract BatchSettlement is IBatchSettlement {
         if (amount == 0) revert NothingToClaim(a.participant);
         owner.isExited = true;
         _owners[a.participant] = owner;
-        _sums.escrow -= amount;
+        _state.escrow -= amount;
         emit Exited(a.participant, amount);
         token.safeTransfer(owner.payout, amount);
     }
@@ -580,7 +587,7 @@ contract BatchSettlement is IBatchSettlement {
         if (payout == address(0)) revert NoPayout(e.participant);
 
         _inbox[entry].kind = RECLAIMED;
-        _sums.escrow -= e.amount;
+        _state.escrow -= e.amount;
         emit Reclaimed(entry, e.participant, e.amount);
         token.safeTransfer(payout, e.amount);
     }
@@ -651,27 +658,21 @@ contract BatchSettlement is IBatchSettlement {
 
     /// @inheritdoc IBatchSettlement
     function payForced(uint32 number, uint64 amount, bool isDue) external onlyRole(dutyProver) returns (bool) {
-        uint64 held = _state.bond;
+        uint64 held = _sums.bond;
         bool isFrozen_ = _state.flags & FROZEN != 0;
         if (!isFrozen_ && held < uint256(amount) + uint256(slashUnit) * _pendingCount()) {
-            if (!isDue) _setForcedDue(_sums.forcedDue + amount);
+            if (!isDue) _sums.forcedDue += amount;
             return false;
         }
-        if (isDue) _setForcedDue(_sums.forcedDue - amount);
+        if (isDue) _sums.forcedDue -= amount;
         uint64 paid = held < amount ? held : amount;
         --openForcedCount;
-        _state.bond = held - paid;
-        _sums.escrow += paid;
+        _sums.bond = held - paid;
+        _state.escrow += paid;
         _sums.deposited += paid;
         emit BondChanged(held - paid);
         _addEntry(FORCED, number, paid);
         return true;
-    }
-
-    function _setForcedDue(uint64 due) private {
-        _sums.forcedDue = due;
-        if (due == 0) _state.flags &= ~FORCED_DUE;
-        else _state.flags |= FORCED_DUE;
     }
 
     // ------------------------------------------------------------------------------------------------ views
@@ -758,13 +759,13 @@ contract BatchSettlement is IBatchSettlement {
 
     /// @inheritdoc IBatchSettlement
     function bonded() external view returns (uint64) {
-        return _state.bond;
+        return _sums.bond;
     }
 
     /// @inheritdoc IBatchSettlement
     function sums() external view returns (uint64, uint64, uint64, uint64) {
         Sums memory s = _sums;
-        return (s.escrow, s.deposited, s.burned, s.forcedDue);
+        return (_state.escrow, s.deposited, s.burned, s.forcedDue);
     }
 
     /// @inheritdoc IBatchSettlement
@@ -834,6 +835,14 @@ contract BatchSettlement is IBatchSettlement {
 
     function _checkFinal(Header calldata h) private view {
         if (!_isFinal(h.seq, h.hash())) revert NotFinal(h.seq);
+    }
+
+    /// @dev The same for a header that is the call's first argument: its encoding is what was hashed, and hashing it where
+    /// it lies is cheaper than encoding it again. Bits outside a field's range give another hash.
+    function _checkFirstArgumentFinal(Header calldata h) private view {
+        if (!_isFinal(h.seq, keccak256(msg.data[SELECTOR_LENGTH:SELECTOR_LENGTH + HEADER_LENGTH]))) {
+            revert NotFinal(h.seq);
+        }
     }
 
     function _checkLatest(Header calldata h) private view {

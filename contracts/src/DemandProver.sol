@@ -193,14 +193,16 @@ contract DemandProver is Prover, IDemandProver {
         returns (bytes32[] memory hashes)
     {
         hashes = new bytes32[](size);
-        if (isRecords) {
+        unchecked {
+            // At most 256 leaves, whose length was compared with that of the bytes.
             for (uint256 i = 0; i < size; ++i) {
-                hashes[i] = BatchLeaf.hashRecordBytes(leaves[RECORD_BYTES * i:RECORD_BYTES * (i + 1)]);
-            }
-        } else {
-            for (uint256 i = 0; i < size; ++i) {
-                bytes calldata packed = leaves[ACCOUNT_BYTES * i:ACCOUNT_BYTES * (i + 1)];
-                hashes[i] = BatchLeaf.hashAccountBytes(first + uint32(i), packed);
+                if (isRecords) {
+                    uint256 start = RECORD_BYTES * i;
+                    hashes[i] = BatchLeaf.hashRecordBytes(leaves[start:start + RECORD_BYTES]);
+                } else {
+                    uint256 start = ACCOUNT_BYTES * i;
+                    hashes[i] = BatchLeaf.hashAccountBytes(first + uint32(i), leaves[start:start + ACCOUNT_BYTES]);
+                }
             }
         }
     }
