@@ -25,12 +25,12 @@ library PositionalTree {
             // `count` is above `index`, and `used` is below `length` where it grows: no overflow.
             uint256 last = count - 1;
             while (last > 0) {
-                bool isRight = index & 1 == 1;
-                if (isRight || index < last) {
+                if (index & 1 == 1) {
                     if (used == length) return false;
-                    bytes32 sibling = path[used];
-                    hash = isRight ? node(sibling, hash) : node(hash, sibling);
-                    ++used;
+                    hash = node(path[used++], hash);
+                } else if (index < last) {
+                    if (used == length) return false;
+                    hash = node(hash, path[used++]);
                 }
                 index >>= 1;
                 last >>= 1;
