@@ -10,6 +10,9 @@ import { IBatchSettlement } from "./IBatchSettlement.sol";
 import { ReadingSignature } from "./ReadingSignature.sol";
 import { TariffTable } from "./TariffTable.sol";
 
+// Words hold times beside other fields, which slither takes for times as well; a ring is no random number (SECURITY.md).
+// slither-disable-start timestamp,incorrect-equality,weak-prng
+
 /// @title Batch settlement
 /// @notice Implements `IBatchSettlement`. A batch leaves one word in a ring: its header's hash. Whoever calls brings the
 /// header itself, and everything in it counts because the hash does.
@@ -60,7 +63,9 @@ contract BatchSettlement is IBatchSettlement {
     uint32 private constant MAX_PERIOD_LENGTH = 7 days;
     uint8 private constant DECIMALS = 6;
 
+    // slither-disable-next-line unused-state
     uint256 private constant SELECTOR_LENGTH = 4;
+    // slither-disable-next-line unused-state
     uint256 private constant HEADER_LENGTH = 640;
     uint8 private constant CALLDATA = 0;
     uint8 private constant BLOBS = 1;
@@ -170,6 +175,7 @@ contract BatchSettlement is IBatchSettlement {
         _constructedAt = block.timestamp;
 
         // The hub has no meter: nothing is ever settled on its own signature.
+        // slither-disable-next-line uninitialized-local
         Header memory genesis;
         _ring[0] = keccak256(abi.encode(genesis));
         _owners[HUB].payout = config.hubPayout;
@@ -292,7 +298,6 @@ contract BatchSettlement is IBatchSettlement {
         if (openForcedCount > 0) revert OpenForced(openForcedCount);
         if (amount > held) revert Underbonded(held, amount);
         uint256 until = _state.snapshotAt + WINDOW;
-        // slither-disable-next-line timestamp
         if (block.timestamp < until) revert TooEarly(until);
         _sums.bond = held - amount;
         emit BondChanged(held - amount);
@@ -312,7 +317,7 @@ contract BatchSettlement is IBatchSettlement {
 
     /// @inheritdoc IBatchSettlement
     function commitBlobs(BatchIn calldata batch) external onlyHub returns (bytes32) {
-        bytes memory hashes;
+        bytes memory hashes = "";
         uint256 blobs = 0;
         for (bytes32 hash = blobhash(0); hash != 0; hash = blobhash(blobs)) {
             hashes = bytes.concat(hashes, hash);
@@ -343,6 +348,7 @@ contract BatchSettlement is IBatchSettlement {
         if (s.flags & FROZEN != 0) revert IsFrozen();
         if (s.flags & PAUSED != 0) revert Paused();
 
+        // slither-disable-next-line uninitialized-local
         Header memory h;
         h.tariffHash = _checkPeriod(b.period);
         (h.regPeriod, h.regLastKey, h.lastRun) = _checkOrder(b, c);
@@ -376,7 +382,6 @@ contract BatchSettlement is IBatchSettlement {
 
     function _checkPeriod(uint32 period) private view returns (bytes32 tariff) {
         uint256 endsAt = _startOf(uint256(period) + 1);
-        // slither-disable-next-line timestamp
         if (period == 0 || block.timestamp < endsAt) revert NotClosed(period, endsAt);
         tariff = tariffHash[period];
         if (tariff == 0) revert NoTariff(period);
@@ -413,7 +418,6 @@ contract BatchSettlement is IBatchSettlement {
         if (to > from && !_isDeep(_inbox[to - 1])) revert BadInbox(to - 1);
         if (to == count || to - from == MAX_ENTRIES) return;
         InboxEntry storage next = _inbox[to];
-        // slither-disable-next-line timestamp
         if (block.timestamp >= next.addedAt + ENTRY_OVERDUE && _isDeep(next)) revert InboxOverdue(to);
     }
 
@@ -425,10 +429,8 @@ contract BatchSettlement is IBatchSettlement {
     /// same header could come back, and with it the demands of the cancelled one.
     function _checkStanding(uint256 pending, State memory s) private view {
         if (pending >= MAX_PENDING) revert TooManyPending(uint64(pending));
-        // slither-disable-start timestamp,incorrect-equality
         if (s.snapshotAt != 0 && block.timestamp > s.snapshotAt + SNAPSHOT) revert SnapshotOverdue(s.snapshotAt);
         if (block.timestamp == s.cancelledAt) revert TooEarly(block.timestamp + 1);
-        // slither-disable-end timestamp,incorrect-equality
         uint64 held = _sums.bond;
         uint256 needed = slashUnit * (pending + 1) + _sums.forcedDue;
         if (held < needed) revert Underbonded(held, needed);
@@ -443,7 +445,6 @@ contract BatchSettlement is IBatchSettlement {
         if (h.seq != uint64(_state.finalSeq) + 1 || !_isPending(h.seq, hash)) revert NotPending(h.seq);
         Demands memory d = _demands[hash];
         uint256 from = _finalizableFrom(h, d);
-        // slither-disable-next-line timestamp
         if (block.timestamp < from) revert TooEarly(from);
         if (d.open > 0) revert OpenDemands(d.open);
 
@@ -550,7 +551,6 @@ contract BatchSettlement is IBatchSettlement {
         bytes32 hash = next.hash();
         if (next.seq != latest.seq + 1 || !_isPending(next.seq, hash)) revert NotPending(next.seq);
         Demands memory d = _demands[hash];
-        // slither-disable-next-line timestamp
         if (d.open == 0 && block.timestamp >= _finalizableFrom(next, d)) revert Finalizable(next.seq);
         _freeze(latest);
     }
@@ -598,7 +598,6 @@ contract BatchSettlement is IBatchSettlement {
         uint256 since = latest.committedAt;
         if (since < _constructedAt) since = _constructedAt;
         if (since < _startOf(2)) since = _startOf(2);
-        // slither-disable-next-line timestamp
         if (block.timestamp < since + FREEZE) revert TooEarly(since + FREEZE);
     }
 
@@ -792,7 +791,6 @@ contract BatchSettlement is IBatchSettlement {
 
     function _register(uint32 number, address meter, address payout, uint32 fromPeriod, uint8 flags) private {
         if (number >= MAX_LEAVES) revert RegistryFull();
-        // slither-disable-next-line timestamp
         if (fromPeriod <= _currentPeriod()) revert BadPeriod(number, fromPeriod);
         _participants[number] = Participant(meter, fromPeriod, type(uint32).max, flags);
         if (payout != address(0)) _owners[number].payout = payout;
@@ -862,10 +860,10 @@ contract BatchSettlement is IBatchSettlement {
     }
 
     function _currentPeriod() private view returns (uint256) {
-        // slither-disable-next-line timestamp
         return block.timestamp < genesisTime ? 0 : (block.timestamp - genesisTime) / periodLength;
     }
 
+    // slither-disable-next-line cyclomatic-complexity
     function _checkConfig(Config memory config) private view {
         if (address(config.token) == address(0)) revert BadConfig("token");
         if (config.hub == address(0)) revert BadConfig("hub");
@@ -885,3 +883,5 @@ contract BatchSettlement is IBatchSettlement {
         if (decimals != DECIMALS) revert TokenDecimalsUnsupported(decimals);
     }
 }
+
+// slither-disable-end timestamp,incorrect-equality,weak-prng
