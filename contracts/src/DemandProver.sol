@@ -8,6 +8,8 @@ import { PositionalTree } from "./PositionalTree.sol";
 import { Prover } from "./Prover.sol";
 import { ReadingSignature } from "./ReadingSignature.sol";
 
+// slither-disable-start timestamp,incorrect-equality
+
 /// @title Demands: the hub must open what it committed
 /// @notice Holds the demands; their bonds lie in the core.
 contract DemandProver is Prover, IDemandProver {
@@ -54,7 +56,6 @@ contract DemandProver is Prover, IDemandProver {
         Demand storage d = _demands[hash][_key(kind, index)];
         if (d.state != NONE) revert AlreadyDemanded(kind, index);
         uint256 closesAt = _closesAt(h, hash, kind);
-        // slither-disable-next-line timestamp
         if (block.timestamp >= closesAt) revert DemandClosed(closesAt);
         uint256 amount = bondFor(hash, kind);
         if (amount > type(uint48).max) revert IBatchSettlement.BadAmount(type(uint64).max);
@@ -126,10 +127,8 @@ contract DemandProver is Prover, IDemandProver {
         bytes32 hash = _checkOpen(h, kind, index);
         _checkParent(h, parent);
         Demand memory d = _demands[hash][_key(kind, index)];
-        // slither-disable-start timestamp
         if (block.timestamp <= d.dueAt) revert IBatchSettlement.TooEarly(uint256(d.dueAt) + 1);
         address challenger = block.timestamp < d.dueAt + REWARD_KEPT ? d.challenger : msg.sender;
-        // slither-disable-end timestamp
         _cancel(h, hash, parent, challenger, REASON);
     }
 
@@ -138,6 +137,7 @@ contract DemandProver is Prover, IDemandProver {
         bytes32 hash = h.hash();
         Demand storage d = _demands[hash][_key(kind, index)];
         if (d.state == NONE || d.state == SETTLED) revert NoDemand(kind, index);
+        // slither-disable-next-line unused-return
         (,, bool isFinal) = core.demandsOn(hash);
         if (!isFinal && core.isPending(h.seq, hash)) revert NotEnded(h.seq);
         d.state = SETTLED;
@@ -147,6 +147,7 @@ contract DemandProver is Prover, IDemandProver {
 
     /// @inheritdoc IDemandProver
     function bondFor(bytes32 headerHash, uint8 kind) public view returns (uint256) {
+        // slither-disable-next-line unused-return
         (uint32 open,,) = core.demandsOn(headerHash);
         uint256 doublings = open / DOUBLES_EVERY;
         // More than anybody can pay, and no overflow.
@@ -193,14 +194,16 @@ contract DemandProver is Prover, IDemandProver {
         returns (bytes32[] memory hashes)
     {
         hashes = new bytes32[](size);
-        if (isRecords) {
+        unchecked {
+            // At most 256 leaves, whose length was compared with that of the bytes.
             for (uint256 i = 0; i < size; ++i) {
-                hashes[i] = BatchLeaf.hashRecordBytes(leaves[RECORD_BYTES * i:RECORD_BYTES * (i + 1)]);
-            }
-        } else {
-            for (uint256 i = 0; i < size; ++i) {
-                bytes calldata packed = leaves[ACCOUNT_BYTES * i:ACCOUNT_BYTES * (i + 1)];
-                hashes[i] = BatchLeaf.hashAccountBytes(first + uint32(i), packed);
+                if (isRecords) {
+                    uint256 start = RECORD_BYTES * i;
+                    hashes[i] = BatchLeaf.hashRecordBytes(leaves[start:start + RECORD_BYTES]);
+                } else {
+                    uint256 start = ACCOUNT_BYTES * i;
+                    hashes[i] = BatchLeaf.hashAccountBytes(first + uint32(i), leaves[start:start + ACCOUNT_BYTES]);
+                }
             }
         }
     }
@@ -228,3 +231,5 @@ contract DemandProver is Prover, IDemandProver {
         return uint256(kind) << 32 | index;
     }
 }
+
+// slither-disable-end timestamp,incorrect-equality

@@ -10,6 +10,8 @@ import { ReadingSignature } from "./ReadingSignature.sol";
 import { RecordWord, RecordWords } from "./RecordWord.sol";
 import { TariffTable } from "./TariffTable.sol";
 
+// slither-disable-start timestamp,incorrect-equality
+
 /// @title What the hub must do: publish accounts, settle every reading
 /// @notice Holds snapshots and requests; the money lies in the core.
 contract DutyProver is Prover, IDutyProver {
@@ -53,7 +55,6 @@ contract DutyProver is Prover, IDutyProver {
         bytes32 hash = latest.hash();
         if (part == 0) _begin(latest, hash);
         Snapshot storage s = _snapshot;
-        // slither-disable-next-line timestamp
         bool isLate = block.timestamp > s.startedAt + PARTS_WITHIN;
         if (part != s.parts || hash != s.headerHash || s.completedAt != 0 || isLate) revert BadPart(part, s.parts);
 
@@ -119,13 +120,12 @@ contract DutyProver is Prover, IDutyProver {
         }
         Snapshot storage s = _snapshot;
         uint256 from = s.completedAt == 0 || s.isCancelled ? 0 : s.completedAt + SNAPSHOT_WINDOW;
-        // slither-disable-next-line timestamp
         if (block.timestamp < from) revert IBatchSettlement.TooEarly(from);
         _snapshot = Snapshot(hash, latest.accountCount, 0, uint40(block.timestamp), 0, 0, 0, false);
     }
 
     function _inBlobs(uint32 first) private view returns (uint32 end, bytes32 dataHash) {
-        bytes memory hashes;
+        bytes memory hashes = "";
         uint256 blobs = 0;
         for (bytes32 hash = blobhash(0); hash != 0; hash = blobhash(blobs)) {
             hashes = bytes.concat(hashes, hash);
@@ -148,7 +148,6 @@ contract DutyProver is Prover, IDutyProver {
     {
         bytes32 hash = h.hash();
         Snapshot memory s = _snapshot;
-        // slither-disable-next-line timestamp
         bool isOver = s.completedAt == 0 || s.isCancelled || block.timestamp >= s.completedAt + SNAPSHOT_WINDOW;
         if (s.headerHash != hash || isOver) revert NoSnapshot(hash);
         p = _parts[part];
@@ -180,6 +179,8 @@ contract DutyProver is Prover, IDutyProver {
         bytes calldata table
     ) external {
         if (core.isFrozen()) revert IBatchSettlement.IsFrozen();
+        // The hub could not commit the correction that refutes it.
+        if (core.isPaused()) revert IBatchSettlement.Paused();
         if (!core.isFinal(h.seq, h.hash())) revert IBatchSettlement.NotFinal(h.seq);
         if (h.run != 0) revert IBatchSettlement.BadRun(h.run, 0);
         _checkGap(h, parent, period, left, right, record.key());
@@ -221,8 +222,8 @@ contract DutyProver is Prover, IDutyProver {
         Force memory f = _forces[period][key];
         if (f.state != OPEN && f.state != DUE) revert NoForce(period, key);
         uint256 from = f.openedAt + REFUTE_WITHIN;
-        // slither-disable-next-line timestamp
         if (block.timestamp < from) revert IBatchSettlement.TooEarly(from);
+        // slither-disable-start reentrancy-events
         // Written before the call, and corrected when the bond does not cover it: the core calls nobody here.
         _forces[period][key].state = ACCEPTED;
         bool isPaid = core.payForced(uint32(key >> 16), f.amount, f.state == DUE);
@@ -233,6 +234,7 @@ contract DutyProver is Prover, IDutyProver {
         } else {
             emit ForceAccepted(period, key, f.amount);
         }
+        // slither-disable-end reentrancy-events
     }
 
     /// @inheritdoc IDutyProver
@@ -317,3 +319,5 @@ contract DutyProver is Prover, IDutyProver {
         return _forces[period][key];
     }
 }
+
+// slither-disable-end timestamp,incorrect-equality

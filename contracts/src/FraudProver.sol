@@ -9,6 +9,8 @@ import { Prover } from "./Prover.sol";
 import { RecordWord, RecordWords } from "./RecordWord.sol";
 import { TariffTable } from "./TariffTable.sol";
 
+// slither-disable-start timestamp,incorrect-equality
+
 /// @title Proofs of fraud that need one transaction
 /// @notice Holds no state and no money.
 contract FraudProver is Prover, IFraudProver {
@@ -295,3 +297,5 @@ contract FraudProver is Prover, IFraudProver {
         return core.inboxEntry(entry);
     }
 }
+
+// slither-disable-end timestamp,incorrect-equality

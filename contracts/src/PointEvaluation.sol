@@ -9,6 +9,7 @@ import { IBatchSettlement } from "./IBatchSettlement.sol";
 library PointEvaluation {
     address private constant PRECOMPILE = address(0x0a);
     /// The order of BLS12-381's scalar field.
+    // slither-disable-next-line too-many-digits
     uint256 private constant MODULUS = 0x73eda753299d7d483339d80809a1d80553bda402fffe5bfeffffffff00000001;
     /// 7^((MODULUS - 1) / 4096) mod MODULUS: a primitive root of unity of order 4,096.
     uint256 private constant ROOT = 0x564c0a11a0f704f4fc3e8acfe0f8245f0ad1347b378fbf96e206da11a5d36306;

@@ -19,21 +19,22 @@ library PositionalTree {
     {
         if (index >= count) return false;
         bytes32 hash = leaf;
-        uint256 last = count - 1;
         uint256 used = 0;
         uint256 length = path.length;
-        while (last > 0) {
-            bool isRight = index & 1 == 1;
-            if (isRight || index < last) {
-                if (used == length) return false;
-                bytes32 sibling = path[used];
-                hash = isRight ? node(sibling, hash) : node(hash, sibling);
-                unchecked {
-                    ++used;
+        unchecked {
+            // `count` is above `index`, and `used` is below `length` where it grows: no overflow.
+            uint256 last = count - 1;
+            while (last > 0) {
+                if (index & 1 == 1) {
+                    if (used == length) return false;
+                    hash = node(path[used++], hash);
+                } else if (index < last) {
+                    if (used == length) return false;
+                    hash = node(hash, path[used++]);
                 }
+                index >>= 1;
+                last >>= 1;
             }
-            index >>= 1;
-            last >>= 1;
         }
         return used == length && hash == root;
     }
@@ -41,16 +42,19 @@ library PositionalTree {
     /// @notice Returns the root over `nodes`, at least one, and overwrites them.
     function fold(bytes32[] memory nodes) internal pure returns (bytes32) {
         uint256 count = nodes.length;
-        while (count > 1) {
-            uint256 pairs = count >> 1;
-            for (uint256 i = 0; i < pairs; ++i) {
-                nodes[i] = node(nodes[2 * i], nodes[2 * i + 1]);
+        unchecked {
+            // Lengths and twice their halves: no overflow.
+            while (count > 1) {
+                uint256 pairs = count >> 1;
+                for (uint256 i = 0; i < pairs; ++i) {
+                    nodes[i] = node(nodes[2 * i], nodes[2 * i + 1]);
+                }
+                if (count & 1 == 1) {
+                    nodes[pairs] = nodes[count - 1];
+                    ++pairs;
+                }
+                count = pairs;
             }
-            if (count & 1 == 1) {
-                nodes[pairs] = nodes[count - 1];
-                ++pairs;
-            }
-            count = pairs;
         }
         return nodes[0];
     }

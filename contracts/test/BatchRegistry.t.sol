@@ -180,7 +180,7 @@ contract BatchRegistryTest is BatchWorld {
     }
 
     function test_register_revertsIfFull() public {
-        _setParticipantCount(1 << 18);
+        setParticipantCount(1 << 18);
         vm.startPrank(REGISTRAR);
         expect(IBatchSettlement.RegistryFull.selector);
         core.register(meterOf(5), payoutOf(5), 1, 0);
@@ -433,18 +433,6 @@ contract BatchRegistryTest is BatchWorld {
     function _complete() private view returns (IBatchSettlement.Config memory c) {
         c = worldConfig();
         (c.fraudProver, c.demandProver, c.dutyProver) = (address(1), address(2), address(3));
-    }
-
-    /// The count is 24 bits of the state word, whose place is found by its value.
-    function _setParticipantCount(uint24 count) private {
-        for (uint256 slot = 0; slot < 8; ++slot) {
-            uint256 word = uint256(vm.load(address(core), bytes32(slot)));
-            uint256 changed = (word & ~(uint256(type(uint24).max) << 152)) | uint256(count) << 152;
-            vm.store(address(core), bytes32(slot), bytes32(changed));
-            if (core.participantCount() == count) return;
-            vm.store(address(core), bytes32(slot), bytes32(word));
-        }
-        vm.assertTrue(false, "no such word");
     }
 
     function _refused(IBatchSettlement.Config memory c, bytes memory reason) private {

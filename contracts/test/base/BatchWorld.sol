@@ -353,6 +353,18 @@ abstract contract BatchWorld is Deployment {
         core.finalize(b.header);
     }
 
+    /// The count is 24 bits of the state word, whose place is found by its value.
+    function setParticipantCount(uint24 count) internal {
+        for (uint256 slot = 0; slot < 8; ++slot) {
+            uint256 word = uint256(vm.load(address(core), bytes32(slot)));
+            uint256 changed = (word & ~(uint256(type(uint24).max) << 152)) | uint256(count) << 152;
+            vm.store(address(core), bytes32(slot), bytes32(changed));
+            if (core.participantCount() == count) return;
+            vm.store(address(core), bytes32(slot), bytes32(word));
+        }
+        vm.assertTrue(false, "no such word");
+    }
+
     // ---------------------------------------------------------------------------------------- leaves and signatures
 
     function noLeaf() internal pure returns (IBatchSettlement.Leaf memory l) {
