@@ -317,7 +317,8 @@ contract BatchSettlement is IBatchSettlement {
 
     /// @inheritdoc IBatchSettlement
     function commitBlobs(BatchIn calldata batch) external onlyHub returns (bytes32) {
-        bytes memory hashes = "";
+        // slither-disable-next-line uninitialized-local
+        bytes memory hashes;
         uint256 blobs = 0;
         for (bytes32 hash = blobhash(0); hash != 0; hash = blobhash(blobs)) {
             hashes = bytes.concat(hashes, hash);

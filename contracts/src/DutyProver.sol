@@ -125,7 +125,8 @@ contract DutyProver is Prover, IDutyProver {
     }
 
     function _inBlobs(uint32 first) private view returns (uint32 end, bytes32 dataHash) {
-        bytes memory hashes = "";
+        // slither-disable-next-line uninitialized-local
+        bytes memory hashes;
         uint256 blobs = 0;
         for (bytes32 hash = blobhash(0); hash != 0; hash = blobhash(blobs)) {
             hashes = bytes.concat(hashes, hash);

@@ -66,7 +66,8 @@ interface IDutyProver is IProver {
     /// @notice A correction record settles the reading. By a final batch: for ever.
     event ForceRefuted(uint32 indexed period, uint48 indexed key, bool isFinal);
 
-    /// @notice The amount moved from the bond into the inbox; after a freeze what the bond had left of it.
+    /// @notice The amount was moved from the bond into the inbox: all of it, or after a freeze what the bond had left of it,
+    /// as `InboxAdded` says.
     event ForceAccepted(uint32 indexed period, uint48 indexed key, uint64 amount);
 
     /// @notice The bond does not cover the amount: the hub cannot commit until it does.

@@ -163,11 +163,16 @@ contract BatchAttacksTest is BatchWorld {
         commit(parent, b);
         vm.startPrank(HUB);
         fraud.proveEdge(b.header, parent.header, b.leaves[12]);
-        core.collect();
-        core.unbond(BOND - SLASH_UNIT);
+        // The reward is bonded again, and a hundred units of tokens beside it.
         vm.stopPrank();
-        uint256 back = token.balanceOf(HUB) + token.balanceOf(HUB_PAYOUT);
-        vm.assertEq(back, BOND - SLASH_UNIT / 2, "half is lost");
+        fund(HUB, 100_000_000);
+        vm.startPrank(HUB);
+        core.bond(SLASH_UNIT / 2 + 100_000_000);
+        vm.assertEq(token.balanceOf(HUB), 0, "credit first, then tokens");
+        vm.assertEq(core.creditOf(HUB), 0, "credit first, then tokens");
+        core.unbond(core.bonded());
+        vm.stopPrank();
+        vm.assertEq(token.balanceOf(HUB_PAYOUT), BOND + 100_000_000 - SLASH_UNIT / 2, "half is lost");
     }
 
     /// Section 1: guardian and tariff authority do nothing for ever. The ledger ends, the money comes out.

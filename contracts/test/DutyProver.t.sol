@@ -385,6 +385,41 @@ contract DutyProverTest is BatchWorld {
         vm.assertEq(core.inboxEntry(5).amount, amount, "inbox");
     }
 
+    /// What pending batches lock is not paid out: forcing an absurd reading of its own saves no hub from a slash.
+    function test_acceptForce_leavesWhatPendingBatchesLock() public {
+        (Batch memory a, Batch memory b) = _twoDays();
+        _force(a, _left(), meterSignature(_left(), 1, 0));
+        uint64 amount = duty.forceOf(1, _left().key()).amount;
+        vm.warp(vm.getBlockTimestamp() + 7 days);
+        vm.store(address(core), _placeOfSums(), bytes32(_sumsWithBond(amount + SLASH_UNIT - 1)));
+        Batch memory c = _heartbeatWhileShort(b, amount);
+        vm.expectEmit(address(duty));
+        emit IDutyProver.ForceDue(1, _left().key(), amount);
+        duty.acceptForce(1, _left().key());
+        vm.assertEq(core.bonded(), amount + SLASH_UNIT - 1, "nothing was paid");
+        finalizeAfterWindow(c);
+        duty.acceptForce(1, _left().key());
+        vm.assertEq(core.bonded(), SLASH_UNIT - 1, "paid once nothing is pending");
+    }
+
+    /// The bond is the lowest 64 bits of the word of sums, which is found by its value.
+    function _placeOfSums() private view returns (bytes32) {
+        for (uint256 slot = 0; slot < 8; ++slot) {
+            if (uint64(uint256(vm.load(address(core), bytes32(slot)))) == BOND) return bytes32(slot);
+        }
+        return bytes32(type(uint256).max);
+    }
+
+    function _sumsWithBond(uint64 bond) private view returns (uint256) {
+        uint256 word = uint256(vm.load(address(core), _placeOfSums()));
+        return word & ~uint256(type(uint64).max) | bond;
+    }
+
+    function _heartbeatWhileShort(Batch memory parent, uint64 amount) private returns (Batch memory) {
+        vm.assertTrue(core.bonded() == amount + SLASH_UNIT - 1, "the bond is short by one");
+        return heartbeat(parent);
+    }
+
     /// After the freeze what the bond has left is paid and can be reclaimed; nothing new is forced.
     function test_acceptForce_frozen() public {
         (Batch memory a, Batch memory b) = _twoDays();
