@@ -5,6 +5,8 @@ use std::io::{self, Write};
 use anyhow::anyhow;
 use clap::ValueEnum;
 use gridtally_core::decimal::parse_scaled;
+use gridtally_core::rounding::divide_half_away;
+use gridtally_settlement::BLOBS_MAX;
 use serde::Serialize;
 
 use crate::context::Context;
@@ -17,7 +19,12 @@ use self::gas::{Gas, Way};
 
 mod gas;
 
-/// Say what a day of settlement records costs, one by one and packed, from measured gas
+/// Columns of a terminal that everybody has.
+const COLUMNS_MAX: usize = 100;
+/// What a record should cost less than: a tenth of a cent.
+const MICRO_USD_AIM: u64 = 1_000;
+
+/// Say what a day of settlement records costs, one by one, packed and in batches, from measured gas
 ///
 /// Without gas and ETH prices it shows every preset.
 #[derive(Debug, clap::Args)]
@@ -34,6 +41,9 @@ pub(crate) struct Arguments {
     /// Price of a unit of gas in gwei, a decimal number
     #[arg(long, value_name = "GWEI", requires = "eth_usd", value_parser = gwei, allow_negative_numbers = true)]
     gas_price_gwei: Option<u64>,
+    /// Price of a unit of blob gas in gwei, a decimal number [default: a sixteenth of the gas price, the floor of EIP-7918]
+    #[arg(long, value_name = "GWEI", value_parser = gwei, allow_negative_numbers = true)]
+    blob_price_gwei: Option<u64>,
     /// Price of an ether in US dollars, a decimal number
     #[arg(long, value_name = "USD", requires = "gas_price_gwei", value_parser = usd, allow_negative_numbers = true)]
     eth_usd: Option<u64>,
@@ -62,6 +72,8 @@ pub(crate) struct Market {
     name: String,
     /// Wei for a unit of gas.
     gas_price_wei: u64,
+    /// Wei for a unit of blob gas; nothing where there are no blobs.
+    blob_price_wei: Option<u64>,
     /// Micro-dollars for an ether.
     eth_micro_usd: u64,
 }
@@ -85,14 +97,39 @@ impl Market {
             Preset::Rollup => 5_000_000,
         };
         let name = preset.to_possible_value().expect("no preset is skipped").get_name().to_owned();
-        Self { name, gas_price_wei, eth_micro_usd: 2_500_000_000 }
+        let has_blobs = preset != Preset::Rollup;
+        let blob_price_wei = has_blobs.then(|| blob_price_floor_wei(gas_price_wei));
+        Self { name, gas_price_wei, blob_price_wei, eth_micro_usd: 2_500_000_000 }
+    }
+
+    /// Returns what gas and blob gas cost, in micro-dollars, half away from zero; nothing where there are no blobs.
+    fn with_blobs_micro_usd_rounded(&self, gas: u64, blob_gas: u64) -> Option<i128> {
+        let blob_price_wei = if blob_gas == 0 { 0 } else { self.blob_price_wei? };
+        let wei = i128::from(gas) * i128::from(self.gas_price_wei)
+            + i128::from(blob_gas) * i128::from(blob_price_wei);
+        Some(self.micro_usd_of_wei_rounded(wei))
+    }
+
+    /// Returns the fewest records of a batch with which a record costs less than a thousandth of a dollar, and how many blobs
+    /// they need; nothing where no batch gets there.
+    fn smallest_batch(&self, gas: &Gas) -> Option<(u64, u64)> {
+        let fewest = (1..=BLOBS_MAX as u64).filter_map(|blobs| {
+            let (gas, blob_gas, records_max) = gas.of_batch(blobs);
+            let micro_usd = self.with_blobs_micro_usd_rounded(gas, blob_gas)?;
+            let records = u64::try_from(micro_usd).ok()? / MICRO_USD_AIM + 1;
+            (records <= records_max).then_some((records, blobs))
+        });
+        fewest.min()
     }
 
     /// Returns what gas costs, in micro-dollars, half away from zero.
     pub(crate) fn micro_usd_rounded(&self, gas: u64) -> i128 {
-        let wei = i128::from(gas) * i128::from(self.gas_price_wei);
+        self.micro_usd_of_wei_rounded(i128::from(gas) * i128::from(self.gas_price_wei))
+    }
+
+    fn micro_usd_of_wei_rounded(&self, wei: i128) -> i128 {
         let micro_wei = wei.saturating_mul(i128::from(self.eth_micro_usd));
-        gridtally_core::rounding::divide_half_away(micro_wei, 1_000_000_000_000_000_000)
+        divide_half_away(micro_wei, 1_000_000_000_000_000_000)
     }
 }
 
@@ -103,6 +140,16 @@ struct MarketCost {
     market: Market,
     lines: Vec<Line>,
     tariff: Price,
+    /// Fewest records of a batch with which a record costs less than a thousandth of a dollar.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    smallest_batch: Option<SmallestBatch>,
+}
+
+/// A batch that is just large enough.
+#[derive(Debug, Serialize)]
+struct SmallestBatch {
+    records: u64,
+    blobs: u64,
 }
 
 /// What a day costs one way.
@@ -118,7 +165,14 @@ struct Line {
 #[derive(Debug, Serialize)]
 struct Price {
     gas: u64,
+    #[serde(skip_serializing_if = "is_zero")]
+    blob_gas: u64,
     micro_usd: i128,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
+const fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// The result.
@@ -137,10 +191,18 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<(), Comman
     let markets = match (arguments.preset, arguments.gas_price_gwei, arguments.eth_usd) {
         (Some(preset), _, _) => vec![Market::preset(preset)],
         (None, Some(gas_price_wei), Some(eth_micro_usd)) => {
-            vec![Market { name: "given".to_owned(), gas_price_wei, eth_micro_usd }]
+            let blob_price_wei = Some(blob_price_floor_wei(gas_price_wei));
+            let name = "given".to_owned();
+            vec![Market { name, gas_price_wei, blob_price_wei, eth_micro_usd }]
         }
         _ => Market::presets().collect(),
     };
+    let given = arguments.blob_price_gwei;
+    let blobs_at = |market: Market| {
+        let blob_price_wei = market.blob_price_wei.map(|floor| given.unwrap_or(floor));
+        Market { blob_price_wei, ..market }
+    };
+    let markets = markets.into_iter().map(blobs_at).collect();
     let gas = Gas::committed().map_err(|error| CommandError::environment(anyhow!(error)))?;
     context.output.report(&report(arguments, &gas, markets))
 }
@@ -149,14 +211,26 @@ fn report(arguments: &Arguments, gas: &Gas, markets: Vec<Market>) -> CostReport 
     let Arguments { households, records, .. } = *arguments;
     let ways = gas.ways(households, records);
     let cost = |market: Market| {
-        let price = |gas| Price { gas, micro_usd: market.micro_usd_rounded(gas) };
-        let line = |way: &Way| Line {
-            way: way.clone(),
-            price_of_record: price(way.gas_of_record_rounded_up(households * records)),
-            price_of_day: price(way.gas),
+        let price = |gas, blob_gas| {
+            let micro_usd = market.with_blobs_micro_usd_rounded(gas, blob_gas)?;
+            Some(Price { gas, blob_gas, micro_usd })
         };
-        let (lines, tariff) = (ways.iter().map(line).collect(), price(gas.tariff));
-        MarketCost { market, lines, tariff }
+        let count = households * records;
+        let line = |way: &Way| {
+            let of_record = (way.gas_of_record_rounded_up(count), way.blob_gas.div_ceil(count));
+            let price_of_day = price(way.gas, way.blob_gas)?;
+            // Of the day's price: rounded gas would double what a record of a large batch costs.
+            let micro_usd = divide_half_away(price_of_day.micro_usd, i128::from(count));
+            let price_of_record = Price { gas: of_record.0, blob_gas: of_record.1, micro_usd };
+            Some(Line { way: way.clone(), price_of_record, price_of_day })
+        };
+        let lines = ways.iter().filter_map(line).collect();
+        let micro_usd = market.micro_usd_rounded(gas.tariff);
+        let tariff = Price { gas: gas.tariff, blob_gas: 0, micro_usd };
+        let smallest_batch = market.smallest_batch(gas);
+        let smallest_batch =
+            smallest_batch.map(|(records, blobs)| SmallestBatch { records, blobs });
+        MarketCost { market, lines, tariff, smallest_batch }
     };
     CostReport {
         households,
@@ -175,8 +249,13 @@ fn report(arguments: &Arguments, gas: &Gas, markets: Vec<Market>) -> CostReport 
                  interpolated.",
                 Gas::PACKED_MAX
             ),
-            "Gas price times gas: no priority fee on top, no data fee of a rollup, no blobs.".to_owned(),
-            "Registration of households, deposits and withdrawals are extra.".to_owned(),
+            "A batch is committed and made final; its records are final a week later. Calldata: up to 12,000 records, at least \
+             250 gas each (EIP-7623); blobs: 12,288 records in each."
+                .to_owned(),
+            "Gas price times gas: no priority fee on top, no data fee of a rollup. Blob gas at its floor, a sixteenth of the \
+             gas price (EIP-7918), unless given; June 2021 had no blobs: that is today's protocol at the prices of then."
+                .to_owned(),
+            "Registration of households, deposits, withdrawals and claims are extra.".to_owned(),
         ],
     }
 }
@@ -190,12 +269,16 @@ impl Report for CostReport {
             counted(self.households, "household"),
             counted(self.records_of_household, "record")
         )?;
-        for MarketCost { market, lines, tariff } in &self.markets {
+        for MarketCost { market, lines, tariff, smallest_batch } in &self.markets {
+            let gwei = |wei: u64| decimal_rounded(i128::from(wei), 9, 9);
+            let blobs = market
+                .blob_price_wei
+                .map_or_else(String::new, |wei| format!(", blob gas {} gwei", trimmed(&gwei(wei))));
             writeln!(
                 out,
-                "\n{}: {} gwei, ETH at USD {}",
+                "\n{}: {} gwei{blobs}, ETH at USD {}",
                 market.name,
-                trimmed(&decimal_rounded(i128::from(market.gas_price_wei), 9, 9)),
+                trimmed(&gwei(market.gas_price_wei)),
                 trimmed(&decimal_rounded(i128::from(market.eth_micro_usd), 6, 6)),
             )?;
             let mut table = Table::new([
@@ -215,17 +298,46 @@ impl Report for CostReport {
                 ]);
             }
             table.row([
-                "publishing the tariff".to_owned(),
+                "publishing the tariff, direct mode".to_owned(),
                 "1".to_owned(),
                 String::new(),
                 String::new(),
                 decimal_rounded(tariff.micro_usd, 6, 2),
             ]);
             table.write(out)?;
+            if let Some(SmallestBatch { records, blobs }) = smallest_batch {
+                let blobs = counted(*blobs, "blob");
+                let records = grouped(*records);
+                writeln!(
+                    out,
+                    "  From {records} records in a batch on ({blobs}) a record costs less than USD 0.001."
+                )?;
+            }
         }
         writeln!(out)?;
-        self.assumptions.iter().try_for_each(|assumption| writeln!(out, "- {assumption}"))
+        self.assumptions.iter().try_for_each(|assumption| write_wrapped(out, assumption))
     }
+}
+
+/// Writes a point of a list in lines of at most 100 columns.
+fn write_wrapped(out: &mut dyn Write, text: &str) -> io::Result<()> {
+    let mut column = 1;
+    write!(out, "-")?;
+    for word in text.split(' ') {
+        let length = word.chars().count();
+        if column + 1 + length > COLUMNS_MAX {
+            write!(out, "\n ")?;
+            column = 1;
+        }
+        write!(out, " {word}")?;
+        column += 1 + length;
+    }
+    writeln!(out)
+}
+
+/// Returns the least that blob gas costs beside gas of a price (EIP-7918).
+const fn blob_price_floor_wei(gas_price_wei: u64) -> u64 {
+    gas_price_wei / 16
 }
 
 /// Returns a decimal number without zeros at its end.

@@ -2,10 +2,19 @@
 
 use std::collections::BTreeMap;
 
+use gridtally_settlement::{CALLDATA_RECORDS_MAX, RECORDS_PER_BLOB};
 use serde::Serialize;
 
-/// The committed snapshot of the contract's tests.
+/// The committed snapshots of the contracts' tests.
 const SNAPSHOT: &str = include_str!("../../../../../contracts/snapshots/gas.json");
+const BATCH_SNAPSHOT: &str = include_str!("../../../../../contracts/snapshots/batch-gas.json");
+
+/// Blob gas of a blob (EIP-4844).
+const BLOB_GAS: u64 = 131_072;
+/// Gas of a transaction before its input.
+const TRANSACTION_GAS: u64 = 21_000;
+/// Least gas of a record in the input of a transaction (EIP-7623): 10 for each of its five zero bytes, 40 for each other.
+const RECORD_FLOOR_GAS: u64 = 5 * 10 + 5 * 40;
 
 /// Gas of the calls that a day consists of.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,6 +29,12 @@ pub(super) struct Gas {
     packed: Vec<(u64, u64)>,
     /// A tariff of four rows.
     pub(super) tariff: u64,
+    /// A commit with so many records in calldata, few and many.
+    commit_calldata: ((u64, u64), (u64, u64)),
+    /// A commit with blobs, whose number changes it little.
+    commit_blobs: u64,
+    /// Making a batch final.
+    finalize: u64,
 }
 
 /// A snapshot without the measurement that is asked for.
@@ -38,6 +53,9 @@ pub(super) struct Way {
     /// Gas of the whole day.
     #[serde(skip)]
     pub(super) gas: u64,
+    /// Blob gas of the whole day.
+    #[serde(skip)]
+    pub(super) blob_gas: u64,
 }
 
 impl Way {
@@ -59,15 +77,20 @@ impl Gas {
     ///
     /// [`Unmeasured`] where a test was renamed without this file.
     pub(super) fn committed() -> Result<Self, Unmeasured> {
-        let snapshot: BTreeMap<String, String> = serde_json::from_str(SNAPSHOT)
-            .map_err(|error| Unmeasured { name: error.to_string() })?;
+        let mut snapshot: BTreeMap<String, String> = BTreeMap::new();
+        for text in [SNAPSHOT, BATCH_SNAPSHOT] {
+            let measured: BTreeMap<String, String> = serde_json::from_str(text)
+                .map_err(|error| Unmeasured { name: error.to_string() })?;
+            snapshot.extend(measured);
+        }
         let gas = |name: &str| {
             let measured = snapshot.get(name).and_then(|text| text.parse::<u64>().ok());
             measured.filter(|&gas| gas > 0).ok_or_else(|| Unmeasured { name: name.to_owned() })
         };
         let packed = |count| Ok((count, gas(&format!("settlePacked days x {count}"))?));
+        let commit = |count| Ok((count, gas(&format!("commitCalldata x {count}"))?));
         Ok(Self {
-            source: "measured by the contract's tests (contracts/snapshots/gas.json)",
+            source: "measured by the contracts' tests (contracts/snapshots)",
             settle: (gas("settle first")?, gas("settle next")?),
             settle_signed: (gas("settleSigned first")?, gas("settleSigned next")?),
             packed: [10, 100, Self::PACKED_MAX]
@@ -75,6 +98,9 @@ impl Gas {
                 .map(packed)
                 .collect::<Result<_, _>>()?,
             tariff: gas("publishTariff 4 codes x 96 slots, one of them free")?,
+            commit_calldata: (commit(5)?, commit(u64::from(CALLDATA_RECORDS_MAX))?),
+            commit_blobs: gas("commitBlobs x 6")?,
+            finalize: gas("finalize")?,
         })
     }
 
@@ -85,15 +111,50 @@ impl Gas {
             |(first, next): (u64, u64)| households * first + households * (records - 1) * next;
         let (full, rest) = (total / Self::PACKED_MAX, total % Self::PACKED_MAX);
         let packed = full * self.packed_rounded_up(Self::PACKED_MAX) + self.packed_rounded_up(rest);
-        vec![
-            Way { name: "one by one", transactions: total, gas: one_by_one(self.settle) },
-            Way {
-                name: "one by one, signed by the meter",
-                transactions: total,
-                gas: one_by_one(self.settle_signed),
-            },
-            Way { name: "packed", transactions: total.div_ceil(Self::PACKED_MAX), gas: packed },
-        ]
+        let way = |name, transactions, gas| Way { name, transactions, gas, blob_gas: 0 };
+        let mut ways = vec![
+            way("one by one", total, one_by_one(self.settle)),
+            way("one by one, signed by the meter", total, one_by_one(self.settle_signed)),
+            way("packed", total.div_ceil(Self::PACKED_MAX), packed),
+            self.in_calldata(total),
+        ];
+        ways.extend([1, 3, 6].map(|blobs| self.in_blobs(total, blobs)));
+        ways
+    }
+
+    /// Returns a day in batches whose records stand in calldata; each batch is committed and made final.
+    fn in_calldata(&self, total: u64) -> Way {
+        let max = u64::from(CALLDATA_RECORDS_MAX);
+        let ((few, few_gas), (many, many_gas)) = self.commit_calldata;
+        let slope = many_gas.saturating_sub(few_gas);
+        // What the contract uses, or what the input costs at least.
+        let commit = |count: u64| {
+            let used = few_gas + (slope * count.saturating_sub(few)).div_ceil(many - few);
+            used.max(TRANSACTION_GAS + count * RECORD_FLOOR_GAS)
+        };
+        let (full, rest) = (total / max, total % max);
+        let batches = total.div_ceil(max);
+        let rest_gas = if rest == 0 { 0 } else { commit(rest) };
+        let gas = full * commit(max) + rest_gas + batches * self.finalize;
+        Way { name: "batch in calldata", transactions: batches, gas, blob_gas: 0 }
+    }
+
+    /// Returns a day in batches of up to so many blobs, 1, 3 or 6; the last one has as many as it needs.
+    fn in_blobs(&self, total: u64, blobs: u64) -> Way {
+        let name = match blobs {
+            1 => "batch in a blob",
+            3 => "batch in 3 blobs",
+            _ => "batch in 6 blobs",
+        };
+        let batches = total.div_ceil(blobs * RECORDS_PER_BLOB as u64);
+        let gas = batches * (self.commit_blobs + self.finalize);
+        let blob_gas = total.div_ceil(RECORDS_PER_BLOB as u64) * BLOB_GAS;
+        Way { name, transactions: batches, gas, blob_gas }
+    }
+
+    /// Returns gas and blob gas of one batch of so many blobs, and how many records it holds.
+    pub(super) fn of_batch(&self, blobs: u64) -> (u64, u64, u64) {
+        (self.commit_blobs + self.finalize, blobs * BLOB_GAS, blobs * RECORDS_PER_BLOB as u64)
     }
 
     /// Returns the gas of a transaction of packed records: on the line between the measured sizes around it, and below
@@ -125,6 +186,9 @@ mod tests {
             settle_signed: (70, 50),
             packed: vec![(10, 200), (100, 1_100), (500, 4_300)],
             tariff: 9,
+            commit_calldata: ((5, 100), (12_000, 24_090)),
+            commit_blobs: 70,
+            finalize: 30,
         }
     }
 
@@ -146,7 +210,18 @@ mod tests {
     fn a_day_adds_up() {
         let ways = gas().ways(6, 100);
         let shown: Vec<_> = ways.iter().map(|way| (way.transactions, way.gas)).collect();
-        assert_eq!(shown, [(600, 6 * 60 + 594 * 40), (600, 6 * 70 + 594 * 50), (2, 4_300 + 1_100)]);
+        assert_eq!(
+            shown[..3],
+            [(600, 6 * 60 + 594 * 40), (600, 6 * 70 + 594 * 50), (2, 4_300 + 1_100)]
+        );
+        // The floor of the input is more than the contract uses here.
+        assert_eq!(shown[3], (1, 21_000 + 250 * 600 + 30));
+        assert_eq!(shown[4..], [(1, 100); 3]);
+        assert!(ways[4..].iter().all(|way| way.blob_gas == BLOB_GAS));
+        let many = gas().ways(1_000, 100);
+        let shown: Vec<_> =
+            many[3..].iter().map(|way| (way.transactions, way.blob_gas / BLOB_GAS)).collect();
+        assert_eq!(shown, [(9, 0), (9, 9), (3, 9), (2, 9)]);
         assert_eq!(ways[2].gas_of_record_rounded_up(600), 9);
     }
 }
