@@ -232,6 +232,10 @@ impl Watcher {
             seq == 0 || batch.is_some_and(|batch| batch.header == *state.header())
         };
         self.states.retain(|&seq, state| stands(seq, state));
+        if self.states.is_empty() {
+            // More fell than is kept: judge again from the beginning.
+            self.states.insert(0, LedgerState::genesis());
+        }
         while self.states.len() > STATES_MAX {
             self.states.pop_first();
         }
@@ -257,7 +261,7 @@ impl Watcher {
         // The contract accepts no batch without tariff, nor one whose parent is not the last.
         let reference = self.view.reference(header.period);
         let reference = reference.ok_or(ViewError { what: "batch", number: seq })?;
-        let (_, parent) = self.states.last_key_value().expect("the genesis state stays");
+        let (_, parent) = self.states.last_key_value().expect("there is always a state");
         let committed = CommittedBatch { header, published: Published::Calldata(&data) };
         match judge(committed, parent, &reference, &answers) {
             Verdict::Valid(state) => {
@@ -341,7 +345,7 @@ impl Watcher {
             return Ok(Outcome::TooLate);
         }
         let Some(sender) = &self.sender else { return Ok(Outcome::Seen) };
-        let (_, parent) = self.states.last_key_value().expect("the genesis state stays");
+        let (_, parent) = self.states.last_key_value().expect("there is always a state");
         let table = self.view.table(batch.header.period);
         let table = table.ok_or(ViewError { what: "batch", number: batch.header.seq })?;
         let evidence = match violation.proof {
@@ -392,7 +396,7 @@ impl Watcher {
         if state.answer.is_some() || now_s <= state.deadline_s {
             return Ok(report);
         }
-        let (_, parent) = self.states.last_key_value().expect("the genesis state stays");
+        let (_, parent) = self.states.last_key_value().expect("there is always a state");
         let call = self.ledger.expire_call(&batch.header, parent.header(), demanded);
         match sender.send(call).await {
             Ok(_) => Ok(WatchReport::Expired { seq, demanded }),
