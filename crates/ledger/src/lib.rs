@@ -23,6 +23,7 @@ mod send_error;
 mod sender;
 
 mod abi;
+mod batch_answer;
 mod batch_call;
 mod batch_deploy;
 mod batch_event;
@@ -42,6 +43,7 @@ mod watch;
 
 mod hub;
 
+pub use batch_answer::reveal;
 pub use batch_call::{DataEvidence, Demanded};
 pub use batch_deploy::{BatchDeployment, BatchLedger, BatchOffices, BatchTerms};
 pub use batch_event::{BatchEntry, BatchEvent};

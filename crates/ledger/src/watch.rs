@@ -13,16 +13,14 @@ use std::collections::BTreeMap;
 use alloy_primitives::B256;
 use alloy_sol_types::SolCall;
 use gridtally_core::explanations;
-use gridtally_core::party::ParticipantNumber;
-use gridtally_core::quantity::Amount;
 use gridtally_settlement::{
-    Account, AccountLeaf, Answers, CommittedBatch, DataKind, Demand, FraudProof, LedgerState, Need,
-    Place, Published, Record, RecordLeaf, Rule, Verdict, Violation, calldata_hash, judge,
+    Answers, CommittedBatch, DataKind, Demand, FraudProof, LedgerState, Need, Place, Published,
+    Record, Rule, Verdict, Violation, calldata_hash, judge,
 };
 use tracing::info;
 
 use crate::abi::batch::BatchSettlement;
-use crate::abi::demand::DemandProver;
+use crate::batch_answer::reveal;
 use crate::batch_call::{DataEvidence, Demanded};
 use crate::batch_deploy::BatchLedger;
 use crate::batch_event::BatchEntry;
@@ -36,12 +34,6 @@ use crate::sender::Sender;
 
 /// States that are kept for batches that may still fall.
 const STATES_MAX: usize = 64;
-/// Bytes of a record leaf in the answer for a group.
-const RECORD_LEAF_LENGTH: usize = RecordLeaf::LENGTH - 1;
-/// Accounts of a group.
-const GROUP_ACCOUNTS: u32 = 256;
-/// Bytes of an account in the answer for a group.
-const ACCOUNT_LENGTH: usize = 16;
 
 /// Why watching cannot go on, in order of precedence. Polling again is safe.
 #[derive(Debug, thiserror::Error)]
@@ -301,36 +293,7 @@ impl Watcher {
             let Some(transaction) = state.answer else { continue };
             let transaction = self.ledger.client().transaction(transaction).await?;
             let Some(transaction) = transaction else { continue };
-            let input = &transaction.input;
-            match demanded {
-                Demanded::RecordRow | Demanded::AccountRow => {
-                    let Ok(call) = DemandProver::answerRowCall::abi_decode(input) else { continue };
-                    let is_records = demanded == Demanded::RecordRow;
-                    let row = if is_records {
-                        &mut answers.records.row
-                    } else {
-                        &mut answers.accounts.row
-                    };
-                    *row = Some(call.row);
-                }
-                Demanded::RecordGroup(group) => {
-                    let Ok(call) = DemandProver::answerGroupCall::abi_decode(input) else {
-                        continue;
-                    };
-                    let leaves = call.leaves.chunks_exact(RECORD_LEAF_LENGTH).map(record_leaf);
-                    answers.records.groups.insert(group, leaves.collect());
-                }
-                Demanded::AccountGroup(group) => {
-                    let Ok(call) = DemandProver::answerGroupCall::abi_decode(input) else {
-                        continue;
-                    };
-                    let first = group.saturating_mul(GROUP_ACCOUNTS);
-                    let leaves = (first..).zip(call.leaves.chunks_exact(ACCOUNT_LENGTH));
-                    let leaves = leaves.map(|(number, bytes)| account_leaf(number, bytes));
-                    answers.accounts.groups.insert(group, leaves.collect());
-                }
-                Demanded::Record(_) | Demanded::Account(_) => {}
-            }
+            reveal(&mut answers, demanded, &transaction.input);
         }
         Ok(answers)
     }
@@ -426,31 +389,4 @@ const fn demanded(demand: Demand) -> Demanded {
         Demand::Accounts(Need::Row) => Demanded::AccountRow,
         Demand::Accounts(Need::Group(group)) => Demanded::AccountGroup(group),
     }
-}
-
-fn record_leaf(bytes: &[u8]) -> RecordLeaf {
-    let (record, amounts) = bytes.split_at(Record::LENGTH);
-    RecordLeaf {
-        record: Record::unpack(record).expect("ten bytes"),
-        amount: amount(&amounts[..8]),
-        balance_after: amount(&amounts[8..16]),
-        hub_after: amount(&amounts[16..]),
-    }
-}
-
-fn account_leaf(number: u32, bytes: &[u8]) -> AccountLeaf {
-    let (balance, payable) = bytes.split_at(8);
-    let account = Account {
-        balance: amount(balance),
-        payable_micro: amount(payable).micro().cast_unsigned(),
-    };
-    AccountLeaf {
-        participant: ParticipantNumber(number),
-        balance: account.balance,
-        payable_micro: account.payable_micro,
-    }
-}
-
-fn amount(bytes: &[u8]) -> Amount {
-    Amount::from_micro(i64::from_be_bytes(bytes.try_into().expect("eight bytes")))
 }
