@@ -1,8 +1,10 @@
-//! The settlement contract seen from Rust, over any Ethereum JSON-RPC endpoint.
+//! The settlement contracts seen from Rust, over any Ethereum JSON-RPC endpoint.
 //!
 //! ```text
 //! Endpoint --> Client --> Sender --> register, publish_tariff, fund, settle   (changes the chain)
 //!                    \--> read, Follower                                      (asks the chain)
+//!
+//! batches:  Watcher (rebuilds, judges, strikes down) --> Hub (commits, answers, makes final)
 //! ```
 //!
 //! What this crate does not do: it computes no amount and decides no price (`settlement` does), it

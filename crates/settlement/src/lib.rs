@@ -4,8 +4,11 @@
 //! [`DirectRecord`] is the form in which a record is settled one by one; [`Tree`] and the leaves are the form in which many
 //! are committed at once. [`first_difference`] is the comparison behind every verification.
 //!
+//! [`build_batch`] makes a batch of records, and [`judge`] says of any batch and its parent whether it obeys the [`Rule`]s, which
+//! [`FraudProof`] shows that it does not, or what must be demanded to tell.
+//!
 //! The crate does no I/O, knows no clock and no chain client, uses no floats, and gives the same bytes for the same input.
-//! It follows the settlement protocol, sections 2.1 to 2.4 and 2.13.
+//! It follows the settlement protocol, sections 2.1 to 2.9 and 2.13, and of 2.12 the hashes.
 #![deny(clippy::float_arithmetic)]
 
 mod code;
