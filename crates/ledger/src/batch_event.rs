@@ -104,6 +104,13 @@ pub enum BatchEvent {
     Other,
 }
 
+impl BatchEvent {
+    /// Whether it is the first thing that the core tells: its constructor registers the hub.
+    pub(crate) fn is_deployment(&self) -> bool {
+        matches!(self, Self::Registered { participant: ParticipantNumber::HUB, .. })
+    }
+}
+
 impl LogEntry for BatchEntry {
     fn decode(log: &Log) -> Result<Self, EventError> {
         let block = BlockRef { number: log.block_number, hash: log.block_hash };

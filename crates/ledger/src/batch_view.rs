@@ -109,6 +109,12 @@ impl BatchView {
         Ok(())
     }
 
+    /// Whether the contract has told nothing yet.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
     /// Returns the batches that were not cancelled, by sequence number, from 1.
     #[must_use]
     pub fn batches(&self) -> &[TrackedBatch] {

@@ -28,7 +28,7 @@ use crate::batch_view::{BatchView, TrackedBatch, ViewError};
 use crate::client::LogFilter;
 use crate::deploy::ReadError;
 use crate::endpoint::EndpointError;
-use crate::follow::{Cursor, FollowError, FollowOptions, Follower};
+use crate::follow::{Cursor, FollowError, FollowOptions, Follower, Notice};
 use crate::send_error::SendError;
 use crate::sender::Sender;
 
@@ -47,6 +47,12 @@ pub enum WatchError {
     /// A contract cannot be asked.
     #[error(transparent)]
     Read(#[from] ReadError),
+    /// Reading begins after the deployment.
+    #[error("the contract was deployed before block {block}, where reading begins")]
+    BeginsLate {
+        /// The first block that was read.
+        block: u64,
+    },
     /// What the chain told does not fit together.
     #[error(transparent)]
     View(#[from] ViewError),
@@ -60,6 +66,8 @@ explanations! {
         Follow(error);
         Endpoint(error);
         Read(error);
+        BeginsLate: "watch-begins-late" "reading begins after the block in which the contract was deployed"
+            "name that block with --from-block, or one before it";
         View: "chain-inconsistent" "the endpoint leaves out or invents something that the contract told"
             "ask another endpoint";
         Send(error);
@@ -190,6 +198,15 @@ impl Watcher {
     pub async fn poll(&mut self) -> Result<Vec<WatchReport>, WatchError> {
         loop {
             let notices = self.follower.poll().await?;
+            let is_start = self.view.is_empty();
+            let begins_late = match notices.notices.first() {
+                Some(Notice::Applied(entry)) => is_start && !entry.event.is_deployment(),
+                Some(Notice::Reverted(_)) => false,
+                None => is_start && notices.is_caught_up,
+            };
+            if begins_late {
+                return Err(WatchError::BeginsLate { block: self.ledger.deployment().block });
+            }
             self.view.apply(notices.notices)?;
             if notices.is_caught_up {
                 break;

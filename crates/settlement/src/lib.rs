@@ -4,7 +4,7 @@
 //! [`DirectRecord`] is the form in which a record is settled one by one; [`Tree`] and the leaves are the form in which many
 //! are committed at once. [`first_difference`] is the comparison behind every verification.
 //!
-//! [`build_batch`] makes a batch of records, and [`judge`] says of any batch and its parent whether it obeys the [`Rule`]s, which
+//! [`build_batch`] makes a batch of records, and [`judge()`] says of any batch and its parent whether it obeys the [`Rule`]s, which
 //! [`FraudProof`] shows that it does not, or what must be demanded to tell.
 //!
 //! The crate does no I/O, knows no clock and no chain client, uses no floats, and gives the same bytes for the same input.

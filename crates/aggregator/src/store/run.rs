@@ -69,7 +69,9 @@ impl Store {
                     return Err(StoreError::RunDiffers { run, file });
                 }
             }
-            return Ok(line.entry.sequence);
+            let sequence = line.entry.sequence;
+            self.discard([manifest_file, records, gaps])?;
+            return Ok(sequence);
         }
         let entry = RunEntry {
             id,

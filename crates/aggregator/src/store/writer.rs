@@ -266,6 +266,16 @@ impl Store {
         Ok(Recorded { line, is_repeated: false })
     }
 
+    /// Removes complete files that the store has already.
+    pub(super) fn discard(
+        &self,
+        files: impl IntoIterator<Item = Placed>,
+    ) -> Result<(), StoreError> {
+        files.into_iter().try_for_each(|Placed { complete: Complete { path, .. }, .. }| {
+            self.disk.remove(&path).map_err(failed("remove", &path))
+        })
+    }
+
     /// Opens a new file in `incoming/`.
     pub(super) fn incoming(&mut self) -> Result<IncomingFile, StoreError> {
         if self.is_interrupted {

@@ -143,10 +143,12 @@ impl Arguments {
 
 fn deploy_error(error: DeployError) -> CommandError {
     if is_unreachable(&error) {
-        CommandError::environment(error)
-    } else {
-        CommandError::refused(error)
+        return CommandError::environment(error);
     }
+    CommandError::refused(error).hint(
+        "Name the core of batch settlement with --contract; a contract that settles record by record is checked by \
+         gridtally verify.",
+    )
 }
 
 fn watch_error(error: WatchError) -> CommandError {

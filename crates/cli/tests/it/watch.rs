@@ -113,6 +113,13 @@ async fn a_wrong_batch_is_seen_then_struck_down() {
     assert!(text.starts_with("batch 1: valid, 1 record\n"), "{text}");
     assert!(text.ends_with("batches: 1, final: 0: all valid\n"), "{text}");
 
+    for block in ["9", "99999"] {
+        let late = terminal.output(&heart.watch(&format!("--from-block {block}")));
+        let messages = String::from_utf8_lossy(&late.stderr).into_owned();
+        assert_eq!(late.status.code(), Some(1), "{block}: {messages}");
+        assert!(messages.contains("[watch-begins-late]"), "{block}: {messages}");
+    }
+
     heart.commit(2, 5).await;
     let looked = terminal.output(&heart.watch("--output json"));
     assert_eq!(looked.status.code(), Some(1));
