@@ -16,6 +16,7 @@ use crate::client::{BlockId, Client};
 use crate::deploy::{
     DeployError, Question, ReadError, TokenChoice, chosen_token, deployed, with_arguments,
 };
+use crate::endpoint::EndpointError;
 use crate::gas::GasMeasurements;
 use crate::sender::Sender;
 
@@ -91,6 +92,17 @@ impl BatchDeployment {
     pub const fn domain(&self) -> Domain {
         Domain { chain_id: self.chain_id, contract: self.core }
     }
+}
+
+/// A call as tracers show it.
+#[derive(Debug, Deserialize)]
+struct CallFrame {
+    #[serde(default)]
+    to: Option<Address>,
+    #[serde(default)]
+    input: Bytes,
+    #[serde(default)]
+    calls: Vec<Self>,
 }
 
 /// Batch settlement seen through one connection.
@@ -234,6 +246,46 @@ impl BatchLedger {
     #[must_use]
     pub const fn deployment(&self) -> &BatchDeployment {
         &self.deployment
+    }
+
+    /// Returns the number of the newest batch.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`ReadError`].
+    pub async fn head_seq(&self) -> Result<u64, ReadError> {
+        let cursor =
+            self.question(self.deployment.core).call(BatchSettlement::cursorCall {}).await?;
+        Ok(cursor._0)
+    }
+
+    /// Returns what a transaction gave to a contract: its own input, or where it reached the contract through another one, the
+    /// inputs of those calls, as far as the endpoint traces calls.
+    pub(crate) async fn inputs_of(
+        &self,
+        transaction: B256,
+        contract: Address,
+    ) -> Result<Vec<Bytes>, EndpointError> {
+        let Some(sent) = self.client.transaction(transaction).await? else { return Ok(Vec::new()) };
+        if sent.to == Some(contract) {
+            return Ok(vec![sent.input]);
+        }
+        let tracer = serde_json::json!({ "tracer": "callTracer" });
+        let traced =
+            self.client.endpoint().request("debug_traceTransaction", (transaction, tracer));
+        let traced: CallFrame = match traced.await {
+            Ok(traced) => traced,
+            Err(EndpointError::Refused { .. }) => return Ok(Vec::new()),
+            Err(error) => return Err(error),
+        };
+        let (mut frames, mut inputs) = (vec![traced], Vec::new());
+        while let Some(frame) = frames.pop() {
+            if frame.to == Some(contract) {
+                inputs.push(frame.input);
+            }
+            frames.extend(frame.calls);
+        }
+        Ok(inputs)
     }
 
     /// Whether a batch is pending.

@@ -106,6 +106,7 @@ impl BatchView {
                 self.told.apply(entry, self.slots)?;
             }
         }
+        self.told.registry = Activities::new(self.told.activities.clone());
         Ok(())
     }
 
@@ -170,7 +171,6 @@ impl Told {
                     return Err(misfit("participant", number));
                 }
                 self.activities.push(Activity::from(*from));
-                self.registry = Activities::new(self.activities.clone());
             }
             BatchEvent::Retired { participant, last } => {
                 let place =
@@ -179,7 +179,6 @@ impl Told {
                 let activity =
                     activity.ok_or_else(|| misfit("participant", participant.0.into()))?;
                 activity.last = *last;
-                self.registry = Activities::new(self.activities.clone());
             }
             BatchEvent::TariffPublished { period, table } => {
                 let table = TariffTable::unpack(slots, table)

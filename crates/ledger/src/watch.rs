@@ -17,7 +17,7 @@ use gridtally_settlement::{
     Answers, CommittedBatch, DataKind, Demand, FraudProof, LedgerState, Need, Place, Published,
     Record, Rule, Verdict, Violation, calldata_hash, judge,
 };
-use tracing::info;
+use tracing::{info, warn};
 
 use crate::abi::batch::BatchSettlement;
 use crate::batch_answer::reveal;
@@ -29,11 +29,12 @@ use crate::client::LogFilter;
 use crate::deploy::ReadError;
 use crate::endpoint::EndpointError;
 use crate::follow::{Cursor, FollowError, FollowOptions, Follower, Notice};
-use crate::send_error::SendError;
 use crate::sender::Sender;
 
 /// States that are kept for batches that may still fall.
 const STATES_MAX: usize = 64;
+/// How often the log is read until it has what the contract says that it has.
+const LOOKS_MAX: usize = 5;
 
 /// Why watching cannot go on, in order of precedence. Polling again is safe.
 #[derive(Debug, thiserror::Error)]
@@ -56,9 +57,6 @@ pub enum WatchError {
     /// What the chain told does not fit together.
     #[error(transparent)]
     View(#[from] ViewError),
-    /// A proof or demand was not carried out, though the batch still stands.
-    #[error(transparent)]
-    Send(#[from] SendError),
 }
 
 explanations! {
@@ -70,7 +68,6 @@ explanations! {
             "name that block with --from-block, or one before it";
         View: "chain-inconsistent" "the endpoint leaves out or invents something that the contract told"
             "ask another endpoint";
-        Send(error);
     }
 }
 
@@ -125,6 +122,8 @@ pub enum Outcome {
     FallenAlready,
     /// This watcher only looks.
     Seen,
+    /// The proof was not carried out, and will be tried again; the log says why.
+    NotSent,
     /// It is final: nobody noticed in time.
     TooLate,
 }
@@ -196,6 +195,48 @@ impl Watcher {
     ///
     /// Returns the first [`WatchError`] in the order of its variants.
     pub async fn poll(&mut self) -> Result<Vec<WatchReport>, WatchError> {
+        self.catch_up().await?;
+        self.forget_fallen();
+        let mut reports = Vec::new();
+        while let Some(batch) = self.next_unjudged() {
+            let seq = batch.header.seq;
+            let report = match self.judge(&batch).await {
+                Ok(report) => report,
+                // What was found before it is told first; the next look meets the error again.
+                Err(_) if !reports.is_empty() => return Ok(reports),
+                Err(error) => return Err(error),
+            };
+            let is_valid = matches!(report, WatchReport::Valid { .. });
+            if self.reported.get(&batch.header_hash) != Some(&report) {
+                self.reported.insert(batch.header_hash, report.clone());
+                reports.push(report);
+            }
+            if !is_valid {
+                // What is built on it falls with it.
+                info!(seq, "batch not valid");
+                break;
+            }
+            info!(seq, "batch valid");
+            self.forget_fallen();
+        }
+        Ok(reports)
+    }
+
+    /// Reads what the contract told, until there is as much as it says itself that there is.
+    async fn catch_up(&mut self) -> Result<(), WatchError> {
+        let mut head = 0;
+        for _ in 0..LOOKS_MAX {
+            self.follow().await?;
+            head = self.ledger.head_seq().await?;
+            if self.view.batches().len() as u64 == head {
+                return Ok(());
+            }
+            // A block may have come between the two questions.
+        }
+        Err(ViewError { what: "batch", number: head }.into())
+    }
+
+    async fn follow(&mut self) -> Result<(), WatchError> {
         loop {
             let notices = self.follower.poll().await?;
             let is_start = self.view.is_empty();
@@ -209,27 +250,9 @@ impl Watcher {
             }
             self.view.apply(notices.notices)?;
             if notices.is_caught_up {
-                break;
+                return Ok(());
             }
         }
-        self.forget_fallen();
-        let mut reports = Vec::new();
-        while let Some(batch) = self.next_unjudged() {
-            let seq = batch.header.seq;
-            let report = self.judge(&batch).await?;
-            let is_valid = matches!(report, WatchReport::Valid { .. });
-            if self.reported.get(&batch.header_hash) != Some(&report) {
-                self.reported.insert(batch.header_hash, report.clone());
-                reports.push(report);
-            }
-            if !is_valid {
-                // What is built on it falls with it.
-                info!(seq, "batch not valid");
-                break;
-            }
-            info!(seq, "batch valid");
-        }
-        Ok(reports)
     }
 
     /// Drops the states of batches that are no longer there, and of those that are long final.
@@ -292,15 +315,17 @@ impl Watcher {
 
     /// Returns the published data, if it can be found and is what was committed.
     async fn data(&self, batch: &TrackedBatch) -> Result<Option<Vec<u8>>, WatchError> {
-        let transaction = self.ledger.client().transaction(batch.transaction).await?;
-        let Some(transaction) = transaction else { return Ok(None) };
-        let call = BatchSettlement::commitCalldataCall::abi_decode(&transaction.input);
-        let data = call.ok().map(|call| call.data.to_vec());
+        let inputs =
+            self.ledger.inputs_of(batch.transaction, self.ledger.deployment().core).await?;
+        let calls = inputs
+            .iter()
+            .filter_map(|input| BatchSettlement::commitCalldataCall::abi_decode(input).ok());
+        let mut data = calls.map(|call| call.data.to_vec());
         let is_committed = |data: &Vec<u8>| {
             batch.header.data_kind == DataKind::Calldata
                 && calldata_hash(data) == batch.header.data_hash
         };
-        Ok(data.filter(is_committed))
+        Ok(data.find(is_committed))
     }
 
     /// Returns what was revealed of a batch on demand.
@@ -308,9 +333,10 @@ impl Watcher {
         let mut answers = Answers::default();
         for (demanded, state) in self.view.demands(batch.header.seq) {
             let Some(transaction) = state.answer else { continue };
-            let transaction = self.ledger.client().transaction(transaction).await?;
-            let Some(transaction) = transaction else { continue };
-            reveal(&mut answers, demanded, &transaction.input);
+            let prover = self.ledger.deployment().demand_prover;
+            for input in self.ledger.inputs_of(transaction, prover).await? {
+                reveal(&mut answers, demanded, &input);
+            }
         }
         Ok(answers)
     }
@@ -346,7 +372,10 @@ impl Watcher {
                 info!(seq = batch.header.seq, %error, "batch fell before the proof");
                 Ok(Outcome::FallenAlready)
             }
-            Err(error) => Err(error.into()),
+            Err(error) => {
+                warn!(seq = batch.header.seq, %error, "proof not carried out");
+                Ok(Outcome::NotSent)
+            }
         }
     }
 
@@ -365,11 +394,13 @@ impl Watcher {
             let sent = sender.send(self.ledger.demand_call(&batch.header, demanded)).await;
             return match sent {
                 Ok(_) => Ok(report),
-                // Another watcher asked in the same moment.
-                Err(SendError::Refused { .. }) if self.is_demanded(batch, demanded).await? => {
+                Err(error) => {
+                    // Another watcher may have asked in the same moment.
+                    if !self.is_demanded(batch, demanded).await? {
+                        warn!(seq, %error, "demand not carried out");
+                    }
                     Ok(report)
                 }
-                Err(error) => Err(error.into()),
             };
         };
         let now_s = self.ledger.client().block_latest().await?.timestamp;
@@ -381,7 +412,10 @@ impl Watcher {
         match sender.send(call).await {
             Ok(_) => Ok(WatchReport::Expired { seq, demanded }),
             Err(_) if self.has_fallen(batch).await? => Ok(WatchReport::Expired { seq, demanded }),
-            Err(error) => Err(error.into()),
+            Err(error) => {
+                warn!(seq, %error, "expiry not carried out");
+                Ok(report)
+            }
         }
     }
 

@@ -173,6 +173,7 @@ impl Finding {
                     Outcome::Cancelled(transaction) => ("cancelled", Some(transaction.to_string())),
                     Outcome::FallenAlready => ("fallen_already", None),
                     Outcome::Seen => ("seen", None),
+                    Outcome::NotSent => ("not_sent", None),
                     Outcome::TooLate => ("too_late", None),
                 };
                 (seq, Told::Fraud { rule: rule.to_string(), place, outcome, transaction })
@@ -195,6 +196,7 @@ impl Finding {
                 let outcome = match (*outcome, transaction) {
                     ("cancelled", Some(transaction)) => format!("struck down by {transaction}"),
                     ("fallen_already", _) => "struck down by somebody else".to_owned(),
+                    ("not_sent", _) => "pending, the proof was not carried out".to_owned(),
                     ("too_late", _) => "final, and can no longer be struck down".to_owned(),
                     _ => "pending, nothing was sent".to_owned(),
                 };

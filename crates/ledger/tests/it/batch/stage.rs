@@ -117,15 +117,18 @@ impl Stage {
 
     /// Commits a batch, honest or not, and returns the header that the chain made.
     pub(crate) async fn commit(&self, batch: &Committed) -> Result<BatchHeader, SendError> {
-        let Data::Calldata(data) = &batch.data else { panic!("committed in calldata") };
-        let call = self.ledger.commit_calldata_call(&commitment(batch), data.clone());
-        let receipt = self.officer().send(call).await?;
+        let receipt = self.officer().send(self.commit_call(batch)).await?;
         let events = self.events(&receipt);
         let header = events.into_iter().find_map(|event| match event {
             BatchEvent::Committed { header, .. } => Some(*header),
             _ => None,
         });
         Ok(header.unwrap())
+    }
+
+    pub(crate) fn commit_call(&self, batch: &Committed) -> Call {
+        let Data::Calldata(data) = &batch.data else { panic!("committed in calldata") };
+        self.ledger.commit_calldata_call(&commitment(batch), data.clone())
     }
 
     pub(crate) async fn send(&self, call: Call) -> Result<Receipt, SendError> {

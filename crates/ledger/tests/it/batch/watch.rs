@@ -151,3 +151,28 @@ async fn rows_and_groups_of_accounts_are_understood() {
         panic!("{reports:?}")
     };
 }
+
+/// A hub that is a contract hides its data from nobody: calls between contracts are traced.
+#[tokio::test]
+async fn a_batch_that_a_contract_commits_is_judged_too() {
+    let mut stage = Stage::new(Node::embedded().await, 10).await;
+    let mut watcher = watcher(&stage, true).await;
+    let mut batch = stage.next_batch().await;
+    batch.header.record_root = alloy_primitives::keccak256(b"nobody knows");
+    // Hands everything on to the core: calldatacopy, call, stop.
+    let core = stage.ledger.deployment().core;
+    let code = [&hex("365f5f375f5f365f5f73")[..], core.as_slice(), &hex("5af15000")].concat();
+    let hub = key(0).address();
+    let code = alloy_primitives::Bytes::from(code);
+    stage.node.steer("anvil_setCode", (hub, code)).await;
+    let call = gridtally_ledger::Call { to: Some(hub), ..stage.commit_call(&batch) };
+    Sender::new(stage.node.client.clone(), key(4), brisk()).send(call).await.unwrap();
+    stage.node.steer("anvil_setCode", (hub, "0x")).await;
+
+    let demanded = Demanded::RecordGroup(0);
+    assert_eq!(watcher.poll().await.unwrap(), [WatchReport::Demanded { seq: 1, demanded }]);
+}
+
+fn hex(digits: &str) -> Vec<u8> {
+    alloy_primitives::hex::decode(digits).unwrap()
+}
