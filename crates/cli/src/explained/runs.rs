@@ -2,10 +2,12 @@
 
 use gridtally_aggregator::cycle::{ChainError, EmbeddedError, RunError, SettlementError};
 use gridtally_aggregator::demo::{BatchDemoError, DemoError};
+use gridtally_aggregator::import::Refused;
 use gridtally_aggregator::store::StoreError;
 use gridtally_aggregator::verify::VerifyError;
 use gridtally_core::explanation::{Explained, Explanation};
 use gridtally_core::explanations;
+use gridtally_core::rejection::Rejection;
 use gridtally_core::tariff::PriceUnavailable;
 use gridtally_settlement::{PeriodRefused, ReadingRefused};
 
@@ -37,6 +39,8 @@ pub(super) fn explanation(error: Said<'_>) -> Option<Explanation> {
         .or_else(|| of(error, |error| Embedded(error).explanation()))
         .or_else(|| of(error, |error| Demo(error).explanation()))
         .or_else(|| of(error, |error| Store(error).explanation()))
+        .or_else(|| of(error, Refused::explanation))
+        .or_else(|| of(error, Rejection::explanation))
 }
 
 explanations! {
