@@ -12,7 +12,7 @@ use gridtally_settlement::Place;
 use serde::Serialize;
 
 use crate::address::address;
-use crate::chain_access::{ChainArguments, connect, shown};
+use crate::chain_access::{connect, shown};
 use crate::config::Config;
 use crate::context::Context;
 use crate::error::{Blame, CommandError, is_unreachable};
@@ -27,8 +27,9 @@ pub(crate) struct Arguments {
     /// Address of the contract, the core of batch settlement
     #[arg(long, value_name = "ADDRESS", value_parser = address)]
     contract: Address,
-    #[command(flatten)]
-    chain: ChainArguments,
+    /// JSON-RPC endpoint of the chain, http or https [default: chain.endpoint]
+    #[arg(long, value_name = "URL")]
+    endpoint: Option<String>,
     /// First block to read: that of the deployment, or one before it
     #[arg(long, default_value_t = 0, value_name = "BLOCK")]
     from_block: u64,
@@ -75,7 +76,11 @@ struct WatchSummary {
 }
 
 pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<(), CommandError> {
-    let config = context.config(|settings| arguments.chain.apply(settings))?;
+    let config = context.config(|settings| {
+        if let Some(endpoint) = &arguments.endpoint {
+            settings.set_flag("chain.endpoint", "--endpoint", endpoint.as_str());
+        }
+    })?;
     context.block_on(arguments.watch(&config, context))
 }
 
