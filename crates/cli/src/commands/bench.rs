@@ -13,10 +13,12 @@ use crate::output::Report;
 use crate::output::number::{decimal_rounded, grouped};
 use crate::output::table::{Align, Table};
 
+use self::postgres::PostgresPrograms;
 use self::process::Program;
 
 mod chain;
 mod import;
+mod postgres;
 mod process;
 mod settlement;
 mod start;
@@ -24,7 +26,7 @@ mod transfers;
 
 /// Measure how fast this machine imports, settles and seals
 ///
-/// Where anvil is installed (in PATH, or by npm below contracts/), the same work is given to it in the same run.
+/// Where anvil (in PATH, or by npm below contracts/) and PostgreSQL are installed, the same work is given to them in the same run.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
     /// What to measure [default: everything]
@@ -48,6 +50,8 @@ enum Part {
     /// Readings and prices to balanced records, in memory and as a stream
     // First of all: its peak of memory is that of the process so far.
     Settlement,
+    /// Readings to balanced records with both trees on the disk, beside PostgreSQL
+    Postgres,
     /// Rows of a table to checked readings, beside what the csv crate needs to split them
     Import,
     /// Records to checked receipts with settlePacked, over HTTP
@@ -109,10 +113,16 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<(), Comman
         context.output.note("This is a build without optimization: its numbers mean little.");
     }
     let anvil = Program::anvil().filter(|_| !arguments.without_anvil);
+    let postgres = PostgresPrograms::find();
+    let others = Others { anvil: anvil.as_ref(), postgres: postgres.as_ref().ok() };
     let mut measurements = Vec::new();
     for &part in parts {
         context.output.note(&format!("Measuring: {}.", help_of(part)));
-        let measured = async { measure(part, arguments, anvil.as_ref()).await.or_environment() };
+        if let (Part::Postgres, Err(why)) = (part, &postgres) {
+            context.output.note(why);
+            continue;
+        }
+        let measured = async { measure(part, arguments, others).await.or_environment() };
         measurements.extend(context.block_on(measured)?);
     }
     context.output.report(&BenchReport {
@@ -125,14 +135,24 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<(), Comman
     })
 }
 
+/// Who is given the same work, where installed.
+#[derive(Clone, Copy)]
+struct Others<'a> {
+    anvil: Option<&'a Program>,
+    postgres: Option<&'a PostgresPrograms>,
+}
+
 async fn measure(
     part: Part,
     arguments: &Arguments,
-    anvil: Option<&Program>,
+    others: Others<'_>,
 ) -> anyhow::Result<Vec<Measurement>> {
+    let Others { anvil, postgres } = others;
     match part {
         Part::Import => import::measure(arguments),
         Part::Settlement => Ok(settlement::measure(arguments)),
+        Part::Postgres => postgres
+            .map_or_else(|| Ok(Vec::new()), |programs| postgres::measure(arguments, programs)),
         Part::Chain => chain::measure(arguments, anvil).await,
         Part::Transfers => transfers::measure(arguments, anvil).await,
         Part::Start => start::measure(arguments).await,
@@ -152,6 +172,7 @@ impl Arguments {
 }
 
 /// A folder for one chain, removed afterwards.
+#[derive(Debug)]
 struct Folder(tempfile::TempDir);
 
 impl Folder {

@@ -44,3 +44,35 @@ fn a_grown_chain_starts() {
     let sealed_per_s = &measurements[0];
     assert!(sealed_per_s["value"].as_u64().unwrap() > 0, "{report}");
 }
+
+#[test]
+fn batches_are_stored_beside_postgresql() {
+    let output = Terminal::new().output("bench postgres --rounds 1 --size-percent 1 --output json");
+    let messages = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{messages}");
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let measurements = report["measurements"].as_array().unwrap();
+    if let Some(why) = messages.lines().find(|line| line.contains("left out")) {
+        eprintln!("{why}");
+        assert!(measurements.is_empty(), "{report}");
+        return;
+    }
+    // The balances of both sides were compared on the way.
+    let shown: Vec<_> =
+        measurements.iter().map(|measured| measured["what"].as_str().unwrap()).collect();
+    assert_eq!(
+        shown,
+        [
+            "73,728 records stored, with both trees",
+            "73,728 records stored, with trees and KZG commitments",
+            "73,728 records stored, with trees, commitments and cell proofs",
+            "147,456 records stored, with both trees",
+            "147,456 records stored, with trees and KZG commitments",
+        ]
+    );
+    for measured in measurements {
+        assert_eq!(measured["reference"]["name"], "PostgreSQL");
+        assert!(measured["value"].as_u64().unwrap() > 0, "{report}");
+        assert!(measured["reference"]["value"].as_u64().unwrap() > 0, "{report}");
+    }
+}

@@ -25,10 +25,10 @@ const IN_MEMORY_READINGS: u64 = 5_000_000;
 /// Readings that are settled as a stream.
 const STREAMED_READINGS: u64 = 100_000_000;
 /// Quarter-hours of a day.
-const SLOTS: u16 = 96;
+pub(super) const SLOTS: u16 = 96;
 /// Households that settle in each period, each with both codes.
 const HOUSEHOLDS: u32 = 250;
-const CODES: [Code; 2] = [Code::FEED_IN, Code::CONSUMPTION];
+pub(super) const CODES: [Code; 2] = [Code::FEED_IN, Code::CONSUMPTION];
 /// Readings of a period: both codes of each household.
 const PERIOD_READINGS: u32 = HOUSEHOLDS * 2 * SLOTS as u32;
 
@@ -41,12 +41,12 @@ struct Priced {
 
 /// One reading, as a meter reports it.
 #[derive(Clone, Copy)]
-struct Row {
-    participant: ParticipantNumber,
-    code: Code,
-    slot: Slot,
-    energy: Option<Energy>,
-    quality: Quality,
+pub(super) struct Row {
+    pub(super) participant: ParticipantNumber,
+    pub(super) code: Code,
+    pub(super) slot: Slot,
+    pub(super) energy: Option<Energy>,
+    pub(super) quality: Quality,
 }
 
 pub(super) fn measure(arguments: &Arguments) -> Vec<Measurement> {
@@ -76,7 +76,8 @@ pub(super) fn measure(arguments: &Arguments) -> Vec<Measurement> {
 /// Settles so many periods whose readings are in memory, in the order in which meters report: each meter, then the next
 /// slot.
 fn in_memory(periods: u32) -> Priced {
-    let readings: Vec<Vec<Row>> = (1..=periods).map(|period| rows(period).collect()).collect();
+    let readings: Vec<Vec<Row>> =
+        (1..=periods).map(|period| rows(period, HOUSEHOLDS).collect()).collect();
     on_all_cores(periods, |period| {
         let place = usize::try_from(period - 1).unwrap_or(usize::MAX);
         readings.get(place).into_iter().flatten().copied()
@@ -85,7 +86,7 @@ fn in_memory(periods: u32) -> Priced {
 
 /// Settles so many periods whose readings are made on the way, so that no more than one period of each core is in memory.
 fn stream(periods: u32) -> Priced {
-    on_all_cores(periods, rows)
+    on_all_cores(periods, |period| rows(period, HOUSEHOLDS))
 }
 
 fn on_all_cores<R: Iterator<Item = Row>>(periods: u32, rows: impl Fn(u32) -> R + Sync) -> Priced {
@@ -141,9 +142,10 @@ fn settle_range<R: Iterator<Item = Row>>(
     summary
 }
 
-fn rows(period: u32) -> impl Iterator<Item = Row> {
+/// Returns the readings of so many households in a period, in the order in which meters report.
+pub(super) fn rows(period: u32, households: u32) -> impl Iterator<Item = Row> {
     (0..SLOTS).flat_map(move |slot| {
-        (1..=HOUSEHOLDS).flat_map(move |number| {
+        (1..=households).flat_map(move |number| {
             CODES.map(|code| {
                 let seed =
                     period * 31 + number * 17 + u32::from(slot) * 7 + u32::from(code.number());
@@ -163,7 +165,7 @@ fn rows(period: u32) -> impl Iterator<Item = Row> {
     })
 }
 
-fn table() -> TariffTable {
+pub(super) fn table() -> TariffTable {
     let prices = |offset: i32| {
         (0..i32::from(SLOTS)).map(|slot| Price::from_micro_per_kwh(offset + slot * 1_717)).collect()
     };
