@@ -1,26 +1,33 @@
 //! `gridtally cost`: what a day of records costs, from measured gas.
 
 use std::io::{self, Write};
+use std::path::PathBuf;
 
-use anyhow::anyhow;
+use anyhow::{Context as _, anyhow};
 use clap::ValueEnum;
 use gridtally_core::decimal::parse_scaled;
 use gridtally_core::rounding::divide_half_away;
-use gridtally_settlement::BLOBS_MAX;
+use gridtally_settlement::{BLOBS_MAX, CALLDATA_RECORDS_MAX};
 use serde::Serialize;
 
 use crate::context::Context;
-use crate::error::CommandError;
+use crate::error::{Blame, CommandError};
 use crate::output::Report;
 use crate::output::number::{counted, decimal_rounded, grouped};
 use crate::output::table::{Align, Table};
 
 use self::gas::{Gas, Way};
+use self::picture::{Bar, Picture};
 
 mod gas;
+mod picture;
 
 /// Columns of a terminal that everybody has.
 const COLUMNS_MAX: usize = 100;
+/// The same in the small print of the picture.
+const PICTURE_COLUMNS: usize = 165;
+const ONE_BY_ONE: &str = "one by one";
+const PACKED: &str = "packed";
 /// What a record should cost less than: a tenth of a cent.
 const MICRO_USD_AIM: u64 = 1_000;
 
@@ -47,6 +54,12 @@ pub(crate) struct Arguments {
     /// Price of an ether in US dollars, a decimal number
     #[arg(long, value_name = "USD", requires = "gas_price_gwei", value_parser = usd, allow_negative_numbers = true)]
     eth_usd: Option<u64>,
+    /// What all servers of a private chain cost in a month, in US dollars: 200 are four at 50
+    #[arg(long, default_value = "200", value_name = "USD", value_parser = usd, allow_negative_numbers = true)]
+    private_usd_month: u64,
+    /// Draw the comparison into this file, as SVG; without prices, of the first preset
+    #[arg(long, value_name = "FILE.svg", value_parser = svg_file)]
+    picture: Option<PathBuf>,
 }
 
 /// Gas and ETH prices that people argue about.
@@ -89,6 +102,21 @@ impl Market {
         &self.name
     }
 
+    /// Returns it in words: its name and its prices.
+    fn said(&self) -> String {
+        let gwei = |wei: u64| trimmed(&decimal_rounded(i128::from(wei), 9, 9)).to_owned();
+        let blobs = self
+            .blob_price_wei
+            .map_or_else(String::new, |wei| format!(", blob gas {} gwei", gwei(wei)));
+        let eth_usd = decimal_rounded(i128::from(self.eth_micro_usd), 6, 6);
+        format!(
+            "{}: {} gwei{blobs}, ETH at USD {}",
+            self.name,
+            gwei(self.gas_price_wei),
+            trimmed(&eth_usd)
+        )
+    }
+
     fn preset(preset: Preset) -> Self {
         let gas_price_wei = match preset {
             Preset::June2021Mean => 20_000_000_000,
@@ -111,7 +139,7 @@ impl Market {
     }
 
     /// Returns the fewest records of a batch with which a record costs less than a thousandth of a dollar, and how many blobs
-    /// they need; nothing where no batch gets there.
+    /// they need, none for calldata; nothing where no batch gets there.
     fn smallest_batch(&self, gas: &Gas) -> Option<(u64, u64)> {
         let fewest = (1..=BLOBS_MAX as u64).filter_map(|blobs| {
             let (gas, blob_gas, records_max) = gas.of_batch(blobs);
@@ -119,7 +147,11 @@ impl Market {
             let records = u64::try_from(micro_usd).ok()? / MICRO_USD_AIM + 1;
             (records <= records_max).then_some((records, blobs))
         });
-        fewest.min()
+        let in_calldata = (1..=u64::from(CALLDATA_RECORDS_MAX)).find(|&records| {
+            let micro_usd = self.micro_usd_rounded(gas.of_calldata_batch(records));
+            micro_usd < i128::from(records * MICRO_USD_AIM)
+        });
+        fewest.chain(in_calldata.map(|records| (records, 0))).min()
     }
 
     /// Returns what gas costs, in micro-dollars, half away from zero.
@@ -175,6 +207,14 @@ const fn is_zero(number: &u64) -> bool {
     *number == 0
 }
 
+/// What a day costs where gas has no price.
+#[derive(Debug, Serialize)]
+struct PrivateChain {
+    micro_usd_month: u64,
+    micro_usd_record: i128,
+    micro_usd_day: i128,
+}
+
 /// The result.
 #[derive(Debug, Serialize)]
 struct CostReport {
@@ -184,6 +224,7 @@ struct CostReport {
     gas_source: &'static str,
     tariff_slots: u64,
     markets: Vec<MarketCost>,
+    private_chain: PrivateChain,
     assumptions: Vec<String>,
 }
 
@@ -204,7 +245,46 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<(), Comman
     };
     let markets = markets.into_iter().map(blobs_at).collect();
     let gas = Gas::committed().map_err(|error| CommandError::environment(anyhow!(error)))?;
-    context.output.report(&report(arguments, &gas, markets))
+    let report = report(arguments, &gas, markets);
+    if let Some(path) = &arguments.picture {
+        let drawn = picture_of(&report, &gas).svg().context("cannot draw the picture");
+        let drawn = drawn.map_err(CommandError::environment)?;
+        std::fs::write(path, drawn)
+            .with_context(|| format!("cannot write {}", path.display()))
+            .or_environment()?;
+    }
+    context.output.report(&report)
+}
+
+/// Returns the picture of the first market, beside a rollup and a private chain.
+fn picture_of<'a>(report: &'a CostReport, gas: &'a Gas) -> Picture<'a> {
+    let records = report.records;
+    let MarketCost { market, lines, smallest_batch, .. } = &report.markets[0];
+    let bar = |name: String, micro_usd: i128| {
+        let usd = decimal_rounded(divide_half_away(micro_usd, records.into()), 6, 6);
+        Bar { name, micro_usd, records, usd }
+    };
+    let mut bars: Vec<Bar> = lines
+        .iter()
+        .map(|line| bar(line.way.name.to_owned(), line.price_of_day.micro_usd))
+        .collect();
+    let rollup = Market::preset(Preset::Rollup);
+    for way in gas.ways(report.households, report.records_of_household) {
+        if way.name == ONE_BY_ONE || way.name == PACKED {
+            bars.push(bar(format!("{}, rollup", way.name), rollup.micro_usd_rounded(way.gas)));
+        }
+    }
+    bars.push(bar("private chain".to_owned(), report.private_chain.micro_usd_day));
+    let subtitle = format!(
+        "A day of {} ({}, {} each) at {}",
+        counted(records, "record"),
+        counted(report.households, "household"),
+        counted(report.records_of_household, "record"),
+        market.said(),
+    );
+    let notes = wrapped(&report.assumptions.join(" "), PICTURE_COLUMNS);
+    let smallest = smallest_batch.as_ref().map(|batch| (batch.records, batch.blobs));
+    Picture { market, gas, subtitle, bars, smallest, notes }
 }
 
 fn report(arguments: &Arguments, gas: &Gas, markets: Vec<Market>) -> CostReport {
@@ -232,15 +312,23 @@ fn report(arguments: &Arguments, gas: &Gas, markets: Vec<Market>) -> CostReport 
             smallest_batch.map(|(records, blobs)| SmallestBatch { records, blobs });
         MarketCost { market, lines, tariff, smallest_batch }
     };
+    let count = households * records;
+    // Twelve months are 365 days.
+    let micro_usd_day = divide_half_away(i128::from(arguments.private_usd_month) * 12, 365);
+    let micro_usd_record = divide_half_away(micro_usd_day, count.into());
+    let micro_usd_month = arguments.private_usd_month;
     CostReport {
         households,
         records_of_household: records,
-        records: households * records,
+        records: count,
+        private_chain: PrivateChain { micro_usd_month, micro_usd_record, micro_usd_day },
         gas_source: gas.source,
         tariff_slots: Gas::TARIFF_SLOTS,
         markets: markets.into_iter().map(cost).collect(),
         assumptions: vec![
             format!("Gas is {}.", gas.source),
+            "Naive contract: six words stored and an event for each record, nothing checked, no money moved; compiled without \
+             optimization, which costs it 3 %.".to_owned(),
             "One by one: the first record of a household and day writes a new word of the duplicate guard, later ones \
              change it."
                 .to_owned(),
@@ -254,6 +342,8 @@ fn report(arguments: &Arguments, gas: &Gas, markets: Vec<Market>) -> CostReport 
                 .to_owned(),
             "Gas price times gas: no priority fee on top, no data fee of a rollup. Blob gas at its floor, a sixteenth of the \
              gas price (EIP-7918), unless given; June 2021 had no blobs: that is today's protocol at the prices of then."
+                .to_owned(),
+            "Rollup: execution at 0.005 gwei. Private chain: its servers are all that it costs; who runs them is to be believed."
                 .to_owned(),
             "Registration of households, deposits, withdrawals and claims are extra.".to_owned(),
         ],
@@ -270,17 +360,7 @@ impl Report for CostReport {
             counted(self.records_of_household, "record")
         )?;
         for MarketCost { market, lines, tariff, smallest_batch } in &self.markets {
-            let gwei = |wei: u64| decimal_rounded(i128::from(wei), 9, 9);
-            let blobs = market
-                .blob_price_wei
-                .map_or_else(String::new, |wei| format!(", blob gas {} gwei", trimmed(&gwei(wei))));
-            writeln!(
-                out,
-                "\n{}: {} gwei{blobs}, ETH at USD {}",
-                market.name,
-                trimmed(&gwei(market.gas_price_wei)),
-                trimmed(&decimal_rounded(i128::from(market.eth_micro_usd), 6, 6)),
-            )?;
+            writeln!(out, "\n{}", market.said())?;
             let mut table = Table::new([
                 (Align::Left, "way"),
                 (Align::Right, "transactions"),
@@ -306,7 +386,8 @@ impl Report for CostReport {
             ]);
             table.write(out)?;
             if let Some(SmallestBatch { records, blobs }) = smallest_batch {
-                let blobs = counted(*blobs, "blob");
+                let blobs =
+                    if *blobs == 0 { "in calldata".to_owned() } else { counted(*blobs, "blob") };
                 let records = grouped(*records);
                 writeln!(
                     out,
@@ -314,25 +395,49 @@ impl Report for CostReport {
                 )?;
             }
         }
-        writeln!(out)?;
+        let PrivateChain { micro_usd_month, micro_usd_record, micro_usd_day } = self.private_chain;
+        let month = decimal_rounded(micro_usd_month.into(), 6, 6);
+        writeln!(
+            out,
+            "\nprivate chain: no price of gas, servers at USD {} a month\n  \
+             However it is settled a record costs USD {}, a day USD {}.\n",
+            trimmed(&month),
+            decimal_rounded(micro_usd_record, 6, 6),
+            decimal_rounded(micro_usd_day, 6, 2),
+        )?;
         self.assumptions.iter().try_for_each(|assumption| write_wrapped(out, assumption))
     }
 }
 
 /// Writes a point of a list in lines of at most 100 columns.
 fn write_wrapped(out: &mut dyn Write, text: &str) -> io::Result<()> {
-    let mut column = 1;
-    write!(out, "-")?;
+    let lines = wrapped(text, COLUMNS_MAX - 2);
+    let marks = std::iter::once("-").chain(std::iter::repeat(" "));
+    lines.iter().zip(marks).try_for_each(|(line, mark)| writeln!(out, "{mark} {line}"))
+}
+
+/// Returns text in lines of at most so many columns, broken at blanks.
+fn wrapped(text: &str, columns: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
     for word in text.split(' ') {
-        let length = word.chars().count();
-        if column + 1 + length > COLUMNS_MAX {
-            write!(out, "\n ")?;
-            column = 1;
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + 1 + word.chars().count() <= columns => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
         }
-        write!(out, " {word}")?;
-        column += 1 + length;
     }
-    writeln!(out)
+    lines
+}
+
+/// Reads the name of a file to draw into.
+fn svg_file(text: &str) -> Result<PathBuf, String> {
+    let path = PathBuf::from(text);
+    let is_svg = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("svg"));
+    is_svg.then_some(path).ok_or_else(|| {
+        "pictures are drawn as SVG: give a name that ends in .svg; rsvg-convert makes other formats of it".to_owned()
+    })
 }
 
 /// Returns the least that blob gas costs beside gas of a price (EIP-7918).

@@ -88,3 +88,16 @@ fn every_command_in_the_documents_exists() {
     }
     assert!(count > 8, "{count} commands were found");
 }
+
+#[test]
+fn the_costs_in_the_readme_are_what_the_command_prints() {
+    let readme = fs::read_to_string(repository().join("README.md")).unwrap();
+    let block =
+        blocks(&readme).into_iter().find(|block| block.text.contains("USD / record")).unwrap();
+    let line = block.before.replace('\n', " ");
+    let arguments =
+        line.rsplit_once("`gridtally ").unwrap().1.split('`').next().unwrap().to_owned();
+    let output = Terminal::new().output(&arguments);
+    let printed = String::from_utf8(output.stdout).unwrap();
+    assert!(printed.contains(&format!("\n{}\n", block.text)), "gridtally {arguments}:\n{printed}");
+}

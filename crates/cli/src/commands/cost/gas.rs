@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use gridtally_settlement::{CALLDATA_RECORDS_MAX, RECORDS_PER_BLOB};
 use serde::Serialize;
 
+use super::{ONE_BY_ONE, PACKED};
+
 /// The committed snapshots of the contracts' tests.
 const SNAPSHOT: &str = include_str!("../../../../../contracts/snapshots/gas.json");
 const BATCH_SNAPSHOT: &str = include_str!("../../../../../contracts/snapshots/batch-gas.json");
@@ -21,6 +23,8 @@ const RECORD_FLOOR_GAS: u64 = 5 * 10 + 5 * 40;
 pub(super) struct Gas {
     /// Where it was measured.
     pub(super) source: &'static str,
+    /// One record whose whole content is stored and told, without any check: the first ever and each later one.
+    naive: (u64, u64),
     /// One record, the first and each later one of a household and day.
     settle: (u64, u64),
     /// The same, signed by the meter.
@@ -91,6 +95,7 @@ impl Gas {
         let commit = |count| Ok((count, gas(&format!("commitCalldata x {count}"))?));
         Ok(Self {
             source: "measured by the contracts' tests (contracts/snapshots)",
+            naive: (gas("naive first")?, gas("naive next")?),
             settle: (gas("settle first")?, gas("settle next")?),
             settle_signed: (gas("settleSigned first")?, gas("settleSigned next")?),
             packed: [10, 100, Self::PACKED_MAX]
@@ -112,10 +117,12 @@ impl Gas {
         let (full, rest) = (total / Self::PACKED_MAX, total % Self::PACKED_MAX);
         let packed = full * self.packed_rounded_up(Self::PACKED_MAX) + self.packed_rounded_up(rest);
         let way = |name, transactions, gas| Way { name, transactions, gas, blob_gas: 0 };
+        let naive = self.naive.0 + total.saturating_sub(1) * self.naive.1;
         let mut ways = vec![
-            way("one by one", total, one_by_one(self.settle)),
+            way("naive contract", total, naive),
+            way(ONE_BY_ONE, total, one_by_one(self.settle)),
             way("one by one, signed by the meter", total, one_by_one(self.settle_signed)),
-            way("packed", total.div_ceil(Self::PACKED_MAX), packed),
+            way(PACKED, total.div_ceil(Self::PACKED_MAX), packed),
             self.in_calldata(total),
         ];
         ways.extend([1, 3, 6].map(|blobs| self.in_blobs(total, blobs)));
@@ -125,17 +132,10 @@ impl Gas {
     /// Returns a day in batches whose records stand in calldata; each batch is committed and made final.
     fn in_calldata(&self, total: u64) -> Way {
         let max = u64::from(CALLDATA_RECORDS_MAX);
-        let ((few, few_gas), (many, many_gas)) = self.commit_calldata;
-        let slope = many_gas.saturating_sub(few_gas);
-        // What the contract uses, or what the input costs at least.
-        let commit = |count: u64| {
-            let used = few_gas + (slope * count.saturating_sub(few)).div_ceil(many - few);
-            used.max(TRANSACTION_GAS + count * RECORD_FLOOR_GAS)
-        };
         let (full, rest) = (total / max, total % max);
         let batches = total.div_ceil(max);
-        let rest_gas = if rest == 0 { 0 } else { commit(rest) };
-        let gas = full * commit(max) + rest_gas + batches * self.finalize;
+        let rest_gas = if rest == 0 { 0 } else { self.of_calldata_batch(rest) };
+        let gas = full * self.of_calldata_batch(max) + rest_gas;
         Way { name: "batch in calldata", transactions: batches, gas, blob_gas: 0 }
     }
 
@@ -150,6 +150,15 @@ impl Gas {
         let gas = batches * (self.commit_blobs + self.finalize);
         let blob_gas = total.div_ceil(RECORDS_PER_BLOB as u64) * BLOB_GAS;
         Way { name, transactions: batches, gas, blob_gas }
+    }
+
+    /// Returns the gas of one batch of so many records in calldata, committed and made final: what the contract uses, or what
+    /// the input costs at least.
+    pub(super) fn of_calldata_batch(&self, records: u64) -> u64 {
+        let ((few, few_gas), (many, many_gas)) = self.commit_calldata;
+        let slope = many_gas.saturating_sub(few_gas);
+        let used = few_gas + (slope * records.saturating_sub(few)).div_ceil(many - few);
+        used.max(TRANSACTION_GAS + records * RECORD_FLOOR_GAS) + self.finalize
     }
 
     /// Returns gas and blob gas of one batch of so many blobs, and how many records it holds.
@@ -182,6 +191,7 @@ mod tests {
     fn gas() -> Gas {
         Gas {
             source: "made up",
+            naive: (200, 180),
             settle: (60, 40),
             settle_signed: (70, 50),
             packed: vec![(10, 200), (100, 1_100), (500, 4_300)],
@@ -210,18 +220,19 @@ mod tests {
     fn a_day_adds_up() {
         let ways = gas().ways(6, 100);
         let shown: Vec<_> = ways.iter().map(|way| (way.transactions, way.gas)).collect();
+        assert_eq!(shown[0], (600, 200 + 599 * 180));
         assert_eq!(
-            shown[..3],
+            shown[1..4],
             [(600, 6 * 60 + 594 * 40), (600, 6 * 70 + 594 * 50), (2, 4_300 + 1_100)]
         );
         // The floor of the input is more than the contract uses here.
-        assert_eq!(shown[3], (1, 21_000 + 250 * 600 + 30));
-        assert_eq!(shown[4..], [(1, 100); 3]);
-        assert!(ways[4..].iter().all(|way| way.blob_gas == BLOB_GAS));
+        assert_eq!(shown[4], (1, 21_000 + 250 * 600 + 30));
+        assert_eq!(shown[5..], [(1, 100); 3]);
+        assert!(ways[5..].iter().all(|way| way.blob_gas == BLOB_GAS));
         let many = gas().ways(1_000, 100);
         let shown: Vec<_> =
-            many[3..].iter().map(|way| (way.transactions, way.blob_gas / BLOB_GAS)).collect();
+            many[4..].iter().map(|way| (way.transactions, way.blob_gas / BLOB_GAS)).collect();
         assert_eq!(shown, [(9, 0), (9, 9), (3, 9), (2, 9)]);
-        assert_eq!(ways[2].gas_of_record_rounded_up(600), 9);
+        assert_eq!(ways[3].gas_of_record_rounded_up(600), 9);
     }
 }
