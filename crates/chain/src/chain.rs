@@ -6,6 +6,7 @@ use std::{
 };
 
 use alloy_consensus::{Header, TxEnvelope, transaction::Recovered};
+use alloy_eips::eip4844::Blob;
 use alloy_primitives::{Address, B256, Bytes};
 use alloy_rpc_types_eth::{Filter, Log};
 use tokio::sync::broadcast;
@@ -13,6 +14,7 @@ use tokio::sync::broadcast;
 use crate::{
     accounts::funded_addresses,
     archive::{Archive, ArchiveError},
+    blob_store::{BlobStore, BlobStoreError},
     block::SealedBlock,
     config::{Access, ChainConfig, Sealing},
     engine::RevmEngine,
@@ -61,6 +63,7 @@ pub(crate) struct Core {
     pub(crate) time: ChainTime,
     pub(crate) engine: RevmEngine,
     pub(crate) archive: Arc<Archive>,
+    pub(crate) blobs: BlobStore,
     /// How far in the log the checkpoint reaches from which the chain was opened.
     pub(crate) checkpointed: u64,
     pub(crate) pool: Mutex<Pool>,
@@ -270,6 +273,33 @@ impl Chain {
         }
     }
 
+    /// Returns the blobs of a block in order of its transactions, or `None` where it has none or they are no longer kept.
+    ///
+    /// # Errors
+    ///
+    /// Returns a [`BlobStoreError`] when they cannot be read.
+    pub fn blobs(&self, block: &SealedBlock) -> Result<Option<Vec<Blob>>, BlobStoreError> {
+        self.core.blobs.blobs(block)
+    }
+
+    /// Returns the first block with this timestamp, in seconds since 1970. Patches follow in the same second.
+    ///
+    /// # Errors
+    ///
+    /// Returns an [`ArchiveError`] when the log cannot be read.
+    pub fn block_at_time(&self, unix_s: u64) -> Result<Option<Arc<SealedBlock>>, ArchiveError> {
+        let (mut low, mut high) = (0, self.head().number() + 1);
+        while low < high {
+            let middle = low + (high - low) / 2;
+            match self.block(middle)? {
+                Some(block) if block.header.timestamp < unix_s => low = middle + 1,
+                // A block that was taken back meanwhile is later than any that is asked for.
+                _ => high = middle,
+            }
+        }
+        Ok(self.block(low)?.filter(|block| block.header.timestamp == unix_s))
+    }
+
     /// Returns the log events that a filter asks for, at most `max` and one more.
     ///
     /// # Errors
@@ -341,11 +371,14 @@ impl Core {
         let Restored { archive, state, checkpointed } =
             restore(log, &genesis, config.folder.as_deref())?;
         let head = archive.block(archive.head())?.expect("the head is in the log");
+        let is_read_only = config.access == Access::ReadOnly;
+        let blobs = BlobStore::open(config.folder.as_deref(), &archive, is_read_only)?;
         let start = config.genesis_time_unix_s.map(|_| head.header.timestamp);
         Ok(Self {
             time: ChainTime::new(Arc::clone(&config.clock), start),
             engine: RevmEngine::new(config.chain_id),
             archive: Arc::new(archive),
+            blobs,
             checkpointed,
             pool: Mutex::default(),
             rpc: Memory::default(),

@@ -5,6 +5,7 @@
 use crate::{
     archive::ArchiveError,
     blob::BlobError,
+    blob_store::BlobStoreError,
     block_log::LogError,
     engine::EngineError,
     open::OpenError,
@@ -48,6 +49,7 @@ pub fn explained() -> Vec<(&'static str, &'static [Explanation])> {
         ("Refusal", guard::Refusal::EXPLANATIONS),
         ("SubmitError", SubmitError::EXPLANATIONS),
         ("BlobError", BlobError::EXPLANATIONS),
+        ("BlobStoreError", BlobStoreError::EXPLANATIONS),
         ("PoolError", PoolError::EXPLANATIONS),
         ("SealError", SealError::EXPLANATIONS),
         ("StateError", StateError::EXPLANATIONS),

@@ -13,6 +13,7 @@ mod config;
 pub mod accounts;
 pub mod archive;
 pub mod blob;
+pub mod blob_store;
 pub mod block;
 pub mod block_log;
 mod chain;

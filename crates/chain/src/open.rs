@@ -6,6 +6,7 @@ use alloy_primitives::B256;
 
 use crate::{
     archive::{Archive, ArchiveError},
+    blob_store::BlobStoreError,
     block::{BlockReceipt, SealedBlock},
     block_log::{BlockLog, LogError, LogIdentity},
     checkpoint::Checkpoint,
@@ -54,6 +55,9 @@ pub enum OpenError {
     /// A block in the log cannot be read.
     #[error(transparent)]
     Archive(#[from] ArchiveError),
+    /// The blobs of recent blocks cannot be looked through.
+    #[error(transparent)]
+    Blobs(#[from] BlobStoreError),
     /// The changes in the log do not lead to the state that a header names.
     #[error("state root {found} after block {number} differs from its header {expected}")]
     StateRoot {
@@ -79,6 +83,7 @@ explanations! {
         OtherGenesis: "chain-other-genesis" "the folder holds a chain with another first block"
             "name another folder, or use the release that made this one";
         Archive(error);
+        Blobs(error);
         StateRoot: "chain-state-differs" "the changes in the log do not lead to the state that a header names"
             "restore the folder from a copy: bytes of the chain were changed or lost";
         Thread: "chain-thread" "a thread of the chain cannot be started"

@@ -22,6 +22,7 @@ use alloy_primitives::{Address, B256, Bloom, Bytes, keccak256};
 
 use crate::{
     archive::ArchiveError,
+    blob_store::BlobStoreError,
     block::{BlockReceipt, SealedBlock},
     chain::{ChainEvent, Core, base_fee_after},
     checkpoint::{Checkpointer, WriteError},
@@ -31,7 +32,7 @@ use crate::{
     genesis::{BLOB_PARAMS, EXTRA_DATA},
     open::OpenError,
     patch::AccountPatch,
-    pool::ReadyQueue,
+    pool::{PooledTransaction, ReadyQueue},
     state::{StateDiff, StateError, StateRead},
     submit::SubmitError,
 };
@@ -62,6 +63,9 @@ pub enum SealError {
     /// The log cannot be written.
     #[error(transparent)]
     Archive(#[from] ArchiveError),
+    /// The blobs of a block cannot be kept.
+    #[error(transparent)]
+    Blobs(#[from] BlobStoreError),
     /// The state could not be built anew from the log.
     #[error(transparent)]
     Rebuild(#[from] Box<OpenError>),
@@ -82,6 +86,7 @@ explanations! {
         State(error);
         Engine(error);
         Archive(error);
+        Blobs(error);
         Rebuild(error);
         Checkpoint(error);
         Closed: "seal-closed" "the chain is being closed"
@@ -352,6 +357,8 @@ pub(crate) struct Draft {
     pub(crate) header: Header,
     pub(crate) transactions: Vec<Recovered<TxEnvelope>>,
     pub(crate) receipts: Vec<BlockReceipt>,
+    /// The blob transactions among them, with their blobs.
+    with_blobs: Vec<Arc<PooledTransaction>>,
     pub(crate) diff: StateDiff,
     /// Transactions that turned out not to be executable.
     refused: Vec<B256>,
@@ -421,7 +428,7 @@ impl Core {
                 }
                 match execution.execute(transaction) {
                     Ok(outcome) => {
-                        body.push(transaction.clone(), outcome);
+                        body.push(&pooled, outcome);
                         queue.advance(transaction.signer());
                     }
                     Err(EngineError::Refused(reason)) => {
@@ -440,8 +447,8 @@ impl Core {
             Some(patch) => patch.then(outcome.diff),
             None => outcome.diff,
         };
-        let Body { transactions, receipts, refused, .. } = body;
-        Ok(Draft { header, transactions, receipts, diff, refused })
+        let Body { transactions, receipts, with_blobs, refused, .. } = body;
+        Ok(Draft { header, transactions, receipts, with_blobs, diff, refused })
     }
 
     /// Refuses to change a chain that is opened to read.
@@ -479,16 +486,16 @@ impl Core {
 
     /// Makes a draft the next block: its state, then its place in the log, then everything that shows it.
     fn commit(&self, draft: Draft) -> Result<Arc<SealedBlock>, SealError> {
-        let Draft { header, transactions, receipts, diff, refused } = draft;
+        let Draft { header, transactions, receipts, with_blobs, diff, refused } = draft;
         let parent = header.number - 1;
         let state = self.state();
         let state_root = state.apply(header.number, &diff);
         let block = complete(header, state_root, transactions, receipts);
-        let block = match self.archive.append(block, diff) {
+        let block = match self.write(block, diff, &with_blobs) {
             Ok(block) => block,
             Err(error) => {
                 state.revert_to(parent)?;
-                return Err(error.into());
+                return Err(error);
             }
         };
         // A transaction is in the pool until it is in a block that everybody sees.
@@ -509,11 +516,37 @@ impl Core {
         Ok(block)
     }
 
+    /// Writes a block: its blobs first, so that whoever sees it finds them.
+    fn write(
+        &self,
+        block: SealedBlock,
+        diff: StateDiff,
+        with_blobs: &[Arc<PooledTransaction>],
+    ) -> Result<Arc<SealedBlock>, SealError> {
+        let sidecars = with_blobs.iter().filter_map(|pooled| pooled.sidecar.as_ref());
+        let blobs = sidecars.flat_map(|sidecar| sidecar.blobs.iter().copied()).collect();
+        self.blobs.keep(&block, blobs)?;
+        let (parent, now_s) = (block.number() - 1, block.header.timestamp);
+        match self.archive.append(block, diff) {
+            Ok(block) => {
+                if let Err(error) = self.blobs.prune(now_s) {
+                    tracing::warn!(%error, "old blobs are kept longer");
+                }
+                Ok(block)
+            }
+            Err(error) => {
+                self.blobs.truncate_after(parent)?;
+                Err(error.into())
+            }
+        }
+    }
+
     fn revert_to(&self, number: u64) -> Result<(), SealError> {
         self.check_writable()?;
         let target = self.archive.block(number)?.ok_or(SealError::UnknownBlock { number })?;
         // The log first: after a crash in between, it alone says what has happened.
         self.archive.truncate_after(number)?;
+        self.blobs.truncate_after(number)?;
         if self.state().revert_to(number).is_err() {
             self.rebuild_state().map_err(Box::new)?;
         }
@@ -549,6 +582,7 @@ pub(crate) fn complete(
 struct Body {
     transactions: Vec<Recovered<TxEnvelope>>,
     receipts: Vec<BlockReceipt>,
+    with_blobs: Vec<Arc<PooledTransaction>>,
     refused: Vec<B256>,
     gas_used: u64,
     blob_gas_used: u64,
@@ -563,11 +597,15 @@ impl Body {
             && self.bytes + transaction.encode_2718_len() <= BLOCK_TRANSACTION_BYTES_MAX
     }
 
-    fn push(&mut self, transaction: Recovered<TxEnvelope>, outcome: TxOutcome) {
+    fn push(&mut self, pooled: &Arc<PooledTransaction>, outcome: TxOutcome) {
+        let transaction = &pooled.transaction;
         self.gas_used += outcome.gas_used;
         self.blob_gas_used += transaction.blob_gas_used().unwrap_or_default();
         self.bytes += transaction.encode_2718_len();
-        self.transactions.push(transaction);
+        self.transactions.push(transaction.clone());
+        if pooled.sidecar.is_some() {
+            self.with_blobs.push(Arc::clone(pooled));
+        }
         self.receipts.push(BlockReceipt {
             is_success: outcome.is_success,
             cumulative_gas_used: self.gas_used,

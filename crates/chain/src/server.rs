@@ -1,8 +1,10 @@
-//! The chain over HTTP (`POST /`) and WebSocket (`GET /`), on one port.
+//! The chain over HTTP (`POST /`) and WebSocket (`GET /`), and its blobs as a beacon node serves them (`GET /eth/v1/…`), on
+//! one port.
 //!
 //! Who may ask is decided in [`guard`]. How much anybody may ask for at a time is bounded here: connections, requests
 //! that are worked on, bytes of a request, and the time that a client takes to send or to read.
 
+mod beacon;
 mod connections;
 pub mod guard;
 mod socket;
@@ -156,7 +158,10 @@ impl Chain {
             stopped: stopped.clone(),
             _serving: serving,
         };
-        let router = Router::new().route("/", any(answer)).with_state(Arc::new(shared));
+        let router = Router::new()
+            .route("/", any(answer))
+            .route(beacon::ROUTES, any(answer_beacon))
+            .with_state(Arc::new(shared));
         let listener = {
             let _entered = runtime.enter();
             Connections::new(TcpListener::from_std(listener).map_err(bind)?, CONNECTIONS_MAX)
@@ -236,6 +241,23 @@ struct Shared {
     stopped: watch::Receiver<bool>,
     /// Dropped with the last connection.
     _serving: mpsc::Sender<()>,
+}
+
+async fn answer_beacon(State(shared): State<Arc<Shared>>, request: Request) -> Response {
+    let origin = match shared.guard.admit(request.headers()) {
+        Ok(origin) => origin,
+        Err(refusal) => return beacon::failed(StatusCode::FORBIDDEN, &refusal.to_string()),
+    };
+    let mut response = match *request.method() {
+        Method::GET => {
+            let _permit = shared.requests.acquire().await;
+            tokio::task::block_in_place(|| beacon::answer(&shared.chain, request.uri()))
+        }
+        Method::OPTIONS => StatusCode::NO_CONTENT.into_response(),
+        _ => StatusCode::METHOD_NOT_ALLOWED.into_response(),
+    };
+    origin.allow(response.headers_mut());
+    response
 }
 
 async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response {

@@ -1,6 +1,7 @@
 //! The transactions of batch settlement, each as a call that a sender sends.
 
 use std::fmt;
+use std::sync::Arc;
 
 use alloy_primitives::aliases::U48;
 use alloy_primitives::{Address, B256, Bytes, U256};
@@ -17,6 +18,7 @@ use crate::abi::batch::{BatchSettlement, IBatchSettlement};
 use crate::abi::demand::DemandProver;
 use crate::abi::fraud::FraudProver;
 use crate::batch_deploy::BatchLedger;
+use crate::blob_sidecar::BlobSidecar;
 use crate::gas::CallKind;
 use crate::sender::Call;
 
@@ -84,7 +86,7 @@ impl fmt::Display for Demanded {
 }
 
 /// What a proof of differing data carries.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub enum DataEvidence<'a> {
     /// The whole calldata.
     Calldata(&'a [u8]),
@@ -93,7 +95,7 @@ pub enum DataEvidence<'a> {
         /// Of all blobs of the batch.
         versioned_hashes: &'a [B256],
         /// The element.
-        opening: &'a ElementOpening,
+        opening: Box<ElementOpening>,
     },
 }
 
@@ -186,6 +188,14 @@ impl BatchLedger {
         let call =
             BatchSettlement::commitCalldataCall { batch: batch_in(commitment), data: data.into() };
         self.core(CallKind::Commit, items, &call)
+    }
+
+    /// Commits a batch with its records in blobs.
+    #[must_use]
+    pub fn commit_blobs_call(&self, commitment: &BatchCommitment, blobs: Arc<BlobSidecar>) -> Call {
+        let items = commitment.count.into();
+        let call = BatchSettlement::commitBlobsCall { batch: batch_in(commitment) };
+        Call { blobs: Some(blobs), ..self.core(CallKind::Commit, items, &call) }
     }
 
     /// Makes the next batch final.
@@ -340,7 +350,7 @@ impl BatchLedger {
 }
 
 fn call(kind: CallKind, items: u64, to: Address, data: Vec<u8>) -> Call {
-    Call { kind, items, to: Some(to), data: data.into(), gas_limit: None }
+    Call { kind, items, to: Some(to), data: data.into(), gas_limit: None, blobs: None }
 }
 
 fn batch_in(commitment: &BatchCommitment) -> IBatchSettlement::BatchIn {

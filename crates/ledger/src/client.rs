@@ -59,6 +59,7 @@ impl Serialize for BlockId {
 
 /// A call of a contract that is not signed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct CallRequest {
     /// Who calls.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -71,6 +72,9 @@ pub struct CallRequest {
     /// Most gas; `None` leaves it to the endpoint.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub gas: Option<U64>,
+    /// The blobs that the call would publish.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub blob_versioned_hashes: Option<Vec<B256>>,
 }
 
 /// Which log entries are asked for.
@@ -251,6 +255,20 @@ impl Client {
                 };
                 Ok(GasPrice::Dynamic { base_fee_wei, tip_wei })
             }
+        }
+    }
+
+    /// Returns what a unit of blob gas costs now, wei, or `None` on a chain that takes no blobs.
+    ///
+    /// # Errors
+    ///
+    /// Returns the [`EndpointError`].
+    pub async fn blob_gas_price(&self) -> Result<Option<u128>, EndpointError> {
+        match self.endpoint.request::<U128>("eth_blobBaseFee", ()).await {
+            Ok(price) => Ok(Some(price.to())),
+            // Chains from before Cancun do not have this method.
+            Err(EndpointError::Refused { .. }) => Ok(None),
+            Err(error) => Err(error),
         }
     }
 

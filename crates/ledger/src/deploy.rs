@@ -309,13 +309,13 @@ impl Ledger {
     /// Returns a call of the settlement contract, to be sent.
     pub(crate) fn call<C: SolCall>(&self, kind: CallKind, items: u64, call: &C) -> Call {
         let to = Some(self.deployment.contract);
-        Call { kind, items, to, data: call.abi_encode().into(), gas_limit: None }
+        Call { kind, items, to, data: call.abi_encode().into(), gas_limit: None, blobs: None }
     }
 
     /// Returns a call of the token, to be sent.
     pub(crate) fn call_token<C: SolCall>(&self, kind: CallKind, call: &C) -> Call {
         let to = Some(self.deployment.token);
-        Call { kind, items: 1, to, data: call.abi_encode().into(), gas_limit: None }
+        Call { kind, items: 1, to, data: call.abi_encode().into(), gas_limit: None, blobs: None }
     }
 }
 
@@ -350,6 +350,7 @@ impl Question<'_> {
             to: Some(self.contract),
             data: call.abi_encode().into(),
             gas: None::<U64>,
+            blob_versioned_hashes: None,
         };
         let question = C::SIGNATURE;
         let answer = match self.client.call(&request, self.at).await {
@@ -395,7 +396,7 @@ pub(crate) async fn deployed(
     measured: &mut GasMeasurements,
 ) -> Result<(Address, Receipt), DeployError> {
     let kind = CallKind::Deploy;
-    let call = Call { kind, items: 1, to: None, data: code, gas_limit: None };
+    let call = Call { kind, items: 1, to: None, data: code, gas_limit: None, blobs: None };
     let receipt = sender.send(call).await?;
     measured.add_receipt(kind, 1, &receipt);
     let address = receipt.contract_address.ok_or(DeployError::NoAddress)?;

@@ -260,10 +260,38 @@ impl Endpoint {
         let id = self.id_next.fetch_add(1, Ordering::Relaxed);
         let body = serde_json::to_vec(&Request { jsonrpc: "2.0", id, method, params })
             .expect("requests are plain data");
+        self.patiently(method, |attempt| self.attempt(method, id, body.clone(), attempt)).await
+    }
+
+    /// Gets a document below the address, repeating as [`request`](Self::request) does. `method` is what errors call it.
+    ///
+    /// # Errors
+    ///
+    /// Returns the [`EndpointError`] of the last attempt, [`EndpointError::Status`] for a document that does not exist.
+    pub(crate) async fn get<R: DeserializeOwned>(
+        &self,
+        method: &'static str,
+        route: &str,
+        query: &[(&str, String)],
+    ) -> Result<R, EndpointError> {
+        let mut url = self.url.clone();
+        url.set_path(&format!("{}{route}", self.url.path().trim_end_matches('/')));
+        if !query.is_empty() {
+            url.query_pairs_mut().extend_pairs(query);
+        }
+        self.patiently(method, |attempt| self.get_once(method, url.clone(), attempt)).await
+    }
+
+    /// Tries until there is a result, or a failure that repeating does not help.
+    async fn patiently<R>(
+        &self,
+        method: &'static str,
+        try_once: impl AsyncFn(u32) -> Result<R, Attempt>,
+    ) -> Result<R, EndpointError> {
         let mut pause = self.options.pause_first;
         let mut attempt = 1;
         loop {
-            let error = match self.attempt(method, id, body.clone(), attempt).await {
+            let error = match try_once(attempt).await {
                 Ok(result) => return Ok(result),
                 Err(Attempt::Final(error)) => return Err(error),
                 Err(Attempt::Repeat(error)) => error,
@@ -280,6 +308,35 @@ impl Endpoint {
             pause = (pause * 2).min(self.options.pause_max);
             attempt += 1;
         }
+    }
+
+    async fn get_once<R: DeserializeOwned>(
+        &self,
+        method: &'static str,
+        url: Url,
+        attempts: u32,
+    ) -> Result<R, Attempt> {
+        let failed = |error: reqwest::Error| Attempt::Repeat(self.failed(method, attempts, error));
+        let request = self.http.get(url).header("accept", "application/json");
+        let mut response = request.send().await.map_err(failed)?;
+        let status = response.status();
+        let answer = self.read(method, &mut response, failed).await?;
+        if !status.is_success() {
+            return Err(self.status(method, status, attempts));
+        }
+        serde_json::from_slice(&answer).map_err(|error| {
+            Attempt::Final(EndpointError::AnswerInvalid {
+                endpoint: self.shown.clone(),
+                method,
+                reason: shortened(&error.to_string()),
+            })
+        })
+    }
+
+    fn status(&self, method: &'static str, status: StatusCode, attempts: u32) -> Attempt {
+        let endpoint = self.shown.clone();
+        let error = EndpointError::Status { endpoint, method, status: status.as_u16(), attempts };
+        if is_passing(status) { Attempt::Repeat(error) } else { Attempt::Final(error) }
     }
 
     async fn attempt<R: DeserializeOwned>(
@@ -307,17 +364,7 @@ impl Endpoint {
             {
                 return Err(Attempt::Final(error));
             }
-            let error = EndpointError::Status {
-                endpoint: self.shown.clone(),
-                method,
-                status: status.as_u16(),
-                attempts,
-            };
-            return Err(if is_passing(status) {
-                Attempt::Repeat(error)
-            } else {
-                Attempt::Final(error)
-            });
+            return Err(self.status(method, status, attempts));
         }
         self.result(method, id, &answer).map_err(Attempt::Final)
     }

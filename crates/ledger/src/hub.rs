@@ -6,15 +6,16 @@
 use gridtally_core::explanations;
 use gridtally_settlement::{
     Batch, BatchHeader, BatchPlan, BatchRefused, Opened, RecordLeaf, SignedReading, build_batch,
-    pack_calldata,
 };
 use tracing::info;
 
+use crate::archive::BatchArchive;
 use crate::batch_call::Demanded;
 use crate::batch_deploy::BatchLedger;
 use crate::batch_view::TrackedBatch;
 use crate::deploy::ReadError;
 use crate::event::EventError;
+use crate::publication::{Publication, PublishedError};
 use crate::send_error::SendError;
 use crate::sender::{Call, Sender};
 use crate::watch::{WatchError, WatchReport, Watcher};
@@ -49,6 +50,9 @@ pub enum HubError {
         /// The period.
         period: u32,
     },
+    /// The records cannot be published.
+    #[error(transparent)]
+    Published(#[from] PublishedError),
     /// A contract cannot be asked.
     #[error(transparent)]
     Read(#[from] ReadError),
@@ -69,6 +73,7 @@ explanations! {
             "correct the records as the message says";
         NoTariff: "batch-no-tariff" "no prices were published for the period of the batch"
             "publish prices before a period begins; this one can never be settled";
+        Published(error);
         Read(error);
         Send(error);
         Event(error);
@@ -105,13 +110,30 @@ pub struct Hub<S> {
     watcher: Watcher,
     sender: Sender,
     signatures: S,
+    publication: Publication,
+    archive: Option<BatchArchive>,
 }
 
 impl<S: Signatures> Hub<S> {
     /// Returns a hub that knows the chain through `watcher`, which only looks.
     #[must_use]
     pub const fn new(watcher: Watcher, sender: Sender, signatures: S) -> Self {
-        Self { watcher, sender, signatures }
+        let (publication, archive) = (Publication::Cheapest, None);
+        Self { watcher, sender, signatures, publication, archive }
+    }
+
+    /// Publishes records in this way, and not in the cheapest.
+    #[must_use]
+    pub fn with_publication(mut self, publication: Publication) -> Self {
+        self.publication = publication;
+        self
+    }
+
+    /// Keeps what is published in this archive, before it is committed.
+    #[must_use]
+    pub fn with_archive(mut self, archive: BatchArchive) -> Self {
+        self.archive = Some(archive);
+        self
     }
 
     /// Returns what the hub knows of the chain.
@@ -120,8 +142,7 @@ impl<S: Signatures> Hub<S> {
         &self.watcher
     }
 
-    /// Builds a batch on the newest one and commits it with its records in calldata. If the newest batch is this very one, as
-    /// after a crash, nothing is sent.
+    /// Builds a batch on the newest one and commits it. If the newest batch is this very one, as after a crash, nothing is sent.
     ///
     /// # Errors
     ///
@@ -139,8 +160,16 @@ impl<S: Signatures> Hub<S> {
         let reference = self.watcher.view().reference(plan.period);
         let reference = reference.ok_or(HubError::NoTariff { period: plan.period.0 })?;
         let batch = build_batch(plan, parent, &reference)?;
-        let data = pack_calldata(plan.records.iter().copied());
-        let call = self.watcher.ledger().commit_calldata_call(&batch.commitment, data);
+        let call = self
+            .watcher
+            .ledger()
+            .publishing_call(
+                self.publication,
+                &batch.commitment,
+                &plan.records,
+                self.archive.as_ref(),
+            )
+            .await?;
         let receipt = self.sender.send(call).await?;
         info!(seq = seq + 1, count = batch.commitment.count, "batch committed");
         self.look().await?;

@@ -25,11 +25,15 @@ mod send_error;
 mod sender;
 
 mod abi;
+mod archive;
 mod batch_answer;
 mod batch_call;
+mod batch_data;
 mod batch_deploy;
 mod batch_event;
 mod batch_view;
+mod blob_sidecar;
+mod blob_source;
 mod event;
 mod refusal;
 
@@ -44,12 +48,17 @@ mod read;
 mod watch;
 
 mod hub;
+mod publication;
 
+pub use archive::{ArchiveError, BatchArchive};
 pub use batch_answer::reveal;
 pub use batch_call::{DataEvidence, Demanded};
+pub use batch_data::{BatchData, DataError};
 pub use batch_deploy::{BatchDeployment, BatchLedger, BatchOffices, BatchTerms};
 pub use batch_event::{BatchEntry, BatchEvent};
 pub use batch_view::{BatchView, DemandState, TrackedBatch, ViewError};
+pub use blob_sidecar::BlobSidecar;
+pub use blob_source::{BeaconNode, BlobSource, BlobSourceError};
 pub use client::{BlockId, CallRequest, Client, ConnectError, GasPrice, LogFilter};
 pub use deploy::{DeployError, Deployment, Ledger, Offices, ReadError, TokenChoice};
 pub use endpoint::{Endpoint, EndpointError, EndpointOptions, RpcFailure};
@@ -60,6 +69,7 @@ pub use gas::{CallKind, GasMeasurements, GasTotal, TRANSACTION_GAS_MAX};
 pub use hub::{Hub, HubError, HubReport, Signatures};
 pub use key::{Key, KeyError, KeySource, PasswordSource, TEST_MNEMONIC};
 pub use pipeline::{Progress, ProgressListener};
+pub use publication::{Publication, PublishedError};
 pub use read::{History, HistoryError, PublishedTariff, SettledRecord};
 pub use refusal::{Refusal, SolidityError};
 pub use register::{Participant, RegisterError, Registration};

@@ -40,6 +40,20 @@ pub enum SendError {
         /// What the configuration allows.
         limit_wei: u128,
     },
+    /// Blob gas costs more than the configuration allows.
+    #[error("a unit of blob gas costs {price_wei} wei, the configuration allows {limit_wei}")]
+    BlobGasPriceTooHigh {
+        /// What it costs now.
+        price_wei: u128,
+        /// What the configuration allows.
+        limit_wei: u128,
+    },
+    /// The chain takes no blobs.
+    #[error("{kind} has blobs, and the chain takes none")]
+    BlobsUnsupported {
+        /// The call.
+        kind: CallKind,
+    },
     /// The account cannot pay for the gas.
     #[error("{address} has {balance_wei} wei, too little for the gas of {kind}")]
     FeeFundsInsufficient {
@@ -127,6 +141,10 @@ explanations! {
             "send less in one transaction";
         GasPriceTooHigh: "transaction-gas-price-too-high" "gas costs more than the configuration allows"
             "wait until it is cheaper, or raise the limit";
+        BlobGasPriceTooHigh: "transaction-blob-gas-price-too-high" "blob gas costs more than the configuration allows"
+            "wait until it is cheaper, raise the limit, or publish in calldata";
+        BlobsUnsupported: "transaction-blobs-unsupported" "the chain takes no transactions with blobs"
+            "publish in calldata on this chain";
         FeeFundsInsufficient: "transaction-fee-funds-insufficient" "the account cannot pay for the gas"
             "send the account the chain's own currency";
         NotAccepted: "transaction-not-accepted" "the endpoint does not take the transaction"

@@ -5,14 +5,16 @@
 //! Only when a nonce is proved to be used by somebody else is a call signed with another one.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use alloy_consensus::transaction::RlpEcdsaEncodableTx;
-use alloy_consensus::{SignableTransaction, TxEip1559, TxLegacy};
+use alloy_consensus::{SignableTransaction, TxEip1559, TxEip4844, TxEip4844WithSidecar, TxLegacy};
 use alloy_primitives::{Address, B256, Bytes, TxKind, U64, U256, keccak256};
 use tokio::sync::Mutex;
 use tracing::{debug, info, warn};
 
+use crate::blob_sidecar::BlobSidecar;
 use crate::client::{BlockId, CallRequest, Client, GasPrice};
 use crate::endpoint::{EndpointError, RpcFailure};
 use crate::gas::{CallKind, TRANSACTION_GAS_MAX};
@@ -42,6 +44,8 @@ pub struct SendOptions {
     pub confirmations: u64,
     /// Most that a unit of gas may cost, wei; `None` accepts every price.
     pub gas_price_wei_max: Option<u128>,
+    /// Most that a unit of blob gas may cost, wei; `None` accepts every price.
+    pub blob_gas_price_wei_max: Option<u128>,
     /// Added to estimated gas, percent.
     pub gas_reserve_percent: u64,
 }
@@ -55,6 +59,7 @@ impl Default for SendOptions {
             replacements_max: 3,
             confirmations: 0,
             gas_price_wei_max: None,
+            blob_gas_price_wei_max: None,
             gas_reserve_percent: 20,
         }
     }
@@ -73,6 +78,8 @@ pub struct Call {
     pub data: Bytes,
     /// Most gas; `None` asks the endpoint for an estimate, which also finds a refusal early.
     pub gas_limit: Option<u64>,
+    /// Blobs that the transaction publishes (EIP-4844).
+    pub blobs: Option<Arc<BlobSidecar>>,
 }
 
 /// A transaction on its way. Dropping it does not stop it.
@@ -82,6 +89,8 @@ pub struct Sent {
     nonce: u64,
     gas_limit: u64,
     price: GasPrice,
+    /// Price of blob gas, wei; for calls with blobs.
+    blob_price_wei: Option<u128>,
     /// The newest version.
     transaction: B256,
     /// All versions; at most one of them is carried out.
@@ -190,6 +199,7 @@ impl Sender {
             Some(price) => price,
             None => self.price().await?,
         };
+        let mut blob_price_wei = self.blob_price(&call).await?;
         let mut nonce_next = self.nonce_next.lock().await;
         let mut failure = None;
         for _ in 0..SIGNATURES_MAX {
@@ -199,20 +209,31 @@ impl Sender {
             };
             // Until the endpoint has answered it is not known whether the nonce is used.
             *nonce_next = None;
-            let (raw, transaction) = self.sign(&call, nonce, gas_limit, price);
+            let (raw, transaction) = self.sign(&call, nonce, gas_limit, price, blob_price_wei)?;
             match self.hand_in(&call, &raw, transaction).await? {
                 HandedIn::Accepted => {
                     *nonce_next = Some(nonce + 1);
                     debug!(kind = call.kind.name(), nonce, %transaction, "transaction sent");
                     let transactions = vec![transaction];
-                    return Ok(Sent { call, nonce, gas_limit, price, transaction, transactions });
+                    return Ok(Sent {
+                        call,
+                        nonce,
+                        gas_limit,
+                        price,
+                        blob_price_wei,
+                        transaction,
+                        transactions,
+                    });
                 }
                 // An earlier process may have left transactions that the endpoint does not count.
                 HandedIn::NonceTaken => *nonce_next = Some(nonce + 1),
                 HandedIn::NonceUsed | HandedIn::NonceAhead => {}
                 HandedIn::PriceTooLow(reason) => {
-                    price = raised(price, self.price().await?);
+                    price = raised(price, self.price().await?, an_eighth_more);
                     self.check_price(price)?;
+                    let now = self.blob_price(&call).await?;
+                    blob_price_wei = blob_price_wei.map(an_eighth_more).max(now);
+                    self.check_blob_price(blob_price_wei)?;
                     failure = Some(reason);
                 }
             }
@@ -359,18 +380,23 @@ impl Sender {
 
     /// Hands in the same call with the same nonce at a higher price.
     async fn replace(&self, sent: &mut Sent) -> Result<(), SendError> {
-        let price = raised(sent.price, self.price().await?);
-        if self.check_price(price).is_err() {
+        // Clients replace a transaction with blobs only by one that pays twice as much, in every part of its price.
+        let more = if sent.call.blobs.is_some() { twice } else { an_eighth_more };
+        let price = raised(sent.price, self.price().await?, more);
+        let blob_price_wei = sent.blob_price_wei.map(more).max(self.blob_price(&sent.call).await?);
+        if self.check_price(price).is_err() || self.check_blob_price(blob_price_wei).is_err() {
             warn!(nonce = sent.nonce, "price not raised, the configuration forbids it");
             return Ok(());
         }
-        let (raw, transaction) = self.sign(&sent.call, sent.nonce, sent.gas_limit, price);
+        let (raw, transaction) =
+            self.sign(&sent.call, sent.nonce, sent.gas_limit, price, blob_price_wei)?;
         info!(nonce = sent.nonce, %transaction, "transaction replaced at a higher price");
         // Kept whatever the answer: from here on it may be carried out. One that was not accepted
         // costs a question for a receipt each time.
         sent.transactions.push(transaction);
         sent.transaction = transaction;
         sent.price = price;
+        sent.blob_price_wei = blob_price_wei;
         self.hand_in(&sent.call, &raw, transaction).await.map(drop)
     }
 
@@ -417,29 +443,86 @@ impl Sender {
         }
     }
 
+    /// Returns what blob gas costs now, for calls with blobs.
+    async fn blob_price(&self, call: &Call) -> Result<Option<u128>, SendError> {
+        if call.blobs.is_none() {
+            return Ok(None);
+        }
+        let price_wei = self.client.blob_gas_price().await?;
+        let price_wei = price_wei.ok_or(SendError::BlobsUnsupported { kind: call.kind })?;
+        self.check_blob_price(Some(price_wei))?;
+        Ok(Some(price_wei))
+    }
+
+    fn check_blob_price(&self, price_wei: Option<u128>) -> Result<(), SendError> {
+        match (price_wei, self.options.blob_gas_price_wei_max) {
+            (Some(price_wei), Some(limit_wei)) if price_wei > limit_wei => {
+                Err(SendError::BlobGasPriceTooHigh { price_wei, limit_wei })
+            }
+            _ => Ok(()),
+        }
+    }
+
     fn request(&self, call: &Call, gas: Option<u64>) -> CallRequest {
+        let blobs = call.blobs.as_deref();
         CallRequest {
             from: Some(self.address()),
             to: call.to,
             data: call.data.clone(),
             gas: gas.map(U64::from),
+            blob_versioned_hashes: blobs.map(|blobs| blobs.versioned_hashes().to_vec()),
         }
     }
 
-    fn sign(&self, call: &Call, nonce: u64, gas_limit: u64, price: GasPrice) -> (Bytes, B256) {
+    fn sign(
+        &self,
+        call: &Call,
+        nonce: u64,
+        gas_limit: u64,
+        price: GasPrice,
+        blob_price_wei: Option<u128>,
+    ) -> Result<(Bytes, B256), SendError> {
         let to = call.to.map_or(TxKind::Create, TxKind::Call);
         let (chain_id, input) = (self.client.chain_id(), call.data.clone());
         let mut raw = Vec::new();
-        match price {
-            GasPrice::Dynamic { base_fee_wei, tip_wei } => {
-                // Twice the base fee lasts for six full blocks; what is not used is not paid.
-                let fee_max = base_fee_wei.saturating_mul(2).saturating_add(tip_wei);
-                let limit = self.options.gas_price_wei_max.unwrap_or(u128::MAX);
+        // Twice the base fee lasts for six full blocks; what is not used is not paid.
+        let fee_max = |base_fee_wei: u128, tip_wei: u128| {
+            let limit = self.options.gas_price_wei_max.unwrap_or(u128::MAX);
+            base_fee_wei.saturating_mul(2).saturating_add(tip_wei).min(limit)
+        };
+        match (price, &call.blobs, blob_price_wei) {
+            (GasPrice::Dynamic { base_fee_wei, tip_wei }, Some(blobs), Some(blob_price_wei)) => {
+                let unsupported = SendError::BlobsUnsupported { kind: call.kind };
+                let limit = self.options.blob_gas_price_wei_max.unwrap_or(u128::MAX);
+                let transaction = TxEip4844 {
+                    chain_id,
+                    nonce,
+                    gas_limit,
+                    max_fee_per_gas: fee_max(base_fee_wei, tip_wei),
+                    max_priority_fee_per_gas: tip_wei,
+                    // Blobs create no contract.
+                    to: call.to.ok_or(unsupported)?,
+                    value: U256::ZERO,
+                    access_list: Default::default(),
+                    blob_versioned_hashes: blobs.versioned_hashes().to_vec(),
+                    max_fee_per_blob_gas: twice(blob_price_wei).min(limit),
+                    input,
+                };
+                let signature = self.key.sign(transaction.signature_hash());
+                let hash = transaction.tx_hash(&signature);
+                let with_blobs =
+                    TxEip4844WithSidecar::from_tx_and_sidecar(transaction, blobs.wire().clone());
+                with_blobs.eip2718_encode(&signature, &mut raw);
+                // The hash does not cover the blobs themselves.
+                return Ok((raw.into(), hash));
+            }
+            (_, Some(_), _) => return Err(SendError::BlobsUnsupported { kind: call.kind }),
+            (GasPrice::Dynamic { base_fee_wei, tip_wei }, None, _) => {
                 let transaction = TxEip1559 {
                     chain_id,
                     nonce,
                     gas_limit,
-                    max_fee_per_gas: fee_max.min(limit),
+                    max_fee_per_gas: fee_max(base_fee_wei, tip_wei),
                     max_priority_fee_per_gas: tip_wei,
                     to,
                     value: U256::ZERO,
@@ -449,7 +532,7 @@ impl Sender {
                 let signature = self.key.sign(transaction.signature_hash());
                 transaction.eip2718_encode(&signature, &mut raw);
             }
-            GasPrice::Fixed { price_wei } => {
+            (GasPrice::Fixed { price_wei }, None, _) => {
                 let chain_id = Some(chain_id);
                 let gas_price = price_wei;
                 let value = U256::ZERO;
@@ -460,7 +543,7 @@ impl Sender {
             }
         }
         let hash = keccak256(&raw);
-        (raw.into(), hash)
+        Ok((raw.into(), hash))
     }
 
     async fn hand_in(
@@ -519,9 +602,17 @@ impl Sender {
     }
 }
 
-/// Returns the price now, at least an eighth (the least that clients accept) above the old one.
-fn raised(old: GasPrice, now: GasPrice) -> GasPrice {
-    let more = |wei: u128| wei.saturating_add(wei / 8).saturating_add(1);
+/// The least that clients accept in place of a transaction without blobs.
+fn an_eighth_more(wei: u128) -> u128 {
+    wei.saturating_add(wei / 8).saturating_add(1)
+}
+
+fn twice(wei: u128) -> u128 {
+    wei.saturating_mul(2).max(1)
+}
+
+/// Returns the price now, at least as much above the old one as `more` says.
+fn raised(old: GasPrice, now: GasPrice, more: fn(u128) -> u128) -> GasPrice {
     match (old, now) {
         (GasPrice::Fixed { price_wei: old }, GasPrice::Fixed { price_wei: now }) => {
             GasPrice::Fixed { price_wei: more(old).max(now) }

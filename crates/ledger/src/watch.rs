@@ -11,20 +11,20 @@
 use std::collections::BTreeMap;
 
 use alloy_primitives::B256;
-use alloy_sol_types::SolCall;
 use gridtally_core::explanations;
 use gridtally_settlement::{
-    Answers, CommittedBatch, DataKind, Demand, FraudProof, LedgerState, Need, Place, Published,
-    Record, Rule, Verdict, Violation, calldata_hash, judge,
+    Answers, CommittedBatch, Demand, FraudProof, LedgerState, Need, Place, Record, Rule, Verdict,
+    Violation, judge,
 };
 use tracing::{info, warn};
 
-use crate::abi::batch::BatchSettlement;
 use crate::batch_answer::reveal;
-use crate::batch_call::{DataEvidence, Demanded};
+use crate::batch_call::Demanded;
+use crate::batch_data::{BatchData, DataError};
 use crate::batch_deploy::BatchLedger;
 use crate::batch_event::BatchEntry;
 use crate::batch_view::{BatchView, TrackedBatch, ViewError};
+use crate::blob_source::BlobSource;
 use crate::client::LogFilter;
 use crate::deploy::ReadError;
 use crate::endpoint::EndpointError;
@@ -48,6 +48,9 @@ pub enum WatchError {
     /// A contract cannot be asked.
     #[error(transparent)]
     Read(#[from] ReadError),
+    /// The published data cannot be asked for.
+    #[error(transparent)]
+    Data(#[from] DataError),
     /// Reading begins after the deployment.
     #[error("the contract was deployed before block {block}, where reading begins")]
     BeginsLate {
@@ -64,6 +67,7 @@ explanations! {
         Follow(error);
         Endpoint(error);
         Read(error);
+        Data(error);
         BeginsLate: "watch-begins-late" "reading begins after the block in which the contract was deployed"
             "name that block with --from-block, or one before it";
         View: "chain-inconsistent" "the endpoint leaves out or invents something that the contract told"
@@ -136,6 +140,8 @@ pub struct Watcher {
     view: BatchView,
     /// Who pays for proofs and demands; without, it only looks.
     sender: Option<Sender>,
+    /// Where blobs are looked for, in this order.
+    sources: Vec<BlobSource>,
     /// The states after the batches that are valid, by sequence number.
     states: BTreeMap<u64, LedgerState>,
     /// The records of the batches that may still be demanded, by sequence number.
@@ -159,10 +165,18 @@ impl Watcher {
             follower,
             view,
             sender,
+            sources: Vec::new(),
             states,
             records: BTreeMap::new(),
             reported: BTreeMap::new(),
         }
+    }
+
+    /// Looks for blobs in these places, in this order. Without one, no batch in blobs can be judged.
+    #[must_use]
+    pub fn with_blobs_from(mut self, sources: Vec<BlobSource>) -> Self {
+        self.sources = sources;
+        self
     }
 
     /// Returns the ledger.
@@ -286,7 +300,7 @@ impl Watcher {
 
     async fn judge(&mut self, batch: &TrackedBatch) -> Result<WatchReport, WatchError> {
         let (header, seq) = (&batch.header, batch.header.seq);
-        let Some(data) = self.data(batch).await? else {
+        let Some(data) = self.ledger.data_of(batch, &self.sources).await? else {
             return Ok(WatchReport::DataMissing { seq });
         };
         let answers = self.answers(batch).await?;
@@ -294,11 +308,11 @@ impl Watcher {
         let reference = self.view.reference(header.period);
         let reference = reference.ok_or(ViewError { what: "batch", number: seq })?;
         let (_, parent) = self.states.last_key_value().expect("there is always a state");
-        let committed = CommittedBatch { header, published: Published::Calldata(&data) };
+        let committed = CommittedBatch { header, published: data.published() };
         match judge(committed, parent, &reference, &answers) {
             Verdict::Valid(state) => {
                 if !batch.is_final {
-                    let records = committed.published.records(data.len() / Record::LENGTH);
+                    let records = committed.published.records(header.count as usize);
                     self.records.insert(seq, records.map(|(record, _)| record).collect());
                 }
                 self.states.insert(seq, *state);
@@ -311,21 +325,6 @@ impl Watcher {
             }
             Verdict::Demand(demand) => self.demand(batch, demanded(demand)).await,
         }
-    }
-
-    /// Returns the published data, if it can be found and is what was committed.
-    async fn data(&self, batch: &TrackedBatch) -> Result<Option<Vec<u8>>, WatchError> {
-        let inputs =
-            self.ledger.inputs_of(batch.transaction, self.ledger.deployment().core).await?;
-        let calls = inputs
-            .iter()
-            .filter_map(|input| BatchSettlement::commitCalldataCall::abi_decode(input).ok());
-        let mut data = calls.map(|call| call.data.to_vec());
-        let is_committed = |data: &Vec<u8>| {
-            batch.header.data_kind == DataKind::Calldata
-                && calldata_hash(data) == batch.header.data_hash
-        };
-        Ok(data.find(is_committed))
     }
 
     /// Returns what was revealed of a batch on demand.
@@ -345,7 +344,7 @@ impl Watcher {
         &self,
         batch: &TrackedBatch,
         violation: &Violation,
-        data: &[u8],
+        data: &BatchData,
     ) -> Result<Outcome, WatchError> {
         if batch.is_final {
             return Ok(Outcome::TooLate);
@@ -354,8 +353,8 @@ impl Watcher {
         let (_, parent) = self.states.last_key_value().expect("there is always a state");
         let table = self.view.table(batch.header.period);
         let table = table.ok_or(ViewError { what: "batch", number: batch.header.seq })?;
-        let evidence = match violation.proof {
-            FraudProof::Data { .. } => Some(DataEvidence::Calldata(data)),
+        let evidence = match &violation.proof {
+            FraudProof::Data { leaf } => Some(data.evidence(leaf.index)),
             _ => None,
         };
         let call = self.ledger.prove_call(

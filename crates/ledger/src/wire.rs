@@ -79,6 +79,7 @@ impl Receipt {
 
 /// What a transaction called.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Transaction {
     /// Its hash.
     pub hash: B256,
@@ -87,6 +88,9 @@ pub struct Transaction {
     pub to: Option<Address>,
     /// Selector and arguments.
     pub input: Bytes,
+    /// The blobs that it published.
+    #[serde(default, deserialize_with = "or_none")]
+    pub blob_versioned_hashes: Vec<B256>,
 }
 
 /// One log entry of a block.
@@ -112,6 +116,11 @@ pub struct Log {
     /// True if a re-organization took the entry away.
     #[serde(default)]
     pub removed: bool,
+}
+
+/// Some clients write `null` for what a transaction does not have.
+fn or_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<B256>, D::Error> {
+    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
 
 fn u64_hex<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {

@@ -2,6 +2,7 @@
 
 use alloy_primitives::{B256, FixedBytes};
 use c_kzg::{Blob, Bytes32, KzgSettings, ethereum_kzg_settings};
+use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
@@ -84,6 +85,36 @@ pub fn cell_proofs(blob: &BlobBytes) -> Result<Vec<FixedBytes<48>>, BlobMalforme
     let computed = settings().compute_cells_and_kzg_proofs(&c_blob(blob));
     let (_, proofs) = computed.map_err(|_| BlobMalformed)?;
     Ok(proofs.iter().map(|proof| FixedBytes(proof.to_bytes().into_inner())).collect())
+}
+
+/// What a transaction carries beside each of its blobs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BlobProofs {
+    /// The blob's commitment.
+    pub commitment: FixedBytes<48>,
+    /// The proofs of its 128 cells.
+    pub cells: Vec<FixedBytes<48>>,
+}
+
+/// Returns what a transaction carries beside each of these blobs. Computed on all cores.
+///
+/// # Errors
+///
+/// Returns [`BlobMalformed`].
+pub fn blob_proofs(blobs: &[BlobBytes]) -> Result<Vec<BlobProofs>, BlobMalformed> {
+    let proofs = blobs
+        .par_iter()
+        .map(|blob| Ok(BlobProofs { commitment: commitment(blob)?, cells: cell_proofs(blob)? }));
+    proofs.collect()
+}
+
+/// Returns the versioned hash of each of these blobs. Computed on all cores.
+///
+/// # Errors
+///
+/// Returns [`BlobMalformed`].
+pub fn versioned_hashes(blobs: &[BlobBytes]) -> Result<Vec<B256>, BlobMalformed> {
+    blobs.par_iter().map(|blob| Ok(versioned_hash(&commitment(blob)?))).collect()
 }
 
 /// Whether an opening shows what it says, as the precompile decides.

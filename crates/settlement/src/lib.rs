@@ -69,8 +69,8 @@ pub use header::{Acceptance, BatchCommitment, BatchHeader, DataKind, HeaderError
 pub use inbox::{INBOX_ENTRIES_MAX, InboxEntry, InboxKind, InboxRange};
 pub use judge::{Answers, CommittedBatch, Demand, Place, Verdict, Violation, judge};
 pub use kzg::{
-    BlobMalformed, ElementOpening, cell_proofs, commitment, is_opening, open_element,
-    versioned_hash,
+    BlobMalformed, BlobProofs, ElementOpening, blob_proofs, cell_proofs, commitment, is_opening,
+    open_element, versioned_hash, versioned_hashes,
 };
 pub use leaf::{AccountLeaf, RecordLeaf};
 pub use ledger_state::LedgerState;

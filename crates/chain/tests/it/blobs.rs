@@ -30,9 +30,14 @@ pub(crate) fn sidecar(blobs: usize) -> BlobTransactionSidecar {
 
 /// Returns a signed blob transaction of the first funded account in its network form.
 fn encoded(sidecar: BlobTransactionSidecarVariant) -> Value {
+    encoded_with_nonce(sidecar, 0)
+}
+
+/// Returns a signed blob transaction of the first funded account in its network form.
+pub(crate) fn encoded_with_nonce(sidecar: BlobTransactionSidecarVariant, nonce: u64) -> Value {
     let tx = TxEip4844 {
         chain_id: 31_337,
-        nonce: 0,
+        nonce,
         gas_limit: 100_000,
         max_fee_per_gas: 10_000_000_000,
         max_priority_fee_per_gas: 1,

@@ -6,6 +6,7 @@ mod process;
 mod seeds;
 mod support;
 
+mod beacon;
 mod blobs;
 mod calls;
 mod checkpoint;

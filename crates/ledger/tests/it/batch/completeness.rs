@@ -3,8 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use gridtally_ledger::{BatchEvent, DataEvidence, SendError};
-use gridtally_settlement::{FraudProof, TariffTable, Violation};
+use gridtally_ledger::{BatchData, BatchEvent, SendError};
+use gridtally_settlement::{DataKind, FraudProof, TariffTable, Violation, versioned_hashes};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
@@ -13,6 +13,9 @@ use super::stage::{Stage, state_after};
 use super::town::{Committed, Data};
 use super::watcher::{Outcome, watch};
 use crate::node::Node;
+
+/// Mutations of published data, and of records beside them.
+const DATA_WAYS: [u32; 3] = [4, 19, 20];
 
 /// What became of the mutations.
 #[derive(Debug, Default)]
@@ -27,23 +30,38 @@ struct Tally {
 #[tokio::test]
 async fn what_the_engine_finds_falls_on_the_chain() {
     let mut tally = Tally::default();
-    let mut random = ChaCha8Rng::seed_from_u64(7);
     for seed in [1, 2, 3] {
-        let mut stage = Stage::new(Node::embedded().await, seed).await;
-        for _ in 0..5 {
-            let honest = stage.next_batch().await;
-            for way in 0..WAYS {
-                let mut batch = honest.clone();
-                if mutate(&mut batch, way, &mut random) {
-                    try_on_chain(&stage, &honest, &batch, &mut tally).await;
-                }
-            }
-            let header = stage.commit(&honest).await.unwrap();
-            stage.town.state = state_after(&honest, header);
-        }
+        let stage = Stage::new(Node::embedded().await, seed).await;
+        try_all(stage, 5, |_| true, &mut tally).await;
     }
     assert_eq!(tally.cancelled.len(), 8, "{tally:?}");
     assert!(tally.cancelled.values().sum::<u32>() > 80, "{tally:?}");
+}
+
+/// What is published in blobs is opened by the precompile: the ways to change data, and some others.
+#[tokio::test]
+async fn what_differs_from_its_blobs_falls_on_the_chain() {
+    let mut tally = Tally::default();
+    let stage = Stage::publishing(Node::embedded().await, 4, DataKind::Blob).await;
+    try_all(stage, 2, |way| way % 3 == 1 || DATA_WAYS.contains(&way), &mut tally).await;
+    assert!(tally.cancelled.contains_key("proveBlob"), "{tally:?}");
+    assert!(tally.cancelled.len() > 3, "{tally:?}");
+}
+
+/// Tries mutations of so many batches.
+async fn try_all(mut stage: Stage, batches: u32, is_tried: fn(u32) -> bool, tally: &mut Tally) {
+    let mut random = ChaCha8Rng::seed_from_u64(7);
+    for _ in 0..batches {
+        let honest = stage.next_batch().await;
+        for way in (0..WAYS).filter(|way| is_tried(*way)) {
+            let mut batch = honest.clone();
+            if mutate(&mut batch, way, &mut random) {
+                try_on_chain(&stage, &honest, &batch, tally).await;
+            }
+        }
+        let header = stage.commit(&honest).await.unwrap();
+        stage.town.state = state_after(&honest, header);
+    }
 }
 
 /// Commits a mutated batch, judges what the chain made of it, and proves what is found.
@@ -106,8 +124,17 @@ fn call_of(
     batch: &Committed,
     table: &TariffTable,
 ) -> gridtally_ledger::Call {
-    let Data::Calldata(data) = &batch.data else { panic!("committed in calldata") };
+    let data = match &batch.data {
+        Data::Calldata(data) => BatchData::Calldata(data.clone()),
+        Data::Blobs(blobs) => {
+            let versioned_hashes = versioned_hashes(blobs).unwrap();
+            BatchData::Blobs { blobs: blobs.clone(), versioned_hashes }
+        }
+    };
+    let evidence = match proof {
+        FraudProof::Data { leaf } => Some(data.evidence(leaf.index)),
+        _ => None,
+    };
     let parent = stage.town.state.header();
-    let data = Some(DataEvidence::Calldata(data));
-    stage.ledger.prove_call(proof, &batch.header, parent, table, data).unwrap()
+    stage.ledger.prove_call(proof, &batch.header, parent, table, evidence).unwrap()
 }

@@ -1,10 +1,12 @@
 //! A town whose ledger stands on a chain: what the town plans is registered, published, paid in and committed there.
 
+use std::sync::Arc;
+
 use gridtally_core::party::ParticipantNumber;
 use gridtally_core::period::{SettlementCalendar, SettlementPeriod};
 use gridtally_ledger::{
-    BatchEntry, BatchEvent, BatchLedger, BatchOffices, BatchTerms, Call, GasMeasurements, Receipt,
-    SendError, Sender, TokenChoice,
+    BatchEntry, BatchEvent, BatchLedger, BatchOffices, BatchTerms, BlobSidecar, Call,
+    GasMeasurements, Receipt, SendError, Sender, TokenChoice,
 };
 use gridtally_settlement::{
     Account, Accounts, BatchCommitment, BatchHeader, DataKind, InboxKind, LedgerState,
@@ -34,6 +36,11 @@ pub(crate) struct Stage {
 
 impl Stage {
     pub(crate) async fn new(node: Node, seed: u64) -> Self {
+        Self::publishing(node, seed, DataKind::Calldata).await
+    }
+
+    /// Returns a stage whose batches are published in this way.
+    pub(crate) async fn publishing(node: Node, seed: u64, data_kind: DataKind) -> Self {
         let genesis = Timestamp::from_second(i64::try_from(START_UNIX_S).unwrap()).unwrap();
         let officer = sender(&node.client, OFFICER);
         let terms = BatchTerms {
@@ -47,7 +54,7 @@ impl Stage {
         let ledger = BatchLedger::deploy(&officer, terms, token, &mut measured).await.unwrap();
         let mut town = Town::new(seed);
         town.takes_all = true;
-        town.data_kind = Some(DataKind::Calldata);
+        town.data_kind = Some(data_kind);
         let stage = Self { node, ledger, town, mirrored: 0 };
         stage.set_up(&officer).await
     }
@@ -127,8 +134,15 @@ impl Stage {
     }
 
     pub(crate) fn commit_call(&self, batch: &Committed) -> Call {
-        let Data::Calldata(data) = &batch.data else { panic!("committed in calldata") };
-        self.ledger.commit_calldata_call(&commitment(batch), data.clone())
+        match &batch.data {
+            Data::Calldata(data) => {
+                self.ledger.commit_calldata_call(&commitment(batch), data.clone())
+            }
+            Data::Blobs(blobs) => {
+                let sidecar = BlobSidecar::new(blobs).unwrap();
+                self.ledger.commit_blobs_call(&commitment(batch), Arc::new(sidecar))
+            }
+        }
     }
 
     pub(crate) async fn send(&self, call: Call) -> Result<Receipt, SendError> {
