@@ -13,6 +13,7 @@ use crate::archive::BatchArchive;
 use crate::batch_call::Demanded;
 use crate::batch_deploy::BatchLedger;
 use crate::batch_view::TrackedBatch;
+use crate::blob_source::BlobSource;
 use crate::deploy::ReadError;
 use crate::event::EventError;
 use crate::publication::{Publication, PublishedError};
@@ -115,24 +116,19 @@ pub struct Hub<S> {
 }
 
 impl<S: Signatures> Hub<S> {
-    /// Returns a hub that knows the chain through `watcher`, which only looks.
+    /// Returns a hub that knows the chain through `watcher`, which only looks. It publishes in calldata: without an archive blobs
+    /// would be lost after some 18 days.
     #[must_use]
     pub const fn new(watcher: Watcher, sender: Sender, signatures: S) -> Self {
-        let (publication, archive) = (Publication::Cheapest, None);
+        let (publication, archive) = (Publication::Calldata, None);
         Self { watcher, sender, signatures, publication, archive }
     }
 
-    /// Publishes records in this way, and not in the cheapest.
+    /// Publishes in this way, and keeps what is published in an archive before it is committed.
     #[must_use]
-    pub fn with_publication(mut self, publication: Publication) -> Self {
-        self.publication = publication;
-        self
-    }
-
-    /// Keeps what is published in this archive, before it is committed.
-    #[must_use]
-    pub fn with_archive(mut self, archive: BatchArchive) -> Self {
-        self.archive = Some(archive);
+    pub fn with_archive(mut self, archive: BatchArchive, publication: Publication) -> Self {
+        self.watcher.look_first_in(BlobSource::Archive(archive.clone()));
+        (self.archive, self.publication) = (Some(archive), publication);
         self
     }
 

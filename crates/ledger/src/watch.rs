@@ -179,6 +179,11 @@ impl Watcher {
         self
     }
 
+    /// Looks for blobs here before anywhere else.
+    pub(crate) fn look_first_in(&mut self, source: BlobSource) {
+        self.sources.insert(0, source);
+    }
+
     /// Returns the ledger.
     #[must_use]
     pub const fn ledger(&self) -> &BatchLedger {

@@ -2,12 +2,12 @@
 
 use gridtally_core::party::ParticipantNumber;
 use gridtally_ledger::{
-    Demanded, FollowOptions, Hub, HubError, HubReport, SendError, Signatures, Watcher,
+    BatchArchive, BatchEvent, Publication, Demanded, FollowOptions, Hub, HubError, HubReport, SendError, Signatures, Watcher,
 };
-use gridtally_settlement::{BatchPlan, Domain, Rule, SignedReading};
+use gridtally_settlement::{BatchPlan, DataKind, Domain, Rule, SignedReading, pack_calldata};
 
-use super::stage::Stage;
-use super::town::{Committed, record};
+use super::stage::{Stage, state_after};
+use super::town::{Committed, Data, record};
 use crate::node::Node;
 use crate::town::key;
 
@@ -132,4 +132,46 @@ async fn a_reading_is_shown_with_the_signature_of_its_meter() {
     let demanded = Demanded::Record(index);
     stage.send(stage.ledger.demand_call(&header, demanded)).await.unwrap();
     assert_eq!(hub.poll().await.unwrap(), [HubReport::Answered { seq: header.seq, demanded }]);
+}
+
+/// What a hub publishes is in its archive before it is on the chain, whichever way it takes.
+#[tokio::test]
+async fn a_hub_publishes_in_the_cheapest_way_and_archives_first() {
+    let mut stage = Stage::new(Node::embedded().await, 18).await;
+    let folder = tempfile::tempdir().unwrap();
+    let archive = BatchArchive::new(folder.path());
+    let publications = [Publication::Cheapest, Publication::Calldata, Publication::Blobs];
+    let kinds = [DataKind::Blob, DataKind::Calldata, DataKind::Blob];
+    for (publication, kind) in publications.into_iter().zip(kinds) {
+        let mut hub = hub(&stage).with_archive(archive.clone(), publication);
+        let planned = plan(&stage.next_batch().await);
+        let header = hub.commit(&planned).await.unwrap();
+        assert_eq!(header.data_kind, kind);
+        assert_eq!(hub.commit(&planned).await.unwrap(), header);
+        if kind == DataKind::Calldata {
+            let data = archive.calldata(header.data_hash).unwrap().unwrap();
+            assert_eq!(data, pack_calldata(planned.records.iter().copied()));
+        }
+        stage.town.state = hub.watcher().state(header.seq).unwrap().clone();
+    }
+    let files = std::fs::read_dir(folder.path()).unwrap().count();
+    assert_eq!(files, 3);
+}
+
+/// Six blobs in one transaction, as full batches have them, within the ceiling of gas.
+#[tokio::test]
+async fn a_commit_with_six_blobs_stays_within_its_ceiling() {
+    let mut stage = Stage::publishing(Node::embedded().await, 19, DataKind::Blob).await;
+    for blobs in [1, 6] {
+        let mut batch = stage.next_batch().await;
+        let Data::Blobs(published) = &mut batch.data else { panic!("in blobs") };
+        published.resize(blobs, published[0].clone());
+        let receipt = stage.send(stage.commit_call(&batch)).await.unwrap();
+        assert!(receipt.gas_used <= 80_000, "{blobs} blobs: {} gas", receipt.gas_used);
+        let header = stage.events(&receipt).into_iter().find_map(|event| match event {
+            BatchEvent::Committed { header, .. } => Some(*header),
+            _ => None,
+        });
+        stage.town.state = state_after(&batch, header.unwrap());
+    }
 }

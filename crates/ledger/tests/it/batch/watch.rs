@@ -1,12 +1,16 @@
 //! The watcher on the embedded chain: honest batches pass, wrong ones fall, and what nobody can open expires.
 
+use std::slice;
+
 use gridtally_core::quantity::Amount;
-use gridtally_ledger::{Demanded, FollowOptions, Outcome, Sender, WatchReport, Watcher};
-use gridtally_settlement::{Place, Rule, Tree};
+use gridtally_ledger::{
+    BatchArchive, BeaconNode, BlobSource, Demanded, EndpointOptions, FollowOptions, Outcome, Sender, WatchReport, Watcher,
+};
+use gridtally_settlement::{DataKind, Place, Rule, Tree, versioned_hashes};
 
 use super::mutation::recommit;
 use super::stage::{Stage, state_after};
-use super::town::Committed;
+use super::town::{Committed, Data};
 use crate::node::Node;
 use crate::town::{brisk, key};
 
@@ -175,4 +179,68 @@ async fn a_batch_that_a_contract_commits_is_judged_too() {
 
 fn hex(digits: &str) -> Vec<u8> {
     alloy_primitives::hex::decode(digits).unwrap()
+}
+
+/// Returns a watcher that reads blobs where the chain serves them.
+async fn watcher_of_blobs(stage: &Stage) -> Watcher {
+    let node = BeaconNode::new(&stage.node.address, EndpointOptions::default()).unwrap();
+    watcher(stage, true).await.with_blobs_from(vec![BlobSource::Beacon(node)])
+}
+
+#[tokio::test]
+async fn batches_in_blobs_are_judged_from_what_the_chain_serves() {
+    let stage = Stage::publishing(Node::embedded().await, 15, DataKind::Blob);
+    let mut stage = stage.await;
+    let mut watcher = watcher_of_blobs(&stage).await;
+    for seq in 1..=2 {
+        let count = commit_honest(&mut stage).await.header.count;
+        assert_eq!(watcher.poll().await.unwrap(), [WatchReport::Valid { seq, count }]);
+        assert_eq!(watcher.state(seq), Some(&stage.town.state));
+    }
+    // The leaves are as they should be, but something else was published.
+    commit_changed(&mut stage, |batch| {
+        let Data::Blobs(blobs) = &mut batch.data else { panic!("in blobs") };
+        blobs[0][11] ^= 1;
+    })
+    .await;
+    let demanded = Demanded::RecordGroup(0);
+    assert_eq!(watcher.poll().await.unwrap(), [WatchReport::Demanded { seq: 3, demanded }]);
+}
+
+#[tokio::test]
+async fn a_false_amount_in_blobs_falls() {
+    let stage = Stage::publishing(Node::embedded().await, 16, DataKind::Blob);
+    let mut stage = stage.await;
+    let mut watcher = watcher_of_blobs(&stage).await;
+    commit_changed(&mut stage, |batch| {
+        batch.header.hub_balance = Amount::from_micro(1);
+    })
+    .await;
+    let reports = watcher.poll().await.unwrap();
+    let [WatchReport::Fraud { seq: 1, rule: Rule::HubBalanceRuns, outcome, .. }] = reports[..]
+    else {
+        panic!("{reports:?}")
+    };
+    assert!(matches!(outcome, Outcome::Cancelled(_)));
+}
+
+#[tokio::test]
+async fn blobs_that_nobody_has_are_told_and_found_later_in_an_archive() {
+    let stage = Stage::publishing(Node::embedded().await, 17, DataKind::Blob);
+    let mut stage = stage.await;
+    let batch = commit_honest(&mut stage).await;
+    let missing = WatchReport::DataMissing { seq: 1 };
+    let mut without = watcher(&stage, true).await;
+    assert_eq!(without.poll().await.unwrap(), slice::from_ref(&missing));
+
+    let folder = tempfile::tempdir().unwrap();
+    let archive = BatchArchive::new(folder.path().join("batches"));
+    let mut watcher = watcher(&stage, true)
+        .await
+        .with_blobs_from(vec![BlobSource::Archive(archive.clone())]);
+    assert_eq!(watcher.poll().await.unwrap(), [missing]);
+    let Data::Blobs(blobs) = &batch.data else { panic!("in blobs") };
+    archive.keep_blobs(blobs, &versioned_hashes(blobs).unwrap()).unwrap();
+    let count = batch.header.count;
+    assert_eq!(watcher.poll().await.unwrap(), [WatchReport::Valid { seq: 1, count }]);
 }
