@@ -22,7 +22,7 @@ const CALLDATA_LENGTH_MAX: usize = CALLDATA_RECORDS_MAX as usize * Record::LENGT
 
 /// Why an archive cannot be used.
 #[derive(Debug, thiserror::Error)]
-pub enum ArchiveError {
+pub enum BatchArchiveError {
     /// The content of a file does not have the hash in its name.
     #[error("{} is not what its name says", path.display())]
     Differs {
@@ -41,7 +41,7 @@ pub enum ArchiveError {
 }
 
 explanations! {
-    ArchiveError {
+    BatchArchiveError {
         Differs: "archive-differs" "a file of the archive of batches is damaged, or was exchanged"
             "restore the file from another copy of the archive";
         Io: "archive-io" "a file of the archive of batches cannot be read or written"
@@ -72,8 +72,12 @@ impl BatchArchive {
     ///
     /// # Errors
     ///
-    /// Returns an [`ArchiveError`], [`ArchiveError::Differs`] where a file of this name holds something else.
-    pub fn keep_blobs(&self, blobs: &[BlobBytes], hashes: &[B256]) -> Result<(), ArchiveError> {
+    /// Returns an [`BatchArchiveError`], [`BatchArchiveError::Differs`] where a file of this name holds something else.
+    pub fn keep_blobs(
+        &self,
+        blobs: &[BlobBytes],
+        hashes: &[B256],
+    ) -> Result<(), BatchArchiveError> {
         for (blob, hash) in blobs.iter().zip(hashes) {
             self.keep(&self.blob_path(*hash), &blob[..])?;
         }
@@ -85,7 +89,7 @@ impl BatchArchive {
     /// # Errors
     ///
     /// As [`keep_blobs`](Self::keep_blobs).
-    pub fn keep_calldata(&self, data: &[u8]) -> Result<(), ArchiveError> {
+    pub fn keep_calldata(&self, data: &[u8]) -> Result<(), BatchArchiveError> {
         self.keep(&self.calldata_path(calldata_hash(data)), data)
     }
 
@@ -93,19 +97,19 @@ impl BatchArchive {
     ///
     /// # Errors
     ///
-    /// Returns an [`ArchiveError`].
-    pub fn blobs(&self, hashes: &[B256]) -> Result<Option<Vec<BlobBytes>>, ArchiveError> {
+    /// Returns an [`BatchArchiveError`].
+    pub fn blobs(&self, hashes: &[B256]) -> Result<Option<Vec<BlobBytes>>, BatchArchiveError> {
         let mut blobs = Vec::with_capacity(hashes.len());
         for hash in hashes {
             let path = self.blob_path(*hash);
             let Some(bytes) = read(&path, BLOB_LENGTH)? else { return Ok(None) };
             let blob: Result<BlobBytes, _> = bytes.into_boxed_slice().try_into();
-            blobs.push(blob.map_err(|_| ArchiveError::Differs { path })?);
+            blobs.push(blob.map_err(|_| BatchArchiveError::Differs { path })?);
         }
         let computed = versioned_hashes(&blobs).unwrap_or_default();
         let wrong = (0..hashes.len()).find(|place| computed.get(*place) != hashes.get(*place));
         match wrong {
-            Some(place) => Err(ArchiveError::Differs { path: self.blob_path(hashes[place]) }),
+            Some(place) => Err(BatchArchiveError::Differs { path: self.blob_path(hashes[place]) }),
             None => Ok(Some(blobs)),
         }
     }
@@ -114,12 +118,12 @@ impl BatchArchive {
     ///
     /// # Errors
     ///
-    /// Returns an [`ArchiveError`].
-    pub fn calldata(&self, data_hash: B256) -> Result<Option<Vec<u8>>, ArchiveError> {
+    /// Returns an [`BatchArchiveError`].
+    pub fn calldata(&self, data_hash: B256) -> Result<Option<Vec<u8>>, BatchArchiveError> {
         let path = self.calldata_path(data_hash);
         let Some(data) = read(&path, CALLDATA_LENGTH_MAX)? else { return Ok(None) };
         if calldata_hash(&data) != data_hash {
-            return Err(ArchiveError::Differs { path });
+            return Err(BatchArchiveError::Differs { path });
         }
         Ok(Some(data))
     }
@@ -132,13 +136,13 @@ impl BatchArchive {
         self.folder.join(format!("{data_hash}.calldata"))
     }
 
-    fn keep(&self, path: &Path, bytes: &[u8]) -> Result<(), ArchiveError> {
+    fn keep(&self, path: &Path, bytes: &[u8]) -> Result<(), BatchArchiveError> {
         match read(path, bytes.len())? {
             Some(found) if found == bytes => return Ok(()),
-            Some(_) => return Err(ArchiveError::Differs { path: path.to_owned() }),
+            Some(_) => return Err(BatchArchiveError::Differs { path: path.to_owned() }),
             None => {}
         }
-        let failed = |source| ArchiveError::Io { path: path.to_owned(), source };
+        let failed = |source| BatchArchiveError::Io { path: path.to_owned(), source };
         fs::create_dir_all(&self.folder).map_err(failed)?;
         let mut file = tempfile::NamedTempFile::new_in(&self.folder).map_err(failed)?;
         file.write_all(bytes).and_then(|()| file.as_file().sync_all()).map_err(failed)?;
@@ -155,8 +159,8 @@ impl BatchArchive {
 }
 
 /// Returns the bytes of a file, one more than `length_max` at most, or `None` where it does not exist.
-fn read(path: &Path, length_max: usize) -> Result<Option<Vec<u8>>, ArchiveError> {
-    let failed = |source| ArchiveError::Io { path: path.to_owned(), source };
+fn read(path: &Path, length_max: usize) -> Result<Option<Vec<u8>>, BatchArchiveError> {
+    let failed = |source| BatchArchiveError::Io { path: path.to_owned(), source };
     let file = match File::open(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         file => file.map_err(failed)?,

@@ -10,7 +10,7 @@ use gridtally_settlement::{BlobBytes, versioned_hashes};
 use serde::Deserialize;
 use tokio::sync::OnceCell;
 
-use crate::archive::{ArchiveError, BatchArchive};
+use crate::archive::{BatchArchive, BatchArchiveError};
 use crate::endpoint::{Endpoint, EndpointError, EndpointOptions};
 
 /// Blobs that an answer may have at most: more than a block may.
@@ -24,7 +24,7 @@ pub enum BlobSourceError {
     Endpoint(#[from] EndpointError),
     /// The archive cannot be read.
     #[error(transparent)]
-    Archive(#[from] ArchiveError),
+    Archive(#[from] BatchArchiveError),
     /// What a beacon node says of its slots makes no sense.
     #[error("{endpoint} counts slots in a way that makes no sense: {reason}")]
     SlotsInvalid {

@@ -200,6 +200,12 @@ impl fmt::Debug for Endpoint {
     }
 }
 
+/// What is asked, as often as it takes.
+enum Asked {
+    Rpc { id: u64, body: Vec<u8> },
+    Document(Url),
+}
+
 /// How one attempt ended without a result.
 enum Attempt {
     Repeat(EndpointError),
@@ -260,7 +266,7 @@ impl Endpoint {
         let id = self.id_next.fetch_add(1, Ordering::Relaxed);
         let body = serde_json::to_vec(&Request { jsonrpc: "2.0", id, method, params })
             .expect("requests are plain data");
-        self.patiently(method, |attempt| self.attempt(method, id, body.clone(), attempt)).await
+        self.patiently(method, Asked::Rpc { id, body }).await
     }
 
     /// Gets a document below the address, repeating as [`request`](Self::request) does. `method` is what errors call it.
@@ -279,19 +285,23 @@ impl Endpoint {
         if !query.is_empty() {
             url.query_pairs_mut().extend_pairs(query);
         }
-        self.patiently(method, |attempt| self.get_once(method, url.clone(), attempt)).await
+        self.patiently(method, Asked::Document(url)).await
     }
 
     /// Tries until there is a result, or a failure that repeating does not help.
-    async fn patiently<R>(
+    async fn patiently<R: DeserializeOwned>(
         &self,
         method: &'static str,
-        try_once: impl AsyncFn(u32) -> Result<R, Attempt>,
+        asked: Asked,
     ) -> Result<R, EndpointError> {
         let mut pause = self.options.pause_first;
         let mut attempt = 1;
         loop {
-            let error = match try_once(attempt).await {
+            let tried = match &asked {
+                Asked::Rpc { id, body } => self.attempt(method, *id, body.clone(), attempt).await,
+                Asked::Document(url) => self.get_once(method, url.clone(), attempt).await,
+            };
+            let error = match tried {
                 Ok(result) => return Ok(result),
                 Err(Attempt::Final(error)) => return Err(error),
                 Err(Attempt::Repeat(error)) => error,

@@ -50,7 +50,7 @@ mod watch;
 mod hub;
 mod publication;
 
-pub use archive::{ArchiveError, BatchArchive};
+pub use archive::{BatchArchive, BatchArchiveError};
 pub use batch_answer::reveal;
 pub use batch_call::{DataEvidence, Demanded};
 pub use batch_data::{BatchData, DataError};

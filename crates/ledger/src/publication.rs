@@ -9,7 +9,7 @@ use gridtally_settlement::{
 };
 use tracing::debug;
 
-use crate::archive::{ArchiveError, BatchArchive};
+use crate::archive::{BatchArchive, BatchArchiveError};
 use crate::batch_deploy::BatchLedger;
 use crate::blob_sidecar::BlobSidecar;
 use crate::client::GasPrice;
@@ -53,7 +53,7 @@ pub enum PublishedError {
     Malformed(#[from] BlobMalformed),
     /// The archive cannot keep them.
     #[error(transparent)]
-    Archive(#[from] ArchiveError),
+    Archive(#[from] BatchArchiveError),
 }
 
 explanations! {

@@ -10,13 +10,14 @@ use gridtally_core::party::{ParticipantNumber, PartyId};
 use gridtally_core::period::{SettlementCalendar, SettlementPeriod, Slot};
 use gridtally_core::quantity::Amount;
 use gridtally_ledger::{
-    BatchLedger, BatchOffices, BatchTerms, CallKind, Client, DeployError, EndpointError,
-    FollowOptions, GasMeasurements, Hub, HubError, HubReport, Key, KeyError, Outcome, SendError,
-    SendOptions, Sender, Signatures, TokenChoice, WatchError, WatchReport, Watcher,
+    BatchArchive, BatchLedger, BatchOffices, BatchTerms, BeaconNode, BlobSource, CallKind, Client,
+    DeployError, EndpointError, EndpointOptions, FollowOptions, GasMeasurements, Hub, HubError,
+    HubReport, Key, KeyError, Outcome, Publication, PublishedError, SendError, SendOptions, Sender,
+    Signatures, TokenChoice, WatchError, WatchReport, Watcher,
 };
 use gridtally_settlement::{
     Batch, BatchPlan, BatchRefused, Code, Record, RecordError, RecordLeaf, SignedReading, Tree,
-    build_batch, pack_calldata,
+    build_batch,
 };
 use serde::Serialize;
 
@@ -119,6 +120,9 @@ pub enum BatchDemoError {
     /// A batch would break a rule.
     #[error(transparent)]
     Batch(#[from] BatchRefused),
+    /// Records cannot be published.
+    #[error(transparent)]
+    Published(#[from] PublishedError),
     /// The hub fails.
     #[error(transparent)]
     Hub(#[from] HubError),
@@ -202,13 +206,15 @@ impl BatchDemo {
         mut self,
         store: &StoreView,
         run: &PreparedRun,
+        archive: BatchArchive,
         progress: &mut (dyn FnMut(CycleProgress) + Send),
     ) -> Result<BatchSummary, BatchDemoError> {
         let party = run.book().parties().first().ok_or(BatchDemoError::NothingToForge)?;
         let plans = self.plans(store, run, party.participant)?;
         let total = plans.len() as u64;
         let looking = Watcher::new(self.ledger.clone(), FollowOptions::default(), None);
-        let mut hub = Hub::new(looking, sender(&self.client, 0)?, NoSignatures);
+        let mut hub = Hub::new(looking, sender(&self.client, 0)?, NoSignatures)
+            .with_archive(archive, Publication::Cheapest);
         let mut fraud = None;
         for (done, plan) in (1..).zip(&plans) {
             if done == total {
@@ -286,13 +292,17 @@ impl BatchDemo {
         };
         let mut batch = build_batch(plan, parent, &reference)?;
         forge(&mut batch).ok_or(BatchDemoError::NothingToForge)?;
-        let data = pack_calldata(plan.records.iter().copied());
-        let call = self.ledger.commit_calldata_call(&batch.commitment, data);
+        let (way, commitment) = (Publication::Cheapest, &batch.commitment);
+        let call = self.ledger.publishing_call(way, commitment, &plan.records, None).await?;
         let thief = sender(&self.client, 0)?;
         thief.send(call).await?;
 
         let own = sender(&self.client, WATCHER)?;
-        let mut watcher = Watcher::new(self.ledger.clone(), FollowOptions::default(), Some(own));
+        // The watcher has nothing from the hub: it reads the blobs where the chain serves them.
+        let chain = self.client.endpoint().shown();
+        let beacon = BeaconNode::new(chain, EndpointOptions::default())?;
+        let mut watcher = Watcher::new(self.ledger.clone(), FollowOptions::default(), Some(own))
+            .with_blobs_from(vec![BlobSource::Beacon(beacon)]);
         let mut reports = watcher.poll().await?;
         // The published records are true, only the committed amount is not: the watcher has it shown, and a hub that does not
         // answer loses at once.

@@ -18,7 +18,7 @@ use gridtally_core::period::{Resolution, SettlementCalendar, SettlementCalendarE
 use gridtally_core::quantity::Currency;
 use gridtally_core::reading::Quality;
 use gridtally_core::tariff::{PriceArea, Tariff};
-use gridtally_ledger::{CallKind, GasMeasurements, HistoryError, SettledRecord};
+use gridtally_ledger::{BatchArchive, CallKind, GasMeasurements, HistoryError, SettledRecord};
 use gridtally_settlement::{Code, RecordKey, Settled};
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
@@ -33,8 +33,8 @@ use crate::cycle::{
 };
 use crate::sim::{Neighborhood, NeighborhoodError, NeighborhoodOptions};
 use crate::store::{
-    CHAIN_FOLDER, Metering, ParticipantBook, ParticipantError, PartyEntry, PointEntry, PriceSeries,
-    ReadingSeries, Settings, Store, StoreError, settled_records,
+    BATCH_FOLDER, CHAIN_FOLDER, Metering, ParticipantBook, ParticipantError, PartyEntry,
+    PointEntry, PriceSeries, ReadingSeries, Settings, Store, StoreError, settled_records,
 };
 
 /// Quarter-hours of a settlement period.
@@ -224,7 +224,8 @@ pub async fn run_demo(
     let batches = BatchDemo::prepare(chain.client().await?, calendar, &run).await?;
     let settlement = settle_embedded(&mut store, &run_options, &chain, now, progress).await?;
     let records = shown_records(&store, &run_options, &settlement, &chain).await?;
-    let batch = batches.settle(store.view(), &run, progress).await?;
+    let archive = BatchArchive::new(folder.join(BATCH_FOLDER));
+    let batch = batches.settle(store.view(), &run, archive, progress).await?;
 
     let totals = &settlement.run.summary.totals;
     let of_code = |code| totals.codes.get(&code).copied().unwrap_or_default();

@@ -14,6 +14,8 @@ use super::writer::{FOLDERS, INCOMING_FOLDER, LOCK_FILE, SET_ASIDE_FOLDER};
 
 /// Where the embedded chain of a store is kept. It is no part of the store: the chain's own log covers its bytes.
 pub const CHAIN_FOLDER: &str = "chain";
+/// Name of the folder with the archive of batches in the folder of a store.
+pub const BATCH_FOLDER: &str = "batches";
 
 /// What was checked, and what is wrong.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
@@ -88,7 +90,7 @@ fn foreign_files(
     for path in list(folder)? {
         let name = relative(folder, &path);
         match name.as_str() {
-            JOURNAL_FILE | CHAIN_FOLDER | INCOMING_FOLDER | SET_ASIDE_FOLDER => {}
+            JOURNAL_FILE | CHAIN_FOLDER | BATCH_FOLDER | INCOMING_FOLDER | SET_ASIDE_FOLDER => {}
             LOCK_FILE => {
                 let length = path.metadata().map_err(failed("read", &path))?.len();
                 if length > 0 {

@@ -44,7 +44,7 @@ mod writer;
 
 mod check;
 
-pub use check::{CHAIN_FOLDER, Check, CheckProgress};
+pub use check::{BATCH_FOLDER, CHAIN_FOLDER, Check, CheckProgress};
 pub use digest::{Digest, DigestError, Fingerprint};
 pub use disk::{Disk, DiskFile, SystemDisk};
 pub use documents::{Document, read_participants, read_tariff};

@@ -149,7 +149,7 @@ pub(crate) fn open_error(error: OpenError) -> CommandError {
         OpenError::StateRoot { .. } | OpenError::Archive(ArchiveError::Unreadable { .. }) => {
             CommandError::refused(error)
         }
-        OpenError::Thread(_) => CommandError::environment(error),
+        OpenError::Blobs(_) | OpenError::Thread(_) => CommandError::environment(error),
     }
 }
 

@@ -12,6 +12,7 @@ use gridtally_settlement::Place;
 use serde::Serialize;
 
 use crate::address::address;
+use crate::blob_arguments::BlobArguments;
 use crate::chain_access::{connect, shown};
 use crate::config::Config;
 use crate::context::Context;
@@ -30,6 +31,8 @@ pub(crate) struct Arguments {
     /// JSON-RPC endpoint of the chain, http or https [default: chain.endpoint]
     #[arg(long, value_name = "URL")]
     endpoint: Option<String>,
+    #[command(flatten)]
+    blobs: BlobArguments,
     /// First block to read: that of the deployment, or one before it
     #[arg(long, default_value_t = 0, value_name = "BLOCK")]
     from_block: u64,
@@ -100,7 +103,9 @@ impl Arguments {
         };
         let ledger = BatchLedger::at(client, self.contract, self.from_block).await;
         let ledger = ledger.map_err(deploy_error)?;
-        let mut watcher = Watcher::new(ledger, FollowOptions::default(), sender);
+        let sources = self.blobs.sources(endpoint)?;
+        let mut watcher =
+            Watcher::new(ledger, FollowOptions::default(), sender).with_blobs_from(sources);
         let asked = shown(endpoint);
         if self.once {
             return self.look_once(&mut watcher, asked, context).await;

@@ -10,9 +10,9 @@ use gridtally_chain::rpc::error::CODES;
 use gridtally_chain::{OpenError, ServeError};
 use gridtally_core::explanation::{Explained, Explanation};
 use gridtally_ledger::{
-    ConnectError, DeployError, EndpointError, EventError, FollowError, FundError, HistoryError,
-    HubError, KeyError, PublishError, ReadError, Refusal, RegisterError, SendError, SettleError,
-    WatchError,
+    BatchArchiveError, BlobSourceError, ConnectError, DataError, DeployError, EndpointError,
+    EventError, FollowError, FundError, HistoryError, HubError, KeyError, PublishError,
+    PublishedError, ReadError, Refusal, RegisterError, SendError, SettleError, WatchError,
 };
 
 /// An error whose type is not known any more.
@@ -112,7 +112,7 @@ pub(crate) fn page() -> String {
     page
 }
 
-fn ledger_explained() -> [(&'static str, &'static [Explanation]); 15] {
+fn ledger_explained() -> [(&'static str, &'static [Explanation]); 19] {
     [
         ("EndpointError", EndpointError::EXPLANATIONS),
         ("ConnectError", ConnectError::EXPLANATIONS),
@@ -128,6 +128,10 @@ fn ledger_explained() -> [(&'static str, &'static [Explanation]); 15] {
         ("FollowError", FollowError::EXPLANATIONS),
         ("EventError", EventError::EXPLANATIONS),
         ("WatchError", WatchError::EXPLANATIONS),
+        ("DataError", DataError::EXPLANATIONS),
+        ("BlobSourceError", BlobSourceError::EXPLANATIONS),
+        ("PublishedError", PublishedError::EXPLANATIONS),
+        ("BatchArchiveError", BatchArchiveError::EXPLANATIONS),
         ("HubError", HubError::EXPLANATIONS),
     ]
 }

@@ -204,6 +204,7 @@ explanations! {
             "report it";
         Batch: "demo-batch-refused" "a batch would break a rule"
             "give fewer --households: each pays in the same amount";
+        Published(error);
         Hub(error);
         Watch(error);
         FraudStands: "demo-fraud-stands" "the watcher did not strike the false batch down"

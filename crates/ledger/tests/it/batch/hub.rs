@@ -2,7 +2,8 @@
 
 use gridtally_core::party::ParticipantNumber;
 use gridtally_ledger::{
-    BatchArchive, BatchEvent, Publication, Demanded, FollowOptions, Hub, HubError, HubReport, SendError, Signatures, Watcher,
+    BatchArchive, BatchEvent, Demanded, FollowOptions, Hub, HubError, HubReport, Publication,
+    SendError, Signatures, Watcher,
 };
 use gridtally_settlement::{BatchPlan, DataKind, Domain, Rule, SignedReading, pack_calldata};
 

@@ -4,7 +4,8 @@ use std::slice;
 
 use gridtally_core::quantity::Amount;
 use gridtally_ledger::{
-    BatchArchive, BeaconNode, BlobSource, Demanded, EndpointOptions, FollowOptions, Outcome, Sender, WatchReport, Watcher,
+    BatchArchive, BeaconNode, BlobSource, Demanded, EndpointOptions, FollowOptions, Outcome,
+    Sender, WatchReport, Watcher,
 };
 use gridtally_settlement::{DataKind, Place, Rule, Tree, versioned_hashes};
 
@@ -235,9 +236,8 @@ async fn blobs_that_nobody_has_are_told_and_found_later_in_an_archive() {
 
     let folder = tempfile::tempdir().unwrap();
     let archive = BatchArchive::new(folder.path().join("batches"));
-    let mut watcher = watcher(&stage, true)
-        .await
-        .with_blobs_from(vec![BlobSource::Archive(archive.clone())]);
+    let mut watcher =
+        watcher(&stage, true).await.with_blobs_from(vec![BlobSource::Archive(archive.clone())]);
     assert_eq!(watcher.poll().await.unwrap(), [missing]);
     let Data::Blobs(blobs) = &batch.data else { panic!("in blobs") };
     archive.keep_blobs(blobs, &versioned_hashes(blobs).unwrap()).unwrap();
