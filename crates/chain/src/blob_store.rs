@@ -250,10 +250,11 @@ fn decode_header(bytes: &[u8]) -> Option<FileHeader> {
 fn read(path: &Path, block_hash: B256) -> Result<Vec<Blob>, BlobStoreError> {
     let failed = |source| BlobStoreError::Io { path: path.to_owned(), source };
     let damaged = |reason| BlobStoreError::Damaged { path: path.to_owned(), reason };
-    let len_max = HEADER_LEN + BYTES_PER_BLOB * BLOB_PARAMS.max_blob_count as usize;
+    let blobs_max = usize::try_from(BLOB_PARAMS.max_blob_count).unwrap_or(usize::MAX);
+    let len_max = BYTES_PER_BLOB.saturating_mul(blobs_max).saturating_add(HEADER_LEN);
     let mut bytes = Vec::new();
     let file = File::open(path).map_err(failed)?;
-    file.take(len_max as u64 + 1).read_to_end(&mut bytes).map_err(failed)?;
+    file.take((len_max as u64).saturating_add(1)).read_to_end(&mut bytes).map_err(failed)?;
     let header = decode_header(&bytes).ok_or(damaged("it does not begin as a file of blobs"))?;
     let body = &bytes[HEADER_LEN..];
     if bytes.len() > len_max || !body.len().is_multiple_of(BYTES_PER_BLOB) {

@@ -57,16 +57,15 @@ impl BatchData {
         }
     }
 
-    /// Returns what shows the record at an index of the published data.
+    /// Returns what shows the record at an index of the published data, or `None` where there is none.
     #[must_use]
-    pub fn evidence(&self, index: u32) -> DataEvidence<'_> {
+    pub fn evidence(&self, index: u32) -> Option<DataEvidence<'_>> {
         match self {
-            Self::Calldata(data) => DataEvidence::Calldata(data),
+            Self::Calldata(data) => Some(DataEvidence::Calldata(data)),
             Self::Blobs { blobs, versioned_hashes } => {
                 let place = BlobPlace::of(index as usize);
-                let opening = open_element(&blobs[place.blob], place.element);
-                let opening = opening.expect("a blob with a commitment can be opened");
-                DataEvidence::Blob { versioned_hashes, opening: Box::new(opening) }
+                let opening = open_element(blobs.get(place.blob)?, place.element).ok()?;
+                Some(DataEvidence::Blob { versioned_hashes, opening: Box::new(opening) })
             }
         }
     }

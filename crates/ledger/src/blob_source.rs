@@ -56,6 +56,7 @@ explanations! {
 
 /// Where blobs are found.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "a program has a few of them")]
 pub enum BlobSource {
     /// A beacon node.
     Beacon(BeaconNode),

@@ -359,7 +359,7 @@ impl Watcher {
         let table = self.view.table(batch.header.period);
         let table = table.ok_or(ViewError { what: "batch", number: batch.header.seq })?;
         let evidence = match &violation.proof {
-            FraudProof::Data { leaf } => Some(data.evidence(leaf.index)),
+            FraudProof::Data { leaf } => data.evidence(leaf.index),
             _ => None,
         };
         let call = self.ledger.prove_call(

@@ -2,6 +2,7 @@
 
 #[cfg(test)]
 mod batch;
+mod blob_source;
 mod endpoint;
 #[cfg(test)]
 mod follow;

@@ -132,7 +132,7 @@ fn call_of(
         }
     };
     let evidence = match proof {
-        FraudProof::Data { leaf } => Some(data.evidence(leaf.index)),
+        FraudProof::Data { leaf } => data.evidence(leaf.index),
         _ => None,
     };
     let parent = stage.town.state.header();
