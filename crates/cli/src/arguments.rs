@@ -48,6 +48,8 @@ pub(crate) enum Command {
     Settle(commands::settle::Arguments),
     Verify(commands::verify::Arguments),
     Watch(commands::watch::Arguments),
+    Export(commands::export::Arguments),
+    Claim(commands::claim::Arguments),
     Chain(commands::chain::Arguments),
     Cost(commands::cost::Arguments),
     Bench(commands::bench::Arguments),

@@ -2,6 +2,7 @@
 
 mod address;
 mod arguments;
+mod batch_access;
 mod blob_arguments;
 mod chain_access;
 mod commands;

@@ -211,6 +211,34 @@ impl BatchLedger {
         self.core(CallKind::Claim, 1, &call)
     }
 
+    /// Claims what a final batch made payable to several; accounts with nothing left are passed over.
+    #[must_use]
+    pub fn claim_many_call(&self, header: &BatchHeader, accounts: &[Opened<AccountLeaf>]) -> Call {
+        let items = accounts.len() as u64;
+        let accounts = accounts.iter().map(Into::into).collect();
+        let call = BatchSettlement::claimManyCall { last: header.into(), accounts };
+        self.core(CallKind::Claim, items, &call)
+    }
+
+    /// Takes everything out of a frozen ledger, with the account after its latest final batch.
+    #[must_use]
+    pub fn exit_call(&self, header: &BatchHeader, account: &Opened<AccountLeaf>) -> Call {
+        let call = BatchSettlement::exitCall { latest: header.into(), a: account.into() };
+        self.core(CallKind::Claim, 1, &call)
+    }
+
+    /// Freezes a ledger whose hub has stopped, with its latest final header, while nothing is pending.
+    #[must_use]
+    pub fn freeze_call(&self, latest: &BatchHeader) -> Call {
+        self.core(CallKind::Claim, 1, &BatchSettlement::freezeCall { latest: latest.into() })
+    }
+
+    /// Pays the sender what was credited to it, for a proof say.
+    #[must_use]
+    pub fn collect_call(&self) -> Call {
+        self.core(CallKind::Claim, 1, &BatchSettlement::collectCall {})
+    }
+
     /// Proves a batch wrong. `table` and `data` are of use for the proofs that need them; `None` where a proof of differing data
     /// comes without.
     #[must_use]

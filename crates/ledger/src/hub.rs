@@ -5,7 +5,7 @@
 
 use gridtally_core::explanations;
 use gridtally_settlement::{
-    Batch, BatchHeader, BatchPlan, BatchRefused, Opened, RecordLeaf, SignedReading, build_batch,
+    Batch, BatchHeader, BatchPlan, BatchRefused, Opened, SignedReading, build_batch,
 };
 use tracing::info;
 
@@ -146,8 +146,7 @@ impl<S: Signatures> Hub<S> {
     pub async fn commit(&mut self, plan: &BatchPlan) -> Result<BatchHeader, HubError> {
         self.look().await?;
         if let Some(batch) = self.watcher.view().batches().last()
-            && let Ok(rebuilt) = self.rebuild(batch, Some(plan))
-            && rebuilt.commitment.record_root == batch.header.record_root
+            && self.watcher.rebuild(&batch.header, &plan.records).is_some()
         {
             return Ok(batch.header.clone());
         }
@@ -225,28 +224,6 @@ impl<S: Signatures> Hub<S> {
         batches.filter(|batch| !batch.is_final).cloned().collect()
     }
 
-    /// Builds a batch of the chain again, from its published records or from the plan that it is compared with.
-    fn rebuild(&self, batch: &TrackedBatch, plan: Option<&BatchPlan>) -> Result<Batch, HubError> {
-        let header = &batch.header;
-        let seq = header.seq;
-        let parent = self.watcher.state(seq - 1).ok_or(HubError::ParentInvalid { seq: seq - 1 })?;
-        let reference = self.watcher.view().reference(header.period);
-        let reference = reference.ok_or(HubError::NoTariff { period: header.period.0 })?;
-        let records = match plan {
-            Some(plan) => plan.records.clone(),
-            None => self.watcher.records(seq).ok_or(HubError::ParentInvalid { seq })?.to_vec(),
-        };
-        let plan = BatchPlan {
-            period: header.period,
-            run: header.run,
-            part: header.part,
-            account_count: header.account_count,
-            inbox_to: header.inbox_to,
-            records,
-        };
-        Ok(build_batch(&plan, parent, &reference)?)
-    }
-
     async fn answer(&self, batch: &TrackedBatch) -> Result<Vec<HubReport>, HubError> {
         let seq = batch.header.seq;
         let open = self.watcher.view().demands(seq).filter(|(_, state)| state.answer.is_none());
@@ -254,7 +231,9 @@ impl<S: Signatures> Hub<S> {
         if open.is_empty() {
             return Ok(Vec::new());
         }
-        let built = self.rebuild(batch, None)?;
+        let records = self.watcher.records(seq);
+        let built = records.and_then(|records| self.watcher.rebuild(&batch.header, records));
+        let built = built.ok_or(HubError::ParentInvalid { seq })?;
         let mut reports = Vec::new();
         for demanded in open {
             let ledger = self.watcher.ledger();
@@ -282,7 +261,7 @@ impl BatchLedger {
     ) -> Option<Call> {
         Some(match demanded {
             Demanded::Record(index) => {
-                let leaf = open_record(batch, index)?;
+                let leaf = batch.open_record(index)?;
                 let record = &leaf.leaf.record;
                 let signature = match SignedReading::of_record(header.period, header.run, record) {
                     Some(reading) => signatures.signature(&reading)?,
@@ -317,10 +296,4 @@ impl BatchLedger {
             }
         })
     }
-}
-
-fn open_record(batch: &Batch, index: u32) -> Option<Opened<RecordLeaf>> {
-    let place = usize::try_from(index).ok()?;
-    let leaf = *batch.leaves.get(place)?;
-    Some(Opened { index, leaf, path: batch.record_tree.path(place)? })
 }

@@ -44,7 +44,9 @@ mod settle;
 mod tariff;
 
 mod follow;
+mod payout;
 mod read;
+mod record_export;
 mod watch;
 
 mod hub;
@@ -68,9 +70,11 @@ pub use fund::{FundError, Funding};
 pub use gas::{CallKind, GasMeasurements, GasTotal, TRANSACTION_GAS_MAX};
 pub use hub::{Hub, HubError, HubReport, Signatures};
 pub use key::{Key, KeyError, KeySource, PasswordSource, TEST_MNEMONIC};
+pub use payout::{FinalAccount, PayoutState};
 pub use pipeline::{Progress, ProgressListener};
 pub use publication::{Publication, PublishedError};
 pub use read::{History, HistoryError, PublishedTariff, SettledRecord};
+pub use record_export::{ExportError, WantedRecord};
 pub use refusal::{Refusal, SolidityError};
 pub use register::{Participant, RegisterError, Registration};
 pub use send_error::SendError;

@@ -13,8 +13,8 @@ use std::collections::BTreeMap;
 use alloy_primitives::B256;
 use gridtally_core::explanations;
 use gridtally_settlement::{
-    Answers, CommittedBatch, Demand, FraudProof, LedgerState, Need, Place, Record, Rule, Verdict,
-    Violation, judge,
+    Answers, Batch, BatchHeader, BatchPlan, CommittedBatch, Demand, FraudProof, LedgerState, Need,
+    Place, Record, Rule, Verdict, Violation, build_batch, judge,
 };
 use tracing::{info, warn};
 
@@ -31,7 +31,7 @@ use crate::endpoint::EndpointError;
 use crate::follow::{Cursor, FollowError, FollowOptions, Follower, Notice};
 use crate::sender::Sender;
 
-/// States that are kept for batches that may still fall.
+/// States that are kept for batches that may still fall, unless all are wanted.
 const STATES_MAX: usize = 64;
 /// How often the log is read until it has what the contract says that it has.
 const LOOKS_MAX: usize = 5;
@@ -144,6 +144,8 @@ pub struct Watcher {
     sources: Vec<BlobSource>,
     /// The states after the batches that are valid, by sequence number.
     states: BTreeMap<u64, LedgerState>,
+    /// How many of them are kept.
+    states_max: usize,
     /// The records of the batches that may still be demanded, by sequence number.
     records: BTreeMap<u64, Vec<Record>>,
     /// Hashes of headers of which it was told what is wrong.
@@ -167,6 +169,7 @@ impl Watcher {
             sender,
             sources: Vec::new(),
             states,
+            states_max: STATES_MAX,
             records: BTreeMap::new(),
             reported: BTreeMap::new(),
         }
@@ -177,6 +180,17 @@ impl Watcher {
     pub fn with_blobs_from(mut self, sources: Vec<BlobSource>) -> Self {
         self.sources = sources;
         self
+    }
+
+    /// Keeps the state after every batch, so that records of old ones can be proved.
+    #[must_use]
+    pub const fn with_all_states(mut self) -> Self {
+        self.states_max = usize::MAX;
+        self
+    }
+
+    pub(crate) fn sources(&self) -> &[BlobSource] {
+        &self.sources
     }
 
     /// Looks for blobs here before anywhere else.
@@ -206,6 +220,22 @@ impl Watcher {
     #[must_use]
     pub fn state(&self, seq: u64) -> Option<&LedgerState> {
         self.states.get(&seq)
+    }
+
+    /// Builds a batch of the chain again from its records, or nothing where they are not the batch, or its parent is not known.
+    pub(crate) fn rebuild(&self, header: &BatchHeader, records: &[Record]) -> Option<Batch> {
+        let parent = self.state(header.seq.checked_sub(1)?)?;
+        let reference = self.view.reference(header.period)?;
+        let plan = BatchPlan {
+            period: header.period,
+            run: header.run,
+            part: header.part,
+            account_count: header.account_count,
+            inbox_to: header.inbox_to,
+            records: records.to_vec(),
+        };
+        let built = build_batch(&plan, parent, &reference).ok()?;
+        (built.commitment.record_root == header.record_root).then_some(built)
     }
 
     /// Reads on, judges every batch that is new, and acts. Returns what is new, in order.
@@ -287,7 +317,7 @@ impl Watcher {
             // More fell than is kept: judge again from the beginning.
             self.states.insert(0, LedgerState::genesis());
         }
-        while self.states.len() > STATES_MAX {
+        while self.states.len() > self.states_max {
             self.states.pop_first();
         }
         let is_pending = |seq: u64| {

@@ -11,6 +11,7 @@ use crate::inbox::INBOX_ENTRIES_MAX;
 use crate::judge::accounts_after;
 use crate::leaf::RecordLeaf;
 use crate::ledger_state::LedgerState;
+use crate::opening::Opened;
 use crate::opening::leaf_hashes;
 use crate::record::Record;
 use crate::rule::Rule;
@@ -50,6 +51,14 @@ pub struct Batch {
 }
 
 impl Batch {
+    /// Returns a record with its path, or `None` where the batch has fewer.
+    #[must_use]
+    pub fn open_record(&self, index: u32) -> Option<Opened<RecordLeaf>> {
+        let place = usize::try_from(index).ok()?;
+        let leaf = *self.leaves.get(place)?;
+        Some(Opened { index, leaf, path: self.record_tree.path(place)? })
+    }
+
     /// Returns the state after the batch, once the chain has made a header of its commitment.
     #[must_use]
     pub fn into_state(self, header: BatchHeader) -> LedgerState {

@@ -13,6 +13,7 @@
 
 mod code;
 mod record;
+mod record_proof;
 
 mod amount;
 mod tariff_table;
@@ -82,6 +83,7 @@ pub use published::{
     RECORDS_PER_BLOB, blobs_hash, calldata_hash, opening_point, pack_blobs, pack_calldata,
 };
 pub use record::{Record, RecordError};
+pub use record_proof::{ProvedRecord, RecordProof, RecordProofError, RecordProofFormat};
 pub use registry::{Activities, Activity};
 pub use rule::Rule;
 pub use run::{RunId, RunManifest, RunSummary};

@@ -2,15 +2,18 @@
 
 pub(crate) mod bench;
 pub(crate) mod chain;
+pub(crate) mod claim;
 pub(crate) mod completions;
 pub(crate) mod conformance;
 pub(crate) mod cost;
 pub(crate) mod demo;
+pub(crate) mod export;
 pub(crate) mod import;
 pub(crate) mod init;
 pub(crate) mod reference;
 pub(crate) mod settle;
 pub(crate) mod verify;
+mod verify_proof;
 pub(crate) mod watch;
 
 use std::path::PathBuf;
@@ -35,6 +38,8 @@ pub(crate) fn run(command: Command, context: &Context) -> Result<(), CommandErro
         Command::Settle(arguments) => settle::run(&arguments, context),
         Command::Verify(arguments) => verify::run(&arguments, context),
         Command::Watch(arguments) => watch::run(&arguments, context),
+        Command::Export(arguments) => export::run(&arguments, context),
+        Command::Claim(arguments) => claim::run(&arguments, context),
         Command::Chain(arguments) => chain::run(&arguments, context),
         Command::Cost(arguments) => cost::run(&arguments, context),
         Command::Bench(arguments) => bench::run(&arguments, context),

@@ -1,6 +1,7 @@
 //! `gridtally verify`: everything computed again, trusting neither the store nor whoever runs it.
 
 use std::io::{self, Write};
+use std::path::PathBuf;
 
 use alloy_primitives::Address;
 use anyhow::anyhow;
@@ -10,7 +11,7 @@ use serde::Serialize;
 
 use crate::address::address;
 use crate::chain_access::{ChainAccess, ChainArguments};
-use crate::commands::{StoreArguments, store_error};
+use crate::commands::{StoreArguments, store_error, verify_proof};
 use crate::config::Config;
 use crate::context::Context;
 use crate::error::{CommandError, is_unreachable};
@@ -40,6 +41,12 @@ pub(crate) struct Arguments {
     /// Check the store alone
     #[arg(long, conflicts_with_all = ["endpoint", "contract"])]
     no_chain: bool,
+    /// Check the proof of one record instead, as `gridtally export proof` writes it: with --endpoint whether it is final, too
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["store", "contract", "no_chain"])]
+    proof: Option<PathBuf>,
+    /// A header, in hexadecimal, that was final when it was saved: the proof is checked against it, and nobody is asked
+    #[arg(long, value_name = "FILE", requires = "proof", conflicts_with = "endpoint")]
+    header: Option<PathBuf>,
 }
 
 /// What was verified.
@@ -62,6 +69,9 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<(), Comman
         arguments.store.apply(settings);
         arguments.chain.apply(settings);
     })?;
+    if let Some(proof) = &arguments.proof {
+        return verify_proof::run(proof, arguments.header.as_deref(), &config, context);
+    }
     let mut steps = Steps::default();
     let report = context.block_on(arguments.look(&config, &mut steps))?;
     steps.finish();

@@ -3,17 +3,11 @@
 use std::io::{self, Write};
 use std::time::Duration;
 
-use alloy_primitives::Address;
-use gridtally_ledger::{
-    BatchLedger, DeployError, FollowOptions, Key, Outcome, SendOptions, Sender, WatchError,
-    WatchReport, Watcher,
-};
+use gridtally_ledger::{Key, Outcome, SendOptions, Sender, WatchReport, Watcher};
 use gridtally_settlement::Place;
 use serde::Serialize;
 
-use crate::address::address;
-use crate::blob_arguments::BlobArguments;
-use crate::chain_access::{connect, shown};
+use crate::batch_access::{BatchArguments, watch_error};
 use crate::config::Config;
 use crate::context::Context;
 use crate::error::{Blame, CommandError, is_unreachable};
@@ -25,17 +19,8 @@ use crate::output::number::{counted, grouped};
 /// Only what is final counts: a batch can be struck down for seven days. Without --act nothing is sent, and no key is needed.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    /// Address of the contract, the core of batch settlement
-    #[arg(long, value_name = "ADDRESS", value_parser = address)]
-    contract: Address,
-    /// JSON-RPC endpoint of the chain, http or https [default: chain.endpoint]
-    #[arg(long, value_name = "URL")]
-    endpoint: Option<String>,
     #[command(flatten)]
-    blobs: BlobArguments,
-    /// First block to read: that of the deployment, or one before it
-    #[arg(long, default_value_t = 0, value_name = "BLOCK")]
-    from_block: u64,
+    batch: BatchArguments,
     /// Prove, demand and let expire, paid by the configured key
     #[arg(long)]
     act: bool,
@@ -79,38 +64,27 @@ struct WatchSummary {
 }
 
 pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<(), CommandError> {
-    let config = context.config(|settings| {
-        if let Some(endpoint) = &arguments.endpoint {
-            settings.set_flag("chain.endpoint", "--endpoint", endpoint.as_str());
-        }
-    })?;
+    let config = context.config(|settings| arguments.batch.apply(settings))?;
     context.block_on(arguments.watch(&config, context))
 }
 
 impl Arguments {
     async fn watch(&self, config: &Config, context: &Context) -> Result<(), CommandError> {
-        let endpoint = config.chain.endpoint.as_deref().ok_or_else(|| {
-            CommandError::usage(anyhow::anyhow!("no endpoint is named")).hint(
-                "Name the chain to watch with --endpoint; `gridtally chain` says where it listens.",
-            )
-        })?;
-        let client = connect(config, endpoint, None).await?;
+        let client = BatchArguments::client(config).await?;
         let sender = if self.act {
             let key = Key::load(&config.chain.key).or_usage()?;
             Some(Sender::new(client.clone(), key, SendOptions::default()))
         } else {
             None
         };
-        let ledger = BatchLedger::at(client, self.contract, self.from_block).await;
-        let ledger = ledger.map_err(deploy_error)?;
-        let sources = self.blobs.sources(endpoint)?;
-        let mut watcher =
-            Watcher::new(ledger, FollowOptions::default(), sender).with_blobs_from(sources);
-        let asked = shown(endpoint);
+        let mut watcher = self.batch.watcher(config, client, sender).await?;
+        let asked = BatchArguments::asked(config);
         if self.once {
             return self.look_once(&mut watcher, asked, context).await;
         }
-        context.output.note(&format!("Watching {} at {asked}. Ctrl-C ends it.", self.contract));
+        context
+            .output
+            .note(&format!("Watching {} at {asked}. Ctrl-C ends it.", self.batch.contract));
         loop {
             match watcher.poll().await {
                 Ok(reports) => {
@@ -136,7 +110,7 @@ impl Arguments {
             watcher.poll().await.map_err(watch_error)?.iter().map(Finding::of).collect();
         let batches = watcher.view().batches();
         let summary = WatchSummary {
-            contract: self.contract.to_string(),
+            contract: self.batch.contract.to_string(),
             asked,
             sound: findings.iter().all(|finding| matches!(finding.told, Told::Valid { .. })),
             batches: batches.len(),
@@ -148,24 +122,6 @@ impl Arguments {
             Some(finding) => Err(CommandError::refused(anyhow::anyhow!("{}", finding.text()))),
             None => Ok(()),
         }
-    }
-}
-
-fn deploy_error(error: DeployError) -> CommandError {
-    if is_unreachable(&error) {
-        return CommandError::environment(error);
-    }
-    CommandError::refused(error).hint(
-        "Name the core of batch settlement with --contract; a contract that settles record by record is checked by \
-         gridtally verify.",
-    )
-}
-
-fn watch_error(error: WatchError) -> CommandError {
-    if is_unreachable(&error) {
-        CommandError::environment(error)
-    } else {
-        CommandError::refused(error)
     }
 }
 

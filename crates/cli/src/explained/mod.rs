@@ -11,8 +11,9 @@ use gridtally_chain::{OpenError, ServeError};
 use gridtally_core::explanation::{Explained, Explanation};
 use gridtally_ledger::{
     BatchArchiveError, BlobSourceError, ConnectError, DataError, DeployError, EndpointError,
-    EventError, FollowError, FundError, HistoryError, HubError, KeyError, PublishError,
-    PublishedError, ReadError, Refusal, RegisterError, SendError, SettleError, WatchError,
+    EventError, ExportError, FollowError, FundError, HistoryError, HubError, KeyError,
+    PublishError, PublishedError, ReadError, Refusal, RegisterError, SendError, SettleError,
+    WatchError,
 };
 
 /// An error whose type is not known any more.
@@ -40,6 +41,7 @@ fn ledger(error: Said<'_>) -> Option<Explanation> {
         .or_else(|| of(error, SettleError::explanation))
         .or_else(|| of(error, HistoryError::explanation))
         .or_else(|| of(error, HubError::explanation))
+        .or_else(|| of(error, ExportError::explanation))
         .or_else(|| of(error, WatchError::explanation))
         .or_else(|| of(error, ReadError::explanation))
         .or_else(|| of(error, SendError::explanation))
@@ -112,7 +114,7 @@ pub(crate) fn page() -> String {
     page
 }
 
-fn ledger_explained() -> [(&'static str, &'static [Explanation]); 19] {
+fn ledger_explained() -> [(&'static str, &'static [Explanation]); 20] {
     [
         ("EndpointError", EndpointError::EXPLANATIONS),
         ("ConnectError", ConnectError::EXPLANATIONS),
@@ -129,6 +131,7 @@ fn ledger_explained() -> [(&'static str, &'static [Explanation]); 19] {
         ("EventError", EventError::EXPLANATIONS),
         ("WatchError", WatchError::EXPLANATIONS),
         ("DataError", DataError::EXPLANATIONS),
+        ("ExportError", ExportError::EXPLANATIONS),
         ("BlobSourceError", BlobSourceError::EXPLANATIONS),
         ("PublishedError", PublishedError::EXPLANATIONS),
         ("BatchArchiveError", BatchArchiveError::EXPLANATIONS),

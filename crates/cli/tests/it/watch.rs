@@ -159,3 +159,100 @@ fn what_cannot_be_watched_is_refused() {
         assert_eq!(output.status.code(), Some(code), "{arguments}: {messages}");
     }
 }
+
+impl Heart {
+    /// Lets the window of every batch pass, and makes the next one final.
+    async fn finalize(&self) {
+        self.server.ask("evm_increaseTime", json!([8 * DAY_S]));
+        self.server.ask("evm_mine", json!([]));
+        self.sender.send(self.ledger.finalize_call(self.state.header())).await.unwrap();
+    }
+
+    /// Returns a command about this contract.
+    fn about(&self, command: &str, arguments: &str) -> String {
+        let endpoint = self.server.report["endpoint"].as_str().unwrap();
+        let contract = self.ledger.deployment().core;
+        format!("{command} --endpoint {endpoint} --contract {contract} {arguments}")
+    }
+}
+
+fn run(terminal: &Terminal, line: &str) -> (Option<i32>, String, String) {
+    let output = terminal.output(line);
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    (output.status.code(), text(output.stdout), text(output.stderr))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_is_proved_to_its_owner_offline_and_with_one_question() {
+    let terminal = Terminal::new();
+    let mut heart = Heart::new(&Terminal::new()).await;
+    heart.commit(1, 0).await;
+    let wanted = "--participant 0 --period 1 --slot 0 --out record.json";
+    let (code, out, messages) = run(&terminal, &heart.about("export proof", wanted));
+    assert_eq!(code, Some(0), "{out}{messages}");
+    assert!(out.contains("batch 1, pending: only final counts"), "{out}");
+    let (code, _, messages) = run(&terminal, &heart.about("export proof", wanted));
+    assert_eq!(code, Some(3), "an existing file is not overwritten: {messages}");
+
+    let (code, out, messages) = run(&terminal, "verify --proof record.json");
+    assert_eq!(code, Some(0), "{out}{messages}");
+    assert!(out.contains("record 0 of 1") && out.contains("final    not asked"), "{out}");
+    let endpoint = heart.server.report["endpoint"].as_str().unwrap().to_owned();
+    let online = format!("verify --proof record.json --endpoint {endpoint}");
+    let (code, out, messages) = run(&terminal, &online);
+    assert_eq!(code, Some(1), "{out}");
+    assert!(out.contains("final    NO") && messages.contains("not final"), "{out}{messages}");
+
+    let (code, _, messages) = run(&terminal, &heart.about("export header", "--out header.hex"));
+    assert_eq!(code, Some(1), "{messages}");
+    heart.finalize().await;
+    let (code, out, messages) = run(&terminal, &online);
+    assert_eq!(code, Some(0), "{out}{messages}");
+    assert!(out.contains("final    yes, through 1 header"), "{out}");
+    let (code, _, messages) = run(&terminal, &heart.about("export header", "--out header.hex"));
+    assert_eq!(code, Some(0), "{messages}");
+    let offline = "verify --proof record.json --header header.hex --output json";
+    let (code, out, messages) = run(&terminal, offline);
+    assert_eq!(code, Some(0), "{out}{messages}");
+    let report: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!((&report["is_final"], &report["batch"]), (&json!(true), &json!(1)));
+
+    // One digit of an amount, one of a path, a field too many.
+    let proof: Value =
+        serde_json::from_slice(&std::fs::read(terminal.path("record.json")).unwrap()).unwrap();
+    for (field, value) in [
+        ("balance_after_micro", json!("7")),
+        ("amount_micro", json!("-1")),
+        ("participant", json!(1)),
+        ("index", json!(1)),
+        ("headers", json!([])),
+        ("surplus", json!(1)),
+        ("format", json!("another")),
+    ] {
+        let mut changed = proof.clone();
+        changed[field] = value;
+        std::fs::write(terminal.path("changed.json"), changed.to_string()).unwrap();
+        let (code, out, messages) = run(&terminal, "verify --proof changed.json");
+        assert_eq!((code, out.as_str()), (Some(1), ""), "{field}: {messages}");
+        assert!(messages.contains("changed.json"), "{field}: {messages}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_can_be_claimed_is_told_and_nothing_is_sent_without_need() {
+    let terminal = Terminal::new();
+    let mut heart = Heart::new(&Terminal::new()).await;
+    heart.commit(1, 0).await;
+    let claim = heart.about("claim", "--participant 0 --dry-run");
+    let (code, _, messages) = run(&terminal, &claim);
+    assert_eq!(code, Some(1), "{messages}");
+    assert!(messages.contains("no final account"), "{messages}");
+    heart.finalize().await;
+    let (code, out, messages) = run(&terminal, &claim);
+    assert_eq!(code, Some(0), "{messages}");
+    assert!(out.starts_with("participant 0: 0.000000 to 0x"), "{out}");
+    assert!(out.ends_with("nothing was sent\n"), "{out}");
+    let (code, _, messages) = run(&terminal, &heart.about("claim", "--participant 0 --exit"));
+    assert_ne!(code, Some(0));
+    assert!(messages.contains("key") || messages.contains("not frozen"), "{messages}");
+}

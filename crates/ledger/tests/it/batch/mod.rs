@@ -2,6 +2,7 @@
 
 mod completeness;
 mod hub;
+mod record;
 mod stage;
 mod watch;
 

@@ -1,0 +1,168 @@
+//! `gridtally export`: what a participant takes home: the proof of a record, a header.
+
+use std::fs::OpenOptions;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use alloy_primitives::hex;
+use anyhow::{Context as _, anyhow};
+use gridtally_core::party::ParticipantNumber;
+use gridtally_core::period::{SettlementPeriod, Slot};
+use gridtally_ledger::{ExportError, WantedRecord, Watcher};
+use gridtally_settlement::{BatchHeader, Code};
+use serde::Serialize;
+
+use crate::batch_access::{BatchArguments, watch_error};
+use crate::context::Context;
+use crate::error::{Blame, CommandError, is_unreachable};
+use crate::output::Report;
+
+/// Write the proof of a record, or a header, to a file: made from the chain alone
+///
+/// Every batch is judged on the way, as `gridtally watch` does. `gridtally verify --proof` checks the file, without asking anybody.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum What {
+    /// The proof of one record, with everything that shows it
+    Proof(ProofArguments),
+    /// The header of the newest final batch, in hexadecimal: what a record of it, or of one before it, is checked against
+    Header(HeaderArguments),
+}
+
+#[derive(Debug, clap::Args)]
+struct HeaderArguments {
+    #[command(flatten)]
+    batch: BatchArguments,
+    /// File to write; one that is there is not overwritten
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+}
+
+#[derive(Debug, clap::Args)]
+struct ProofArguments {
+    #[command(flatten)]
+    batch: BatchArguments,
+    /// Number of the participant
+    #[arg(long, value_name = "NUMBER")]
+    participant: u32,
+    /// The settlement period
+    #[arg(long, value_name = "NUMBER")]
+    period: u32,
+    /// The slot in the period, from 0
+    #[arg(long, value_name = "NUMBER")]
+    slot: u16,
+    /// What was metered, where the slot has several records: 1 feed-in, 32 consumption
+    #[arg(long, value_name = "NUMBER", value_parser = code)]
+    code: Option<Code>,
+    /// 0 for the regular record, or the number of a correction run
+    #[arg(long, default_value_t = 0, value_name = "NUMBER")]
+    run: u32,
+    /// File to write; one that is there is not overwritten
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+}
+
+/// What was written.
+#[derive(Debug, Serialize)]
+struct Exported {
+    file: PathBuf,
+    batch: u64,
+    /// Whether the batch was final. A proof of a pending one is worth nothing when the batch falls.
+    is_final: bool,
+    header_hash: String,
+}
+
+fn code(text: &str) -> Result<Code, String> {
+    let number = text.parse::<u8>().map_err(|error| error.to_string())?;
+    Code::new(number).map_err(|error| error.to_string())
+}
+
+pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<(), CommandError> {
+    let (batch, out) = match &arguments.what {
+        What::Proof(arguments) => (&arguments.batch, &arguments.out),
+        What::Header(arguments) => (&arguments.batch, &arguments.out),
+    };
+    let config = context.config(|settings| batch.apply(settings))?;
+    let (report, document) = context.block_on(async {
+        let client = BatchArguments::client(&config).await?;
+        let watcher = batch.watcher(&config, client, None).await?;
+        let mut watcher = watcher.with_all_states();
+        watcher.poll().await.map_err(watch_error)?;
+        match &arguments.what {
+            What::Proof(arguments) => arguments.proof(&watcher).await,
+            What::Header(arguments) => arguments.header(&watcher),
+        }
+    })?;
+    write_new(out, &document)?;
+    context.output.report(&report)
+}
+
+impl ProofArguments {
+    async fn proof(&self, watcher: &Watcher) -> Result<(Exported, Vec<u8>), CommandError> {
+        let wanted = WantedRecord {
+            participant: ParticipantNumber(self.participant),
+            period: SettlementPeriod(self.period),
+            run: self.run,
+            slot: Slot(self.slot),
+            code: self.code,
+        };
+        let proof = watcher.export_record(&wanted).await.map_err(export_error)?;
+        let proved = proof.check().or_refused()?;
+        let batches = watcher.view().batches().iter();
+        let mut finals = batches.filter(|batch| batch.is_final);
+        let is_final = finals.any(|batch| batch.header == *proved.header());
+        let document = serde_json::to_vec_pretty(&proof).context("cannot write JSON");
+        let report = Exported::of(&self.out, proved.header(), is_final);
+        Ok((report, document.or_environment()?))
+    }
+}
+
+impl HeaderArguments {
+    fn header(&self, watcher: &Watcher) -> Result<(Exported, Vec<u8>), CommandError> {
+        let batches = watcher.view().batches().iter();
+        let last = batches.rev().find(|batch| batch.is_final).ok_or_else(|| {
+            CommandError::refused(anyhow!("no batch is final yet"))
+                .hint("Wait until the window of seven days is over.")
+        })?;
+        let document = hex::encode_prefixed(last.header.encode()).into_bytes();
+        Ok((Exported::of(&self.out, &last.header, true), document))
+    }
+}
+
+impl Exported {
+    fn of(file: &Path, header: &BatchHeader, is_final: bool) -> Self {
+        let (file, batch) = (file.to_owned(), header.seq);
+        Self { file, batch, is_final, header_hash: header.hash().to_string() }
+    }
+}
+
+fn export_error(error: ExportError) -> CommandError {
+    if is_unreachable(&error) {
+        CommandError::environment(error)
+    } else {
+        CommandError::refused(error)
+    }
+}
+
+fn write_new(path: &Path, document: &[u8]) -> Result<(), CommandError> {
+    let written = || -> io::Result<()> {
+        let mut file = OpenOptions::new().write(true).create_new(true).open(path)?;
+        file.write_all(document)?;
+        file.write_all(b"\n")?;
+        file.sync_all()
+    };
+    written().with_context(|| anyhow!("cannot write {}", path.display())).or_environment()
+}
+
+impl Report for Exported {
+    fn write_text(&self, out: &mut dyn Write) -> io::Result<()> {
+        let finality = if self.is_final { "final" } else { "pending: only final counts" };
+        writeln!(out, "written to {}", self.file.display())?;
+        writeln!(out, "batch {}, {finality}, header {}", self.batch, self.header_hash)
+    }
+}

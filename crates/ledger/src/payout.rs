@@ -1,0 +1,84 @@
+//! What a participant can take out of a batch ledger, found from the chain alone.
+
+use alloy_primitives::Address;
+use gridtally_core::party::ParticipantNumber;
+use gridtally_settlement::{AccountLeaf, BatchHeader, Opened};
+
+use crate::abi::batch::BatchSettlement;
+use crate::batch_deploy::BatchLedger;
+use crate::deploy::ReadError;
+use crate::watch::Watcher;
+
+/// How a participant stands with the contract.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PayoutState {
+    /// Where money goes; `None` until it is set.
+    pub payout: Option<Address>,
+    /// What was paid out so far, micro-units.
+    pub paid_micro: u64,
+    /// Whether it took everything after a freeze.
+    pub is_exited: bool,
+}
+
+/// An account after the latest final batch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FinalAccount {
+    /// The header of the batch.
+    pub header: BatchHeader,
+    /// The account with its path.
+    pub account: Opened<AccountLeaf>,
+}
+
+impl FinalAccount {
+    /// Returns what can be claimed, micro-units: what was withdrawn and not paid out yet.
+    #[must_use]
+    pub fn claimable_micro(&self, state: &PayoutState) -> u64 {
+        self.account.leaf.payable_micro.saturating_sub(state.paid_micro)
+    }
+
+    /// Returns what can be taken out of a frozen ledger, micro-units: the balance too.
+    #[must_use]
+    pub fn exit_micro(&self, state: &PayoutState) -> u64 {
+        if state.is_exited {
+            return 0;
+        }
+        let balance = u64::try_from(self.account.leaf.balance.micro()).unwrap_or(0);
+        balance.saturating_add(self.claimable_micro(state))
+    }
+}
+
+impl Watcher {
+    /// Returns the account of a participant after the latest final batch, or `None` where there is none, or it is not valid.
+    #[must_use]
+    pub fn final_account(&self, participant: ParticipantNumber) -> Option<FinalAccount> {
+        let last = self.view().batches().iter().rev().find(|batch| batch.is_final)?;
+        let account = self.state(last.header.seq)?.open_account(participant)?;
+        Some(FinalAccount { header: last.header.clone(), account })
+    }
+}
+
+impl BatchLedger {
+    /// Returns how a participant stands with the contract.
+    ///
+    /// # Errors
+    ///
+    /// Returns a [`ReadError`].
+    pub async fn payout_of(
+        &self,
+        participant: ParticipantNumber,
+    ) -> Result<PayoutState, ReadError> {
+        let call = BatchSettlement::payoutOfCall { number: participant.0 };
+        let (payout, paid_micro, is_exited) = self.core_question().call(call).await?.into();
+        let payout = Some(payout).filter(|payout| !payout.is_zero());
+        Ok(PayoutState { payout, paid_micro, is_exited })
+    }
+
+    /// Whether the ledger is frozen: its hub stopped, and everybody may leave.
+    ///
+    /// # Errors
+    ///
+    /// Returns a [`ReadError`].
+    pub async fn is_frozen(&self) -> Result<bool, ReadError> {
+        self.core_question().call(BatchSettlement::isFrozenCall {}).await
+    }
+}

@@ -1,0 +1,197 @@
+//! The proof of one record, made from the chain alone.
+
+use gridtally_core::explanations;
+use gridtally_core::party::ParticipantNumber;
+use gridtally_core::period::{SettlementPeriod, Slot};
+use gridtally_settlement::{BatchHeader, Code, MeterKey, Opened, Record, RecordLeaf, RecordProof};
+
+use crate::abi::batch::BatchSettlement;
+use crate::batch_data::DataError;
+use crate::batch_deploy::BatchLedger;
+use crate::batch_view::TrackedBatch;
+use crate::client::BlockId;
+use crate::deploy::{Question, ReadError};
+use crate::watch::Watcher;
+
+/// Which record is wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WantedRecord {
+    /// Whose.
+    pub participant: ParticipantNumber,
+    /// The period.
+    pub period: SettlementPeriod,
+    /// 0 for the regular record, R for that of the R-th correction run.
+    pub run: u32,
+    /// The slot.
+    pub slot: Slot,
+    /// What was metered; `None` where there is only one.
+    pub code: Option<Code>,
+}
+
+impl WantedRecord {
+    fn is(&self, record: &Record) -> bool {
+        record.participant() == self.participant
+            && record.slot() == self.slot
+            && self.code.is_none_or(|code| record.code() == code)
+    }
+}
+
+/// Why a record has no proof, in order of precedence.
+#[derive(Debug, thiserror::Error)]
+pub enum ExportError {
+    /// The published data cannot be asked for.
+    #[error(transparent)]
+    Data(#[from] DataError),
+    /// Nobody has the data of a batch.
+    #[error("nobody has what batch {seq} published")]
+    DataMissing {
+        /// Its number.
+        seq: u64,
+    },
+    /// The batch, or one before it, is not valid.
+    #[error("batch {seq} is not valid, or built on one that is not")]
+    Invalid {
+        /// Its number.
+        seq: u64,
+    },
+    /// There is no such record.
+    #[error("participant {participant} has no such record in period {period}, run {run}")]
+    NotFound {
+        /// Whose.
+        participant: u32,
+        /// The period.
+        period: u32,
+        /// The run.
+        run: u32,
+    },
+    /// There are several.
+    #[error("participant {participant} has records of several codes in this slot: {codes}")]
+    Ambiguous {
+        /// Whose.
+        participant: u32,
+        /// The codes.
+        codes: String,
+    },
+}
+
+explanations! {
+    ExportError {
+        Data(error);
+        DataMissing: "export-data-missing" "nobody has what the batch of the record published"
+            "name an archive of batches with --archive";
+        Invalid: "export-batch-invalid" "the batch of the record breaks a rule, or is built on one that does"
+            "prove it wrong with gridtally watch --act";
+        NotFound: "export-record-missing" "there is no such record in the batches that stand"
+            "check participant, period, run and slot; a reading may be settled in a correction run";
+        Ambiguous: "export-record-ambiguous" "the participant has several records in the slot"
+            "name one with --code";
+    }
+}
+
+impl Watcher {
+    /// Returns the proof of a record, with the headers from the newest final batch down to the record's where it is final.
+    ///
+    /// # Errors
+    ///
+    /// Returns the first [`ExportError`] in the order of its variants.
+    pub async fn export_record(&self, wanted: &WantedRecord) -> Result<RecordProof, ExportError> {
+        for batch in self.view().batches() {
+            if (batch.header.period, batch.header.run) != (wanted.period, wanted.run) {
+                continue;
+            }
+            let records = self.records_of(batch).await?;
+            let found: Vec<usize> =
+                (0..records.len()).filter(|place| wanted.is(&records[*place])).collect();
+            match found[..] {
+                [] => {}
+                [place] => {
+                    let index = u32::try_from(place).unwrap_or(u32::MAX);
+                    return self.prove_record(batch, records, index);
+                }
+                _ => {
+                    let codes = found.iter().map(|place| records[*place].code().to_string());
+                    let codes = codes.collect::<Vec<_>>().join(", ");
+                    let participant = wanted.participant.0;
+                    return Err(ExportError::Ambiguous { participant, codes });
+                }
+            }
+        }
+        let WantedRecord { participant, period, run, .. } = *wanted;
+        Err(ExportError::NotFound { participant: participant.0, period: period.0, run })
+    }
+
+    async fn records_of(&self, batch: &TrackedBatch) -> Result<Vec<Record>, ExportError> {
+        let seq = batch.header.seq;
+        let data = self.ledger().data_of(batch, self.sources()).await?;
+        let data = data.ok_or(ExportError::DataMissing { seq })?;
+        let records = data.published().records(batch.header.count as usize);
+        Ok(records.map(|(record, _)| record).collect())
+    }
+
+    fn prove_record(
+        &self,
+        batch: &TrackedBatch,
+        records: Vec<Record>,
+        index: u32,
+    ) -> Result<RecordProof, ExportError> {
+        let header = &batch.header;
+        let seq = header.seq;
+        let built = self.rebuild(header, &records).ok_or(ExportError::Invalid { seq })?;
+        let opened = built.open_record(index).ok_or(ExportError::Invalid { seq })?;
+        let table = self.view().table(header.period).ok_or(ExportError::Invalid { seq })?;
+        let domain = self.ledger().deployment().domain();
+        Ok(RecordProof::new(&domain, &opened, &self.chain_down_to(batch), table, None))
+    }
+
+    /// Returns the headers from the newest final batch down to this one, or this one alone where it is not final.
+    fn chain_down_to(&self, batch: &TrackedBatch) -> Vec<BatchHeader> {
+        let batches = self.view().batches();
+        let finals = batches.iter().rev().filter(|other| other.is_final);
+        let chain = finals.take_while(|other| other.header.seq > batch.header.seq);
+        let chain = chain.map(|other| other.header.clone());
+        chain.chain([batch.header.clone()]).collect()
+    }
+}
+
+impl BatchLedger {
+    /// Asks the contract whether the first of these headers is final, each the child of the next, and whether the record is in
+    /// the last: one call, which costs nothing.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`ReadError::Refused`] where the contract says no.
+    pub async fn verify_record(
+        &self,
+        headers: &[BatchHeader],
+        leaf: &Opened<RecordLeaf>,
+    ) -> Result<(), ReadError> {
+        let chain = headers.iter().map(Into::into).collect();
+        let call = BatchSettlement::verifyRecordCall { chain, l: leaf.into() };
+        self.core_question().call(call).await.map(drop)
+    }
+
+    /// Returns the key of a participant's meter, or `None` for one without.
+    ///
+    /// # Errors
+    ///
+    /// Returns a [`ReadError`].
+    pub async fn meter_of(
+        &self,
+        participant: ParticipantNumber,
+    ) -> Result<Option<MeterKey>, ReadError> {
+        let number = participant.0;
+        let ask = self.core_question();
+        let found = ask.call(BatchSettlement::participantCall { number }).await?;
+        if !found.meter.is_zero() {
+            return Ok(Some(MeterKey::Secp256k1(found.meter)));
+        }
+        let key = ask.call(BatchSettlement::p256KeyOfCall { number }).await?;
+        let is_set = !key._0.is_zero() || !key._1.is_zero();
+        Ok(is_set.then_some(MeterKey::P256 { x: key._0, y: key._1 }))
+    }
+
+    pub(crate) const fn core_question(&self) -> Question<'_> {
+        let contract = self.deployment().core;
+        Question { client: self.client(), contract, at: BlockId::Latest }
+    }
+}
