@@ -6,6 +6,8 @@ mod batch_header;
 mod judge;
 #[path = "../../../../fuzz/decoders/record.rs"]
 mod record;
+#[path = "../../../../fuzz/decoders/record_proof.rs"]
+mod record_proof;
 #[path = "../../../../fuzz/decoders/run_manifest.rs"]
 mod run_manifest;
 #[path = "../../../../fuzz/decoders/runner.rs"]
@@ -28,6 +30,11 @@ fn judge_decides_every_seed() {
 #[test]
 fn record_reads_or_refuses_every_seed() {
     runner::run("record", record::decode);
+}
+
+#[test]
+fn record_proof_reads_or_refuses_every_seed() {
+    runner::run("record_proof", record_proof::decode);
 }
 
 #[test]
