@@ -144,7 +144,7 @@ impl<S: Signatures> Hub<S> {
     ///
     /// Returns the first [`HubError`] in the order of its variants.
     pub async fn commit(&mut self, plan: &BatchPlan) -> Result<BatchHeader, HubError> {
-        self.look().await?;
+        self.wait_and_look().await?;
         if let Some(batch) = self.watcher.view().batches().last()
             && self.watcher.rebuild(&batch.header, &plan.records).is_some()
         {
@@ -185,7 +185,7 @@ impl<S: Signatures> Hub<S> {
     ///
     /// Returns the first [`HubError`] in the order of its variants.
     pub async fn poll(&mut self) -> Result<Vec<HubReport>, HubError> {
-        self.look().await?;
+        self.wait_and_look().await?;
         let mut reports = Vec::new();
         for batch in self.pending() {
             reports.extend(self.answer(&batch).await?);
@@ -205,6 +205,13 @@ impl<S: Signatures> Hub<S> {
             }
         }
         Ok(reports)
+    }
+
+    /// Looks once nothing of the key is on its way: an earlier process may have sent something before it died, and a
+    /// re-organization may have taken something back.
+    async fn wait_and_look(&mut self) -> Result<(), HubError> {
+        self.sender.wait_until_idle().await?;
+        self.look().await
     }
 
     async fn look(&mut self) -> Result<(), HubError> {

@@ -2,6 +2,7 @@
 
 mod completeness;
 mod hub;
+mod hub_faults;
 mod record;
 mod stage;
 mod watch;

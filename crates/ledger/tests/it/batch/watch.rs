@@ -4,8 +4,8 @@ use std::slice;
 
 use gridtally_core::quantity::Amount;
 use gridtally_ledger::{
-    BatchArchive, BeaconNode, BlobSource, Demanded, EndpointOptions, FollowOptions, Outcome,
-    Sender, WatchReport, Watcher,
+    BatchArchive, BatchLedger, BeaconNode, BlobSource, Demanded, EndpointOptions, FollowOptions,
+    Outcome, Sender, WatchReport, Watcher,
 };
 use gridtally_settlement::{DataKind, Place, Rule, Tree, versioned_hashes};
 
@@ -13,6 +13,7 @@ use super::mutation::recommit;
 use super::stage::{Stage, state_after};
 use super::town::{Committed, Data};
 use crate::node::Node;
+use crate::proxy::{Fate, Proxy};
 use crate::town::{brisk, key};
 
 /// A day and a second, twice: the time for an answer is over.
@@ -243,4 +244,44 @@ async fn blobs_that_nobody_has_are_told_and_found_later_in_an_archive() {
     archive.keep_blobs(blobs, &versioned_hashes(blobs).unwrap()).unwrap();
     let count = batch.header.count;
     assert_eq!(watcher.poll().await.unwrap(), [WatchReport::Valid { seq: 1, count }]);
+}
+
+/// The process ends before its proof reaches the chain, or right after: the next one finds the batch standing, or gone.
+#[tokio::test]
+async fn a_watcher_that_dies_with_its_proof_is_followed_by_another() {
+    for reaches in [false, true] {
+        let mut stage = Stage::new(Node::embedded().await, 20).await;
+        commit_changed(&mut stage, |batch| {
+            batch.header.hub_balance = Amount::from_micro(1);
+        })
+        .await;
+        let mut is_dead = false;
+        let proxy = Proxy::start(&stage.node, move |method, _, _| {
+            let is_proof = method == "eth_sendRawTransaction";
+            let fate = match (is_dead, is_proof && reaches) {
+                (false, true) => Fate::AnswerLost,
+                (false, false) if !is_proof => Fate::Passed,
+                _ => Fate::RequestLost,
+            };
+            is_dead |= is_proof;
+            fate
+        })
+        .await;
+        let deployment = stage.ledger.deployment();
+        let ledger = BatchLedger::at(proxy.client.clone(), deployment.core, deployment.block);
+        let sender = Sender::new(proxy.client.clone(), key(0), brisk());
+        let options = FollowOptions::default();
+        let mut dying = Watcher::new(ledger.await.unwrap(), options, Some(sender));
+        assert!(dying.poll().await.is_err());
+
+        let mut next = watcher(&stage, true).await;
+        let reports = next.poll().await.unwrap();
+        let has_proved = matches!(
+            reports[..],
+            [WatchReport::Fraud { seq: 1, outcome: Outcome::Cancelled(_), .. }]
+        );
+        assert_eq!(has_proved, !reaches, "{reports:?}");
+        assert_eq!(next.poll().await.unwrap(), []);
+        assert_eq!(next.view().batches(), []);
+    }
 }
