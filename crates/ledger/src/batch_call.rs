@@ -212,6 +212,7 @@ impl BatchLedger {
         table: &TariffTable,
         data: Option<DataEvidence<'_>>,
     ) -> Option<Call> {
+        let before = parent;
         let (h, parent) = (header.into(), parent.into());
         let bytes = match proof {
             FraudProof::Record { leaf } => {
@@ -255,6 +256,10 @@ impl BatchLedger {
                         .abi_encode()
                     }
                 }
+            }
+            // It has a contract of its own.
+            FraudProof::Forced { leaf } => {
+                return Some(self.prove_forced_call(header, before, leaf));
             }
             FraudProof::DepositOmitted { entry, left, right } => {
                 let (left, right) = (left.as_ref().into(), right.as_ref().into());
@@ -339,7 +344,7 @@ impl BatchLedger {
     }
 }
 
-fn call(kind: CallKind, items: u64, to: Address, data: Vec<u8>) -> Call {
+pub(crate) fn call(kind: CallKind, items: u64, to: Address, data: Vec<u8>) -> Call {
     Call { kind, items, to: Some(to), data: data.into(), gas_limit: None }
 }
 

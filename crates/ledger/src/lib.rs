@@ -33,6 +33,8 @@ mod batch_view;
 mod event;
 mod refusal;
 
+mod duty_call;
+
 mod deploy;
 mod fund;
 mod register;
@@ -49,7 +51,7 @@ pub use batch_answer::reveal;
 pub use batch_call::{DataEvidence, Demanded};
 pub use batch_deploy::{BatchDeployment, BatchLedger, BatchOffices, BatchTerms};
 pub use batch_event::{BatchEntry, BatchEvent};
-pub use batch_view::{BatchView, DemandState, TrackedBatch, ViewError};
+pub use batch_view::{BatchView, DemandState, ForceKey, ForceRequest, TrackedBatch, ViewError};
 pub use client::{BlockId, CallRequest, Client, ConnectError, GasPrice, LogFilter};
 pub use deploy::{DeployError, Deployment, Ledger, Offices, ReadError, TokenChoice};
 pub use endpoint::{Endpoint, EndpointError, EndpointOptions, RpcFailure};

@@ -149,7 +149,8 @@ impl Watcher {
     #[must_use]
     pub fn new(ledger: BatchLedger, options: FollowOptions, sender: Option<Sender>) -> Self {
         let deployment = *ledger.deployment();
-        let filter = LogFilter::all_of([deployment.core, deployment.demand_prover]);
+        let filter =
+            LogFilter::all_of([deployment.core, deployment.demand_prover, deployment.duty_prover]);
         let cursor = Cursor::at(deployment.block);
         let follower = Follower::of(ledger.client().clone(), filter, cursor, options);
         let view = BatchView::new(deployment.terms.calendar.slots_per_period());

@@ -1,0 +1,51 @@
+//! The transactions of the duty prover, each as a call that a sender sends: forced readings.
+
+use alloy_primitives::aliases::U48;
+use alloy_sol_types::SolCall;
+use gridtally_settlement::{BatchHeader, Opened, RecordLeaf};
+
+use crate::abi::duty::DutyProver;
+use crate::batch_call::call;
+use crate::batch_deploy::BatchLedger;
+use crate::batch_view::ForceKey;
+use crate::gas::CallKind;
+use crate::sender::Call;
+
+impl BatchLedger {
+    /// Proves that a batch corrects a forced reading too late.
+    #[must_use]
+    pub fn prove_forced_call(
+        &self,
+        header: &BatchHeader,
+        parent: &BatchHeader,
+        leaf: &Opened<RecordLeaf>,
+    ) -> Call {
+        let (h, parent, l) = (header.into(), parent.into(), leaf.into());
+        self.duty(CallKind::Prove, &DutyProver::proveForcedCall { h, parent, l })
+    }
+
+    /// Refutes a forced reading with a record of a correction run. `chain` begins with a pending or final batch, goes on from child
+    /// to parent, and ends with the correction run.
+    #[must_use]
+    pub fn refute_force_call<'a>(
+        &self,
+        chain: impl IntoIterator<Item = &'a BatchHeader>,
+        force: ForceKey,
+        leaf: &Opened<RecordLeaf>,
+    ) -> Call {
+        let chain = chain.into_iter().map(Into::into).collect();
+        let call = DutyProver::refuteForceCall { period: force.period.0, chain, l: leaf.into() };
+        self.duty(CallKind::Force, &call)
+    }
+
+    /// Moves what the hub owes for a forced reading into the inbox, once the time to refute it is over.
+    #[must_use]
+    pub fn accept_force_call(&self, force: ForceKey) -> Call {
+        let (period, key) = (force.period.0, U48::from(force.key));
+        self.duty(CallKind::Force, &DutyProver::acceptForceCall { period, key })
+    }
+
+    pub(crate) fn duty(&self, kind: CallKind, data: &impl SolCall) -> Call {
+        call(kind, 1, self.deployment().duty_prover, data.abi_encode())
+    }
+}

@@ -1,0 +1,54 @@
+//! Readings that participants forced: what the hub left out, and may correct for one day only.
+
+use std::collections::BTreeMap;
+
+use gridtally_core::period::SettlementPeriod;
+
+/// The readings of all periods that were forced and not refuted, by the key of their record.
+///
+/// # Source
+///
+/// Settlement protocol §2.9, `forceReading`; decision 0009.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ForcedReadings(BTreeMap<(SettlementPeriod, u64), u64>);
+
+impl ForcedReadings {
+    /// Takes in a request: a correction of this key may be committed until `correct_until_s`, Unix time, included.
+    pub fn request(&mut self, period: SettlementPeriod, key: u64, correct_until_s: u64) {
+        self.0.insert((period, key), correct_until_s);
+    }
+
+    /// Forgets a request that a correction refuted; whether there was one.
+    pub fn refute(&mut self, period: SettlementPeriod, key: u64) -> bool {
+        self.0.remove(&(period, key)).is_some()
+    }
+
+    /// Returns until when a correction of this key may be committed, Unix time, s, included; `None` for a key without limit.
+    #[must_use]
+    pub fn correct_until_s(&self, period: SettlementPeriod, key: u64) -> Option<u64> {
+        self.0.get(&(period, key)).copied()
+    }
+
+    /// Whether a correction of this key that is committed at this time comes too late.
+    #[must_use]
+    pub fn is_late(&self, period: SettlementPeriod, key: u64, committed_at_s: u64) -> bool {
+        self.correct_until_s(period, key).is_some_and(|until| committed_at_s > until)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_correction_is_late_from_the_second_after_the_day_on_and_only_of_that_key() {
+        let (period, other) = (SettlementPeriod(3), SettlementPeriod(4));
+        let mut forced = ForcedReadings::default();
+        assert!(!forced.is_late(period, 7, u64::MAX));
+        forced.request(period, 7, 100);
+        assert_eq!([100, 101].map(|at_s| forced.is_late(period, 7, at_s)), [false, true]);
+        assert!(!forced.is_late(period, 8, 101) && !forced.is_late(other, 7, 101));
+        assert!(forced.refute(period, 7) && !forced.refute(period, 7));
+        assert!(!forced.is_late(period, 7, 101));
+    }
+}
