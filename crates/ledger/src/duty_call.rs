@@ -2,7 +2,8 @@
 
 use alloy_primitives::aliases::U48;
 use alloy_sol_types::SolCall;
-use gridtally_settlement::{BatchHeader, Opened, RecordLeaf};
+use gridtally_core::period::SettlementPeriod;
+use gridtally_settlement::{BatchHeader, KeyGap, Opened, Record, RecordLeaf, TariffTable};
 
 use crate::abi::duty::DutyProver;
 use crate::batch_call::call;
@@ -12,6 +13,33 @@ use crate::gas::CallKind;
 use crate::sender::Call;
 
 impl BatchLedger {
+    /// Forces a reading that the hub left out: a record of run 0 with its meter's signature, and the gap in which it is missing.
+    #[must_use]
+    pub fn force_reading_call(
+        &self,
+        gap: &KeyGap<'_>,
+        period: SettlementPeriod,
+        record: &Record,
+        signature: Vec<u8>,
+        table: &TariffTable,
+    ) -> Call {
+        let (left, right) = match &gap.neighbors {
+            Some((left, right)) => (Some(left), Some(right)),
+            None => (None, None),
+        };
+        let call = DutyProver::forceReadingCall {
+            h: gap.header.into(),
+            parent: gap.parent.into(),
+            period: period.0,
+            left: left.into(),
+            right: right.into(),
+            record: record.pack().into(),
+            signature: signature.into(),
+            table: table.pack().into(),
+        };
+        self.duty(CallKind::Force, &call)
+    }
+
     /// Proves that a batch corrects a forced reading too late.
     #[must_use]
     pub fn prove_forced_call(

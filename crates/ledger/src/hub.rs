@@ -3,16 +3,18 @@
 //! The chain is its memory. After a crash it reads the chain again and goes on; a batch that is there already is not committed
 //! twice, because each commit names the header that it was built on.
 
+use std::collections::BTreeSet;
+
 use gridtally_core::explanations;
 use gridtally_settlement::{
-    Batch, BatchHeader, BatchPlan, BatchRefused, Opened, RecordLeaf, SignedReading, build_batch,
-    pack_calldata,
+    Batch, BatchHeader, BatchPlan, BatchRefused, Opened, Record, RecordLeaf, Reference, Rule,
+    SignedReading, build_batch, pack_calldata,
 };
 use tracing::info;
 
 use crate::batch_call::Demanded;
 use crate::batch_deploy::BatchLedger;
-use crate::batch_view::TrackedBatch;
+use crate::batch_view::{ForceKey, ForceRequest, TrackedBatch};
 use crate::deploy::ReadError;
 use crate::event::EventError;
 use crate::send_error::SendError;
@@ -21,6 +23,9 @@ use crate::watch::{WatchError, WatchReport, Watcher};
 
 /// Time for proofs, from the commit on, s.
 const WINDOW_S: u64 = 7 * 86_400;
+
+/// Time for a commit to be carried out, s: a correction of a forced reading that would be late by then is not sent.
+const COMMIT_WITHIN_S: u64 = 900;
 
 /// Where the hub finds what meters signed.
 pub trait Signatures {
@@ -92,6 +97,21 @@ pub enum HubReport {
         /// What.
         demanded: Demanded,
     },
+    /// A forced reading was refuted with a correction of this batch.
+    ForceRefuted {
+        /// Number of the batch.
+        seq: u64,
+        /// Which reading.
+        force: ForceKey,
+    },
+    /// A forced reading stands in no correction run that is known: it will be paid out of the bond, unless a run that is committed in
+    /// time has it.
+    ForceOpen {
+        /// Which reading.
+        force: ForceKey,
+        /// What it is about.
+        request: ForceRequest,
+    },
     /// A batch became final.
     Finalized {
         /// Number of the batch.
@@ -105,13 +125,15 @@ pub struct Hub<S> {
     watcher: Watcher,
     sender: Sender,
     signatures: S,
+    /// Forced readings of which it was told that nothing refutes them.
+    alerted: BTreeSet<ForceKey>,
 }
 
 impl<S: Signatures> Hub<S> {
     /// Returns a hub that knows the chain through `watcher`, which only looks.
     #[must_use]
     pub const fn new(watcher: Watcher, sender: Sender, signatures: S) -> Self {
-        Self { watcher, sender, signatures }
+        Self { watcher, sender, signatures, alerted: BTreeSet::new() }
     }
 
     /// Returns what the hub knows of the chain.
@@ -139,6 +161,8 @@ impl<S: Signatures> Hub<S> {
         let reference = self.watcher.view().reference(plan.period);
         let reference = reference.ok_or(HubError::NoTariff { period: plan.period.0 })?;
         let batch = build_batch(plan, parent, &reference)?;
+        let now_s = self.now_s().await?;
+        check_forced(plan, &reference, now_s)?;
         let data = pack_calldata(plan.records.iter().copied());
         let call = self.watcher.ledger().commit_calldata_call(&batch.commitment, data);
         let receipt = self.sender.send(call).await?;
@@ -166,10 +190,11 @@ impl<S: Signatures> Hub<S> {
         for batch in self.pending() {
             reports.extend(self.answer(&batch).await?);
         }
+        reports.extend(self.refute().await?);
         let ledger = self.watcher.ledger();
         for batch in self.pending() {
             let seq = batch.header.seq;
-            let now_s = ledger.client().block_latest().await.map_err(ReadError::from)?.timestamp;
+            let now_s = self.now_s().await?;
             if now_s < batch.header.committed_at + WINDOW_S {
                 break;
             }
@@ -183,16 +208,68 @@ impl<S: Signatures> Hub<S> {
         Ok(reports)
     }
 
+    async fn now_s(&self) -> Result<u64, HubError> {
+        let block = self.watcher.ledger().client().block_latest().await;
+        Ok(block.map_err(ReadError::from)?.timestamp)
+    }
+
     async fn look(&mut self) -> Result<(), HubError> {
         let reports = self.watcher.poll().await?;
         let invalid = reports.iter().find_map(|report| match report {
-            WatchReport::Valid { .. } => None,
+            WatchReport::Valid { .. }
+            | WatchReport::Forced { .. }
+            | WatchReport::ForcePaid { .. } => None,
             WatchReport::Fraud { seq, .. }
             | WatchReport::Demanded { seq, .. }
             | WatchReport::Expired { seq, .. }
             | WatchReport::DataMissing { seq } => Some(*seq),
         });
         invalid.map_or(Ok(()), |seq| Err(HubError::ParentInvalid { seq }))
+    }
+
+    /// Refutes what corrections settled, and tells once of every other reading that is forced.
+    async fn refute(&mut self) -> Result<Vec<HubReport>, HubError> {
+        let open: Vec<_> = self.watcher.view().forces().collect();
+        self.alerted.retain(|told| open.iter().any(|(force, _)| force == told));
+        let mut reports = Vec::new();
+        for (force, request) in open.into_iter().filter(|(_, request)| !request.is_due) {
+            if let Some((header, leaf)) = self.correction(force, &request) {
+                let call = self.watcher.ledger().refute_force_call([&header], force, &leaf);
+                match self.sender.send(call).await {
+                    Ok(_) => {
+                        reports.push(HubReport::ForceRefuted { seq: header.seq, force });
+                        continue;
+                    }
+                    // Somebody else was faster, or the run left the ring of headers.
+                    Err(SendError::Refused { .. }) => {}
+                    Err(error) => return Err(error.into()),
+                }
+            }
+            if self.alerted.insert(force) {
+                reports.push(HubReport::ForceOpen { force, request });
+            }
+        }
+        Ok(reports)
+    }
+
+    /// Returns a record of a correction run that was committed in time and has the key of a forced reading.
+    fn correction(
+        &self,
+        force: ForceKey,
+        request: &ForceRequest,
+    ) -> Option<(BatchHeader, Opened<RecordLeaf>)> {
+        let in_time = |header: &BatchHeader| {
+            let is_run = header.run > 0 && header.period == force.period;
+            is_run && header.committed_at <= request.correct_until_s
+        };
+        let batches = self.watcher.view().batches().iter();
+        batches.filter(|batch| in_time(&batch.header)).find_map(|batch| {
+            let records = self.watcher.records(batch.header.seq)?;
+            let index = records.binary_search_by_key(&force.key, Record::key).ok()?;
+            let built = self.rebuild(batch, None).ok()?;
+            let leaf = open_record(&built, u32::try_from(index).ok()?)?;
+            Some((batch.header.clone(), leaf))
+        })
     }
 
     fn pending(&self) -> Vec<TrackedBatch> {
@@ -242,6 +319,21 @@ impl<S: Signatures> Hub<S> {
             reports.push(HubReport::Answered { seq, demanded });
         }
         Ok(reports)
+    }
+}
+
+/// Refuses a correction of a forced reading that might be carried out too late.
+fn check_forced(
+    plan: &BatchPlan,
+    reference: &Reference<'_>,
+    now_s: u64,
+) -> Result<(), BatchRefused> {
+    let committed_at_s = now_s.saturating_add(COMMIT_WITHIN_S);
+    let is_late =
+        |record: &Record| reference.forced.is_late(plan.period, record.key(), committed_at_s);
+    match plan.records.iter().position(is_late).filter(|_| plan.run > 0) {
+        Some(index) => Err(BatchRefused::Record { index, rule: Rule::ForcedOnce }),
+        None => Ok(()),
     }
 }
 

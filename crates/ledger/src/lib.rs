@@ -44,6 +44,7 @@ mod tariff;
 mod follow;
 mod read;
 mod watch;
+mod watch_duty;
 
 mod hub;
 

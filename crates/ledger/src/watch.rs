@@ -24,12 +24,13 @@ use crate::batch_answer::reveal;
 use crate::batch_call::{DataEvidence, Demanded};
 use crate::batch_deploy::BatchLedger;
 use crate::batch_event::BatchEntry;
-use crate::batch_view::{BatchView, TrackedBatch, ViewError};
+use crate::batch_view::{BatchView, ForceKey, ForceRequest, TrackedBatch, ViewError};
 use crate::client::LogFilter;
 use crate::deploy::ReadError;
 use crate::endpoint::EndpointError;
 use crate::follow::{Cursor, FollowError, FollowOptions, Follower, Notice};
 use crate::sender::Sender;
+use crate::watch_duty::DutyTold;
 
 /// States that are kept for batches that may still fall.
 const STATES_MAX: usize = 64;
@@ -111,6 +112,20 @@ pub enum WatchReport {
         /// Its number.
         seq: u64,
     },
+    /// A participant forces a reading that the hub left out.
+    Forced {
+        /// Which.
+        force: ForceKey,
+        /// What.
+        request: ForceRequest,
+    },
+    /// A forced reading was not refuted in time, and this watcher had it paid out of the bond.
+    ForcePaid {
+        /// Which.
+        force: ForceKey,
+        /// The transaction.
+        transaction: B256,
+    },
 }
 
 /// What became of a batch that breaks a rule.
@@ -135,13 +150,14 @@ pub struct Watcher {
     follower: Follower<BatchEntry>,
     view: BatchView,
     /// Who pays for proofs and demands; without, it only looks.
-    sender: Option<Sender>,
+    pub(crate) sender: Option<Sender>,
     /// The states after the batches that are valid, by sequence number.
     states: BTreeMap<u64, LedgerState>,
     /// The records of the batches that may still be demanded, by sequence number.
     records: BTreeMap<u64, Vec<Record>>,
     /// Hashes of headers of which it was told what is wrong.
     reported: BTreeMap<B256, WatchReport>,
+    pub(crate) duty: DutyTold,
 }
 
 impl Watcher {
@@ -163,6 +179,7 @@ impl Watcher {
             states,
             records: BTreeMap::new(),
             reported: BTreeMap::new(),
+            duty: DutyTold::default(),
         }
     }
 
@@ -172,7 +189,7 @@ impl Watcher {
         &self.ledger
     }
 
-    /// Returns the published records of a batch that is valid and not final, or was not when it was judged.
+    /// Returns the published records of a batch that is valid and not final, or recent and a correction run.
     #[must_use]
     pub fn records(&self, seq: u64) -> Option<&[Record]> {
         self.records.get(&seq).map(Vec::as_slice)
@@ -198,7 +215,7 @@ impl Watcher {
     pub async fn poll(&mut self) -> Result<Vec<WatchReport>, WatchError> {
         self.catch_up().await?;
         self.forget_fallen();
-        let mut reports = Vec::new();
+        let mut reports = self.look_after_duty().await?;
         while let Some(batch) = self.next_unjudged() {
             let seq = batch.header.seq;
             let report = match self.judge(&batch).await {
@@ -276,7 +293,10 @@ impl Watcher {
             let place = seq.checked_sub(1).and_then(|place| usize::try_from(place).ok());
             place.and_then(|place| batches.get(place)).is_some_and(|batch| !batch.is_final)
         };
-        self.records.retain(|&seq, _| self.states.contains_key(&seq) && is_pending(seq));
+        // Corrections refute forced readings, when they are final too.
+        let is_kept = |seq: u64, state: &LedgerState| is_pending(seq) || state.header().run > 0;
+        self.records
+            .retain(|&seq, _| self.states.get(&seq).is_some_and(|state| is_kept(seq, state)));
     }
 
     /// Returns the first batch whose parent is valid and which is not judged yet.
@@ -298,7 +318,7 @@ impl Watcher {
         let committed = CommittedBatch { header, published: Published::Calldata(&data) };
         match judge(committed, parent, &reference, &answers) {
             Verdict::Valid(state) => {
-                if !batch.is_final {
+                if !batch.is_final || header.run > 0 {
                     let records = committed.published.records(data.len() / Record::LENGTH);
                     self.records.insert(seq, records.map(|(record, _)| record).collect());
                 }

@@ -4,6 +4,11 @@ use std::collections::BTreeMap;
 
 use gridtally_core::period::SettlementPeriod;
 
+use crate::header::BatchHeader;
+use crate::leaf::RecordLeaf;
+use crate::opening::Opened;
+use crate::tree::Tree;
+
 /// The readings of all periods that were forced and not refuted, by the key of their record.
 ///
 /// # Source
@@ -33,6 +38,54 @@ impl ForcedReadings {
     #[must_use]
     pub fn is_late(&self, period: SettlementPeriod, key: u64, committed_at_s: u64) -> bool {
         self.correct_until_s(period, key).is_some_and(|until| committed_at_s > until)
+    }
+}
+
+/// Where a final regular batch shows that no regular batch has a key, or can have it later.
+///
+/// ```text
+/// between   |left|  key  |right|      two neighbours of the batch, in its own period
+/// before    parent's last key | key | first key of the batch
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyGap<'a> {
+    /// The batch.
+    pub header: &'a BatchHeader,
+    /// The batch before it.
+    pub parent: &'a BatchHeader,
+    /// The records around the key; none where the gap lies before the batch.
+    pub neighbors: Option<(Opened<RecordLeaf>, Opened<RecordLeaf>)>,
+}
+
+impl<'a> KeyGap<'a> {
+    /// Returns the gap of a batch in which the key of a period lies, or `None` where this batch shows none: another one may.
+    #[must_use]
+    pub fn find(
+        header: &'a BatchHeader,
+        parent: &'a BatchHeader,
+        leaves: &[RecordLeaf],
+        tree: &Tree,
+        period: SettlementPeriod,
+        key: u64,
+    ) -> Option<Self> {
+        if header.run != 0 || header.parent != parent.hash() || period.0 == 0 {
+            return None;
+        }
+        let wanted = (period, key);
+        let is_after_parent = wanted > (parent.reg_period, parent.reg_last_key);
+        if is_after_parent && wanted < (header.period, header.first_key) {
+            return Some(Self { header, parent, neighbors: None });
+        }
+        if period != header.period {
+            return None;
+        }
+        let right = leaves.binary_search_by_key(&key, |leaf| leaf.record.key()).err()?;
+        let open = |place: usize| {
+            let index = u32::try_from(place).ok()?;
+            Some(Opened { index, leaf: *leaves.get(place)?, path: tree.path(place)? })
+        };
+        let neighbors = Some((open(right.checked_sub(1)?)?, open(right)?));
+        Some(Self { header, parent, neighbors })
     }
 }
 

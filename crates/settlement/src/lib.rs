@@ -65,7 +65,7 @@ pub use code::{Code, CodeClass, CodeError};
 pub use comparison::{Difference, RecordKey, Settled, first_difference};
 pub use derive::Reference;
 pub use direct::{DirectRecord, DirectRecordError};
-pub use forced::ForcedReadings;
+pub use forced::{ForcedReadings, KeyGap};
 pub use fraud_proof::{Evidence, FraudProof};
 pub use header::{Acceptance, BatchCommitment, BatchHeader, DataKind, HeaderError};
 pub use inbox::{INBOX_ENTRIES_MAX, InboxEntry, InboxKind, InboxRange};

@@ -47,8 +47,9 @@ pub(crate) struct Arguments {
 /// Something that was found or done, one JSON document a line.
 #[derive(Debug, Serialize)]
 struct Finding {
-    /// Number of the batch.
-    seq: u64,
+    /// Number of the batch; none for a reading that is forced.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    seq: Option<u64>,
     #[serde(flatten)]
     told: Told,
 }
@@ -61,6 +62,15 @@ enum Told {
     Demanded { what: String },
     Expired { what: String },
     DataMissing,
+    Forced { participant: u32, period: u32, key: u64, energy_wh: i32, amount_micro: u64 },
+    ForcePaid { period: u32, key: u64, transaction: String },
+}
+
+impl Told {
+    /// Whether it says nothing against a batch.
+    const fn is_sound(&self) -> bool {
+        matches!(self, Self::Valid { .. } | Self::Forced { .. } | Self::ForcePaid { .. })
+    }
 }
 
 /// What was judged, for `--once`.
@@ -133,13 +143,13 @@ impl Arguments {
         let summary = WatchSummary {
             contract: self.contract.to_string(),
             asked,
-            sound: findings.iter().all(|finding| matches!(finding.told, Told::Valid { .. })),
+            sound: findings.iter().all(|finding| finding.told.is_sound()),
             batches: batches.len(),
             final_batches: batches.iter().filter(|batch| batch.is_final).count(),
             findings,
         };
         context.output.report(&summary)?;
-        match summary.findings.iter().find(|finding| !matches!(finding.told, Told::Valid { .. })) {
+        match summary.findings.iter().find(|finding| !finding.told.is_sound()) {
             Some(finding) => Err(CommandError::refused(anyhow::anyhow!("{}", finding.text()))),
             None => Ok(()),
         }
@@ -190,8 +200,23 @@ impl Finding {
                 (seq, Told::Expired { what: demanded.to_string() })
             }
             WatchReport::DataMissing { seq } => (seq, Told::DataMissing),
+            WatchReport::Forced { force, request } => {
+                let told = Told::Forced {
+                    participant: request.participant.0,
+                    period: force.period.0,
+                    key: force.key,
+                    energy_wh: request.value_wh,
+                    amount_micro: request.amount_micro,
+                };
+                return Self { seq: None, told };
+            }
+            WatchReport::ForcePaid { force, transaction } => {
+                let (period, key) = (force.period.0, force.key);
+                let told = Told::ForcePaid { period, key, transaction: transaction.to_string() };
+                return Self { seq: None, told };
+            }
         };
-        Self { seq: *seq, told }
+        Self { seq: Some(*seq), told }
     }
 
     fn text(&self) -> String {
@@ -212,8 +237,18 @@ impl Finding {
             }
             Told::Expired { what } => format!("{what} was not shown in time: cancelled"),
             Told::DataMissing => "its published data cannot be found".to_owned(),
+            Told::Forced { participant, period, key, energy_wh, amount_micro } => format!(
+                "participant {participant} forces a reading of {energy_wh} Wh, worth {amount_micro} micro-units \
+                 (period {period}, key {key})"
+            ),
+            Told::ForcePaid { period, key, transaction } => format!(
+                "not refuted in time, paid out of the bond by {transaction} (period {period}, key {key})"
+            ),
         };
-        format!("batch {}: {said}", self.seq)
+        match self.seq {
+            Some(seq) => format!("batch {seq}: {said}"),
+            None => format!("forced reading: {said}"),
+        }
     }
 }
 

@@ -1,0 +1,191 @@
+//! What the hub must do, on the embedded chain: forced readings are refuted, paid, or make a late correction fall.
+
+use gridtally_core::party::ParticipantNumber;
+use gridtally_core::period::SettlementPeriod;
+use gridtally_ledger::{
+    FollowOptions, ForceKey, Hub, HubError, HubReport, Outcome, Sender, WatchReport, Watcher,
+};
+use gridtally_settlement::{
+    BatchPlan, BatchRefused, KeyGap, Place, Record, Rule, SignedReading, build_batch,
+};
+
+use super::hub::{Meters, hub, pass, plan};
+use super::stage::Stage;
+use super::town::record;
+use crate::node::Node;
+use crate::town::{brisk, key};
+
+const DAY_S: u64 = 86_400;
+/// What the forced reading is about, Wh.
+const VALUE_WH: i32 = 1_000;
+
+/// A ledger all of whose batches are final, with a reading that no batch has.
+struct Scene {
+    stage: Stage,
+    hub: Hub<Meters>,
+    /// The plan of the second batch.
+    second: BatchPlan,
+    period: SettlementPeriod,
+    reading: Record,
+}
+
+impl Scene {
+    /// Settles two periods, the second without readings, and lets both become final. The reading is of period 2, which may have
+    /// been skipped.
+    async fn new(seed: u64, is_skipped: bool) -> Self {
+        let mut stage = Stage::new(Node::embedded().await, seed).await;
+        // Everybody is active in the period that the reading is of.
+        let period = SettlementPeriod(2);
+        let mut hub = hub(&stage);
+        let first = plan(&stage.next_batch().await);
+        hub.commit(&first).await.unwrap();
+        let last = if is_skipped { 3 } else { 2 };
+        pass(&stage, u64::from(last - 1) * DAY_S).await;
+        // The reading's key lies between these two, if its period is settled at all.
+        let records = vec![record(0, 63, 0, 0), record(1, 63, 0, 0)];
+        let second = BatchPlan { records, ..plan_of(&stage, last, 0, first.inbox_to) };
+        hub.commit(&second).await.unwrap();
+        pass(&stage, 7 * DAY_S + 1).await;
+        let finalized = [1, 2].map(|seq| HubReport::Finalized { seq });
+        assert_eq!(hub.poll().await.unwrap(), finalized);
+        let table = &stage.town.tables[&period];
+        let slots = 0..super::town::SLOTS;
+        let mut candidates = slots.map(|slot| record(1, 1, slot, VALUE_WH));
+        let is_credit = |record: &Record| {
+            table.price(record.code(), record.slot()).unwrap().micro_per_kwh() > 0
+        };
+        let reading = candidates.find(is_credit).unwrap();
+        Self { stage, hub, second, period, reading }
+    }
+
+    fn force(&self) -> ForceKey {
+        ForceKey { period: self.period, key: self.reading.key() }
+    }
+
+    fn amount_micro(&self) -> u64 {
+        let table = &self.stage.town.tables[&self.period];
+        let price = table.price(self.reading.code(), self.reading.slot()).unwrap();
+        u64::try_from(price.micro_per_kwh()).unwrap()
+    }
+
+    /// The participant shows its reading, and the gap that it falls into.
+    async fn force_reading(&self) {
+        let watcher = self.hub.watcher();
+        let parent = watcher.state(1).unwrap().header();
+        let header = watcher.state(2).unwrap().header();
+        let key = self.reading.key();
+        let reference = watcher.view().reference(header.period).unwrap();
+        let batch = build_batch(&self.second, watcher.state(1).unwrap(), &reference).unwrap();
+        assert_eq!(batch.record_tree.root(), header.record_root);
+        let gap = KeyGap::find(header, parent, &batch.leaves, &batch.record_tree, self.period, key)
+            .unwrap();
+        let reading = SignedReading::of_record(self.period, 0, &self.reading).unwrap();
+        let domain = self.stage.ledger.deployment().domain();
+        let signature = super::hub::signed(&reading, &domain);
+        let table = &self.stage.town.tables[&self.period];
+        let ledger = &self.stage.ledger;
+        let call = ledger.force_reading_call(&gap, self.period, &self.reading, signature, table);
+        self.stage.send(call).await.unwrap();
+    }
+
+    fn watcher(&self) -> Watcher {
+        let sender = Sender::new(self.stage.node.client.clone(), key(0), brisk());
+        Watcher::new(self.stage.ledger.clone(), FollowOptions::default(), Some(sender))
+    }
+
+    /// Returns the plan of the correction run that settles the reading.
+    fn correction(&self) -> BatchPlan {
+        let last = self.hub.watcher().view().batches().last().unwrap();
+        let (run, inbox_to) = (last.header.last_run + 1, last.header.inbox_to);
+        let plan = plan_of(&self.stage, self.period.0, run, inbox_to);
+        BatchPlan { records: vec![self.reading], ..plan }
+    }
+}
+
+fn plan_of(stage: &Stage, period: u32, run: u32, inbox_to: u64) -> BatchPlan {
+    let account_count = stage.town.participants + 1;
+    let period = SettlementPeriod(period);
+    BatchPlan { period, run, part: 0, account_count, inbox_to, records: Vec::new() }
+}
+
+#[tokio::test]
+async fn a_correction_refutes_a_forced_reading() {
+    let mut scene = Scene::new(21, false).await;
+    scene.force_reading().await;
+    let force = scene.force();
+    let reports = scene.hub.poll().await.unwrap();
+    let [HubReport::ForceOpen { force: told, request }] = reports[..] else {
+        panic!("{reports:?}")
+    };
+    assert_eq!(
+        (told, request.value_wh, request.amount_micro),
+        (force, VALUE_WH, scene.amount_micro())
+    );
+    assert_eq!(scene.hub.poll().await.unwrap(), []);
+
+    let plan = scene.correction();
+    scene.hub.commit(&plan).await.unwrap();
+    assert_eq!(scene.hub.poll().await.unwrap(), [HubReport::ForceRefuted { seq: 3, force }]);
+    assert_eq!(scene.hub.poll().await.unwrap(), []);
+    assert_eq!(scene.hub.watcher().view().forces().count(), 0);
+}
+
+#[tokio::test]
+async fn what_is_not_refuted_is_paid_out_of_the_bond_and_honored() {
+    let mut scene = Scene::new(22, true).await;
+    let mut watcher = scene.watcher();
+    watcher.poll().await.unwrap();
+    scene.force_reading().await;
+    let force = scene.force();
+    let reports = watcher.poll().await.unwrap();
+    assert!(matches!(reports[..], [WatchReport::Forced { force: told, .. }] if told == force));
+    pass(&scene.stage, 7 * DAY_S - 60).await;
+    assert_eq!(watcher.poll().await.unwrap(), []);
+    pass(&scene.stage, 60).await;
+    let reports = watcher.poll().await.unwrap();
+    assert!(matches!(reports[..], [WatchReport::ForcePaid { force: told, .. }] if told == force));
+    assert_eq!(watcher.poll().await.unwrap(), []);
+
+    // The next batch takes the amount in like a deposit.
+    scene.stage.node.steer("anvil_mine", ["0x41"]).await;
+    let state = scene.hub.watcher().state(2).unwrap().clone();
+    let participant = ParticipantNumber(1);
+    let before = state.accounts().get(participant).balance.micro();
+    let plan = plan_of(&scene.stage, 4, 0, state.header().inbox_to + 1);
+    let plan = BatchPlan { records: vec![record(1, 0, 0, 0)], ..plan };
+    scene.hub.commit(&plan).await.unwrap();
+    let after = scene.hub.watcher().state(3).unwrap().accounts().get(participant).balance.micro();
+    assert_eq!(u64::try_from(after - before).unwrap(), scene.amount_micro());
+    assert_eq!(watcher.poll().await.unwrap(), [WatchReport::Valid { seq: 3, count: 1 }]);
+}
+
+#[tokio::test]
+async fn a_late_correction_of_a_forced_reading_falls() {
+    let mut scene = Scene::new(23, false).await;
+    let mut watcher = scene.watcher();
+    scene.force_reading().await;
+    pass(&scene.stage, DAY_S + 1).await;
+    // An honest hub refuses it.
+    let plan = scene.correction();
+    let refused = scene.hub.commit(&plan).await.unwrap_err();
+    let HubError::Refused(refused) = refused else { panic!("{refused}") };
+    assert_eq!(refused, BatchRefused::Record { index: 0, rule: Rule::ForcedOnce });
+
+    // This one commits it all the same.
+    let state = scene.hub.watcher().state(2).unwrap();
+    let reference = scene.hub.watcher().view().reference(scene.period).unwrap();
+    let batch = build_batch(&plan, state, &reference).unwrap();
+    let data = gridtally_settlement::pack_calldata(plan.records.clone());
+    let call = scene.stage.ledger.commit_calldata_call(&batch.commitment, data);
+    scene.stage.send(call).await.unwrap();
+    let reports = watcher.poll().await.unwrap();
+    let [.., WatchReport::Fraud { seq: 3, rule: Rule::ForcedOnce, place, outcome }] = reports[..]
+    else {
+        panic!("{reports:?}")
+    };
+    assert_eq!(place, Place::Record(0));
+    assert!(matches!(outcome, Outcome::Cancelled(_)), "{outcome:?}");
+    let fallen = watcher.poll().await.unwrap();
+    assert_eq!(fallen, []);
+    assert_eq!(watcher.view().batches().len(), 2);
+}
