@@ -55,6 +55,7 @@ mod judge;
 mod opening;
 
 mod sealed;
+mod snapshot;
 
 mod comparison;
 
@@ -92,6 +93,10 @@ pub use section::{GapRange, Section};
 pub use signature::{Domain, MeterKey, SignatureError, address_of, recover, sign};
 pub use signed_reading::SignedReading;
 pub use slot_energy::{EstimatedPolicy, Gap, MissingPolicy, SlotEnergy, SlotEnergyError};
+pub use snapshot::{
+    SNAPSHOT_ACCOUNT_LENGTH, SNAPSHOT_ACCOUNTS_PER_BLOB, SnapshotData, SnapshotError,
+    pack_snapshot, pack_snapshot_account, pack_snapshot_blobs, snapshot_hash, unpack_snapshot,
+};
 pub use tariff_table::{TABLE_LENGTH_MAX, TariffTable, TariffTableError};
 pub use total::{CodeTotal, Position, Totals};
 pub use tree::{GROUP_LEAVES, LEAVES_MAX, Tree, is_included, node};
