@@ -1,5 +1,7 @@
 //! What batch settlement tells in its log, as far as batches can be rebuilt, judged and opened from it.
 
+use std::ops::Range;
+
 use alloy_primitives::{Address, B256, Bytes, keccak256};
 use alloy_sol_types::SolEventInterface;
 use gridtally_core::party::ParticipantNumber;
@@ -139,6 +141,23 @@ pub enum BatchEvent {
         /// Key of the record.
         key: u64,
     },
+    /// A part of a snapshot was published, in the transaction of this entry.
+    SnapshotCommitted {
+        /// Number of the batch whose accounts it tells.
+        seq: u64,
+        /// Hash of its header.
+        header_hash: B256,
+        /// Number of the part.
+        part: u8,
+        /// The accounts, half open.
+        accounts: Range<u32>,
+        /// Hash of the data.
+        data_hash: B256,
+    },
+    /// All parts of the snapshot are there.
+    SnapshotCompleted,
+    /// The snapshot was false and does not count.
+    SnapshotCancelled,
     /// Something that no batch depends on.
     Other,
 }
@@ -234,9 +253,14 @@ fn duty_event(log: &Log) -> Result<BatchEvent, EventError> {
         DutyProverEvents::ForceDue(event) => {
             BatchEvent::ForceDue { period: SettlementPeriod(event.period), key: event.key.to() }
         }
-        DutyProverEvents::SnapshotCommitted(_) | DutyProverEvents::SnapshotCompleted(_) => {
-            BatchEvent::Other
-        }
+        DutyProverEvents::SnapshotCommitted(event) => BatchEvent::SnapshotCommitted {
+            seq: event.seq,
+            header_hash: event.headerHash,
+            part: event.part,
+            accounts: event.first..event.end,
+            data_hash: event.dataHash,
+        },
+        DutyProverEvents::SnapshotCompleted(_) => BatchEvent::SnapshotCompleted,
     })
 }
 
@@ -296,6 +320,7 @@ fn core_event(log: &Log) -> Result<BatchEvent, EventError> {
                 },
             }
         }
+        Decoded::SnapshotCancelled(_) => BatchEvent::SnapshotCancelled,
         _ => BatchEvent::Other,
     })
 }

@@ -1,6 +1,7 @@
 //! What the chain told of a batch ledger, as far as it stands: registry, tariffs, inbox, batches and demands.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use alloy_primitives::B256;
 use gridtally_core::party::ParticipantNumber;
@@ -62,6 +63,30 @@ pub struct ForceRequest {
     pub is_due: bool,
 }
 
+/// A part of a snapshot.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SnapshotPart {
+    /// The accounts that it tells, half open.
+    pub accounts: Range<u32>,
+    /// Hash of its data.
+    pub data_hash: B256,
+    /// The transaction that published it.
+    pub transaction: B256,
+}
+
+/// A snapshot of all accounts after a batch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TrackedSnapshot {
+    /// Number of the batch.
+    pub seq: u64,
+    /// Hash of its header.
+    pub header_hash: B256,
+    /// Its parts, which continue each other.
+    pub parts: Vec<SnapshotPart>,
+    /// Whether all parts are there.
+    pub is_complete: bool,
+}
+
 /// Why the chain's words do not fit together: the endpoint leaves something out, or invents it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{what} {number} does not follow what the chain told before")]
@@ -95,6 +120,8 @@ struct Told {
     forces: BTreeMap<ForceKey, ForceRequest>,
     /// Those that are not refuted, as the rule engine asks for them.
     forced: ForcedReadings,
+    /// The last one that was begun, unless it was disproved.
+    snapshot: Option<TrackedSnapshot>,
 }
 
 impl BatchView {
@@ -167,6 +194,12 @@ impl BatchView {
         self.told.forces.iter().map(|(&key, &request)| (key, request))
     }
 
+    /// Returns the snapshot that was published last, unless it was disproved; it may be incomplete.
+    #[must_use]
+    pub const fn snapshot(&self) -> Option<&TrackedSnapshot> {
+        self.told.snapshot.as_ref()
+    }
+
     /// Returns the prices of a period.
     #[must_use]
     pub fn table(&self, period: SettlementPeriod) -> Option<&TariffTable> {
@@ -193,6 +226,7 @@ impl Told {
             registry: Activities::default(),
             forces: BTreeMap::new(),
             forced: ForcedReadings::default(),
+            snapshot: None,
         }
     }
 
@@ -298,6 +332,34 @@ impl Told {
                 let request = self.forces.get_mut(&ForceKey { period, key });
                 request.ok_or_else(|| misfit("due reading", key))?.is_due = true;
             }
+            BatchEvent::SnapshotCommitted { seq, header_hash, part, accounts, data_hash } => {
+                let (accounts, data_hash) = (accounts.clone(), *data_hash);
+                let part_of = SnapshotPart { accounts, data_hash, transaction: entry.transaction };
+                let begun = TrackedSnapshot {
+                    seq: *seq,
+                    header_hash: *header_hash,
+                    parts: Vec::new(),
+                    is_complete: false,
+                };
+                let snapshot = match self.snapshot.take().filter(|_| *part > 0) {
+                    Some(snapshot) => snapshot,
+                    None => begun,
+                };
+                let end = snapshot.parts.last().map_or(0, |last| last.accounts.end);
+                let is_next = usize::from(*part) == snapshot.parts.len()
+                    && snapshot.header_hash == *header_hash
+                    && part_of.accounts.start == end
+                    && part_of.accounts.end >= end;
+                if !is_next {
+                    return Err(misfit("snapshot of batch", *seq));
+                }
+                self.snapshot.insert(snapshot).parts.push(part_of);
+            }
+            BatchEvent::SnapshotCompleted => {
+                let snapshot = self.snapshot.as_mut();
+                snapshot.ok_or_else(|| misfit("snapshot of batch", 0))?.is_complete = true;
+            }
+            BatchEvent::SnapshotCancelled => self.snapshot = None,
             BatchEvent::Other => {}
         }
         Ok(())

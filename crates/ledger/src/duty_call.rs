@@ -1,14 +1,19 @@
-//! The transactions of the duty prover, each as a call that a sender sends: forced readings.
+//! The transactions of the duty prover, each as a call that a sender sends: forced readings and snapshots.
 
 use alloy_primitives::aliases::U48;
 use alloy_sol_types::SolCall;
 use gridtally_core::period::SettlementPeriod;
-use gridtally_settlement::{BatchHeader, KeyGap, Opened, Record, RecordLeaf, TariffTable};
+use gridtally_settlement::{
+    AccountLeaf, BatchHeader, KeyGap, Opened, Record, RecordLeaf, TariffTable, snapshot_hash,
+};
 
+use crate::abi::batch::BatchSettlement;
 use crate::abi::duty::DutyProver;
 use crate::batch_call::call;
 use crate::batch_deploy::BatchLedger;
-use crate::batch_view::ForceKey;
+use crate::batch_view::{ForceKey, SnapshotPart};
+use crate::deploy::ReadError;
+use crate::endpoint::EndpointError;
 use crate::gas::CallKind;
 use crate::sender::Call;
 
@@ -71,6 +76,60 @@ impl BatchLedger {
     pub fn accept_force_call(&self, force: ForceKey) -> Call {
         let (period, key) = (force.period.0, U48::from(force.key));
         self.duty(CallKind::Force, &DutyProver::acceptForceCall { period, key })
+    }
+
+    /// Publishes a part of a snapshot of the latest final batch.
+    #[must_use]
+    pub fn commit_snapshot_call(&self, latest: &BatchHeader, part: u8, data: Vec<u8>) -> Call {
+        let call =
+            DutyProver::commitSnapshotCall { latest: latest.into(), part, data: data.into() };
+        self.duty(CallKind::Snapshot, &call)
+    }
+
+    /// Proves that a part of a snapshot, published in calldata, says something else of an account.
+    #[must_use]
+    pub fn prove_snapshot_call(
+        &self,
+        header: &BatchHeader,
+        part: u8,
+        account: &Opened<AccountLeaf>,
+        data: Vec<u8>,
+    ) -> Call {
+        let (h, a, data) = (header.into(), account.into(), data.into());
+        self.duty(CallKind::Prove, &DutyProver::proveSnapshotCalldataCall { h, part, a, data })
+    }
+
+    /// Returns the data of a part of a snapshot, if it was published in calldata and can be found.
+    pub(crate) async fn snapshot_data(
+        &self,
+        part: &SnapshotPart,
+    ) -> Result<Option<Vec<u8>>, EndpointError> {
+        let prover = self.deployment().duty_prover;
+        let inputs = self.inputs_of(part.transaction, prover).await?;
+        let calls = inputs.iter().filter_map(|input| {
+            DutyProver::commitSnapshotCall::abi_decode(input).ok().map(|call| call.data.to_vec())
+        });
+        Ok(calls.into_iter().find(|data| snapshot_hash(data) == part.data_hash))
+    }
+
+    /// Returns when the last true snapshot was complete, or before there was one, when the first batch became final; Unix time, s.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`ReadError`].
+    pub async fn snapshot_at_s(&self) -> Result<u64, ReadError> {
+        let core = self.question(self.deployment().core);
+        Ok(core.call(BatchSettlement::snapshotAtCall {}).await?.into())
+    }
+
+    /// Returns when the snapshot that was published last was begun, Unix time, s; 0 without any.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`ReadError`].
+    pub async fn snapshot_started_at_s(&self) -> Result<u64, ReadError> {
+        let prover = self.question(self.deployment().duty_prover);
+        Ok(prover.call(DutyProver::snapshotCall {}).await?.startedAt.to())
     }
 
     pub(crate) fn duty(&self, kind: CallKind, data: &impl SolCall) -> Call {

@@ -112,6 +112,11 @@ pub enum HubReport {
         /// What it is about.
         request: ForceRequest,
     },
+    /// All accounts after a final batch are published.
+    SnapshotPublished {
+        /// Number of the batch.
+        seq: u64,
+    },
     /// A batch became final.
     Finalized {
         /// Number of the batch.
@@ -205,20 +210,26 @@ impl<S: Signatures> Hub<S> {
                 Err(error) => return Err(error.into()),
             }
         }
+        reports.extend(self.publish_snapshot().await?);
         Ok(reports)
     }
 
-    async fn now_s(&self) -> Result<u64, HubError> {
+    pub(crate) const fn sender(&self) -> &Sender {
+        &self.sender
+    }
+
+    pub(crate) async fn now_s(&self) -> Result<u64, HubError> {
         let block = self.watcher.ledger().client().block_latest().await;
         Ok(block.map_err(ReadError::from)?.timestamp)
     }
 
-    async fn look(&mut self) -> Result<(), HubError> {
+    pub(crate) async fn look(&mut self) -> Result<(), HubError> {
         let reports = self.watcher.poll().await?;
         let invalid = reports.iter().find_map(|report| match report {
             WatchReport::Valid { .. }
             | WatchReport::Forced { .. }
-            | WatchReport::ForcePaid { .. } => None,
+            | WatchReport::ForcePaid { .. }
+            | WatchReport::Snapshot { .. } => None,
             WatchReport::Fraud { seq, .. }
             | WatchReport::Demanded { seq, .. }
             | WatchReport::Expired { seq, .. }

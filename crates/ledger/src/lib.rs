@@ -47,12 +47,16 @@ mod watch;
 mod watch_duty;
 
 mod hub;
+mod hub_snapshot;
 
 pub use batch_answer::reveal;
 pub use batch_call::{DataEvidence, Demanded};
 pub use batch_deploy::{BatchDeployment, BatchLedger, BatchOffices, BatchTerms};
 pub use batch_event::{BatchEntry, BatchEvent};
-pub use batch_view::{BatchView, DemandState, ForceKey, ForceRequest, TrackedBatch, ViewError};
+pub use batch_view::{
+    BatchView, DemandState, ForceKey, ForceRequest, SnapshotPart, TrackedBatch, TrackedSnapshot,
+    ViewError,
+};
 pub use client::{BlockId, CallRequest, Client, ConnectError, GasPrice, LogFilter};
 pub use deploy::{DeployError, Deployment, Ledger, Offices, ReadError, TokenChoice};
 pub use endpoint::{Endpoint, EndpointError, EndpointOptions, RpcFailure};
@@ -71,4 +75,5 @@ pub use sender::{Call, SendOptions, Sender, Sent};
 pub use settle::{GasLimit, SettleError, SettleForm, SettleOptions, SettleSummary};
 pub use tariff::PublishError;
 pub use watch::{Outcome, WatchError, WatchReport, Watcher};
+pub use watch_duty::SnapshotVerdict;
 pub use wire::{Block, BlockRef, Log, Receipt, Transaction};

@@ -30,7 +30,7 @@ use crate::deploy::ReadError;
 use crate::endpoint::EndpointError;
 use crate::follow::{Cursor, FollowError, FollowOptions, Follower, Notice};
 use crate::sender::Sender;
-use crate::watch_duty::DutyTold;
+use crate::watch_duty::{DutyTold, SnapshotVerdict};
 
 /// States that are kept for batches that may still fall.
 const STATES_MAX: usize = 64;
@@ -126,6 +126,13 @@ pub enum WatchReport {
         /// The transaction.
         transaction: B256,
     },
+    /// A complete snapshot of the accounts was judged.
+    Snapshot {
+        /// Number of the batch whose accounts it tells.
+        seq: u64,
+        /// What is known of it.
+        verdict: SnapshotVerdict,
+    },
 }
 
 /// What became of a batch that breaks a rule.
@@ -152,7 +159,7 @@ pub struct Watcher {
     /// Who pays for proofs and demands; without, it only looks.
     pub(crate) sender: Option<Sender>,
     /// The states after the batches that are valid, by sequence number.
-    states: BTreeMap<u64, LedgerState>,
+    pub(crate) states: BTreeMap<u64, LedgerState>,
     /// The records of the batches that may still be demanded, by sequence number.
     records: BTreeMap<u64, Vec<Record>>,
     /// Hashes of headers of which it was told what is wrong.
@@ -214,6 +221,7 @@ impl Watcher {
     /// Returns the first [`WatchError`] in the order of its variants.
     pub async fn poll(&mut self) -> Result<Vec<WatchReport>, WatchError> {
         self.catch_up().await?;
+        self.restore().await?;
         self.forget_fallen();
         let mut reports = self.look_after_duty().await?;
         while let Some(batch) = self.next_unjudged() {
@@ -236,6 +244,11 @@ impl Watcher {
             }
             info!(seq, "batch valid");
             self.forget_fallen();
+        }
+        match self.judge_snapshot().await {
+            Ok(report) => reports.extend(report),
+            Err(_) if !reports.is_empty() => {}
+            Err(error) => return Err(error),
         }
         Ok(reports)
     }

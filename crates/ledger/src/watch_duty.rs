@@ -1,10 +1,14 @@
-//! What the watcher does beyond judging batches: forced readings that were not refuted are paid.
+//! What the watcher does beyond judging batches: forced readings that were not refuted are paid, snapshots are judged, and a
+//! ledger goes on from one.
 
 use std::collections::BTreeSet;
 
-use tracing::warn;
+use alloy_primitives::B256;
+use gridtally_core::party::ParticipantNumber;
+use gridtally_settlement::{LedgerState, SnapshotData, unpack_snapshot};
+use tracing::{info, warn};
 
-use crate::batch_view::ForceKey;
+use crate::batch_view::{ForceKey, TrackedSnapshot};
 use crate::watch::{WatchError, WatchReport, Watcher};
 
 /// Time to refute, after that in which a correction may be committed, s.
@@ -14,6 +18,26 @@ const REFUTE_AFTER_CORRECTION_S: u64 = 6 * 86_400;
 #[derive(Debug, Default)]
 pub(crate) struct DutyTold {
     forced: BTreeSet<ForceKey>,
+    /// Header hash of the snapshot that was judged last, with what was told of it.
+    snapshot: Option<(B256, SnapshotVerdict)>,
+    /// Whether a snapshot takes the place of all batches before it.
+    is_from_snapshot: bool,
+}
+
+/// What is known of a complete snapshot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SnapshotVerdict {
+    /// It says what the header's account root says.
+    True,
+    /// It says something else of an account.
+    False {
+        /// Of whose.
+        participant: ParticipantNumber,
+        /// The transaction in which this watcher proved it; none where it only looks, or the proof was not carried out.
+        cancelled: Option<B256>,
+    },
+    /// The data of a part cannot be found.
+    DataMissing,
 }
 
 impl Watcher {
@@ -49,5 +73,108 @@ impl Watcher {
             }
         }
         Ok(reports)
+    }
+
+    /// Lets the watcher begin with the newest complete snapshot, if there is one: it needs no data of the batches before.
+    ///
+    /// The accounts must be those under the account root of a final batch; whether that batch was valid is not judged.
+    #[must_use]
+    pub const fn from_snapshot(mut self) -> Self {
+        self.duty.is_from_snapshot = true;
+        self
+    }
+
+    /// Replaces the genesis state by that of a snapshot, once.
+    pub(crate) async fn restore(&mut self) -> Result<(), WatchError> {
+        if !self.duty.is_from_snapshot {
+            return Ok(());
+        }
+        if let Some(snapshot) = self.view().snapshot().filter(|snapshot| snapshot.is_complete)
+            && let Some(data) = self.snapshot_parts(snapshot).await?
+            && let Some(state) = self.restored(snapshot, &data.concat())
+        {
+            info!(seq = snapshot.seq, "begun with a snapshot");
+            self.states.insert(snapshot.seq, state);
+        }
+        self.duty.is_from_snapshot = false;
+        Ok(())
+    }
+
+    fn restored(&self, snapshot: &TrackedSnapshot, data: &[u8]) -> Option<LedgerState> {
+        let place = usize::try_from(snapshot.seq.checked_sub(1)?).ok()?;
+        let batch = self.view().batches().get(place)?;
+        if !batch.is_final || batch.header_hash != snapshot.header_hash {
+            return None;
+        }
+        let restored = unpack_snapshot(data)
+            .and_then(|accounts| LedgerState::restored(batch.header.clone(), accounts));
+        restored.inspect_err(|error| warn!(seq = snapshot.seq, %error, "false snapshot")).ok()
+    }
+
+    /// Returns the data of all parts, or `None` if one cannot be found.
+    async fn snapshot_parts(
+        &self,
+        snapshot: &TrackedSnapshot,
+    ) -> Result<Option<Vec<Vec<u8>>>, WatchError> {
+        let mut parts = Vec::new();
+        for part in &snapshot.parts {
+            match self.ledger().snapshot_data(part).await? {
+                Some(data) => parts.push(data),
+                None => return Ok(None),
+            }
+        }
+        Ok(Some(parts))
+    }
+
+    /// Judges the newest complete snapshot by the accounts of its batch, as far as they are known.
+    pub(crate) async fn judge_snapshot(&mut self) -> Result<Option<WatchReport>, WatchError> {
+        let Some(snapshot) = self.view().snapshot().filter(|snapshot| snapshot.is_complete) else {
+            return Ok(None);
+        };
+        let (seq, header_hash) = (snapshot.seq, snapshot.header_hash);
+        let Some(state) = self.state(seq) else { return Ok(None) };
+        if let Some((judged, SnapshotVerdict::True)) = self.duty.snapshot
+            && judged == header_hash
+        {
+            return Ok(None);
+        }
+        let verdict = match self.snapshot_parts(snapshot).await? {
+            Some(data) => self.compare(snapshot, state, data).await,
+            None => SnapshotVerdict::DataMissing,
+        };
+        let told = Some((header_hash, verdict));
+        if self.duty.snapshot == told {
+            return Ok(None);
+        }
+        self.duty.snapshot = told;
+        Ok(Some(WatchReport::Snapshot { seq, verdict }))
+    }
+
+    /// Compares a snapshot with the accounts that it should tell, and proves it false.
+    async fn compare(
+        &self,
+        snapshot: &TrackedSnapshot,
+        state: &LedgerState,
+        data: Vec<Vec<u8>>,
+    ) -> SnapshotVerdict {
+        for ((number, part), data) in (0..).zip(&snapshot.parts).zip(data) {
+            let published = SnapshotData::Calldata(&data);
+            let accounts = &part.accounts;
+            let Some(account) = published.false_account(state, accounts.start, accounts.end) else {
+                continue;
+            };
+            let participant = account.leaf.participant;
+            let mut cancelled = None;
+            if let Some(sender) = &self.sender {
+                let ledger = self.ledger();
+                let call = ledger.prove_snapshot_call(state.header(), number, &account, data);
+                match sender.send(call).await {
+                    Ok(receipt) => cancelled = Some(receipt.transaction_hash),
+                    Err(error) => warn!(seq = snapshot.seq, %error, "proof not carried out"),
+                }
+            }
+            return SnapshotVerdict::False { participant, cancelled };
+        }
+        SnapshotVerdict::True
     }
 }

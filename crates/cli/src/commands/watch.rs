@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use alloy_primitives::Address;
 use gridtally_ledger::{
-    BatchLedger, DeployError, FollowOptions, Key, Outcome, SendOptions, Sender, WatchError,
-    WatchReport, Watcher,
+    BatchLedger, DeployError, FollowOptions, Key, Outcome, SendOptions, Sender, SnapshotVerdict,
+    WatchError, WatchReport, Watcher,
 };
 use gridtally_settlement::Place;
 use serde::Serialize;
@@ -39,6 +39,9 @@ pub(crate) struct Arguments {
     /// Judge what is there now, then end: exit code 1 unless all of it is valid
     #[arg(long)]
     once: bool,
+    /// Begin with the newest snapshot of the accounts, and judge only what came after its batch
+    #[arg(long)]
+    from_snapshot: bool,
     /// Pause between looks, in seconds
     #[arg(long, default_value_t = 2, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=86_400))]
     pause: u64,
@@ -64,12 +67,16 @@ enum Told {
     DataMissing,
     Forced { participant: u32, period: u32, key: u64, energy_wh: i32, amount_micro: u64 },
     ForcePaid { period: u32, key: u64, transaction: String },
+    SnapshotTrue,
+    SnapshotFalse { participant: u32, transaction: Option<String> },
+    SnapshotMissing,
 }
 
 impl Told {
-    /// Whether it says nothing against a batch.
+    /// Whether it says nothing against a batch or a snapshot.
     const fn is_sound(&self) -> bool {
-        matches!(self, Self::Valid { .. } | Self::Forced { .. } | Self::ForcePaid { .. })
+        use Told::{ForcePaid, Forced, SnapshotTrue, Valid};
+        matches!(self, Valid { .. } | Forced { .. } | ForcePaid { .. } | SnapshotTrue)
     }
 }
 
@@ -111,6 +118,9 @@ impl Arguments {
         let ledger = BatchLedger::at(client, self.contract, self.from_block).await;
         let ledger = ledger.map_err(deploy_error)?;
         let mut watcher = Watcher::new(ledger, FollowOptions::default(), sender);
+        if self.from_snapshot {
+            watcher = watcher.from_snapshot();
+        }
         let asked = shown(endpoint);
         if self.once {
             return self.look_once(&mut watcher, asked, context).await;
@@ -200,6 +210,17 @@ impl Finding {
                 (seq, Told::Expired { what: demanded.to_string() })
             }
             WatchReport::DataMissing { seq } => (seq, Told::DataMissing),
+            WatchReport::Snapshot { seq, verdict } => {
+                let told = match verdict {
+                    SnapshotVerdict::True => Told::SnapshotTrue,
+                    SnapshotVerdict::False { participant, cancelled } => Told::SnapshotFalse {
+                        participant: participant.0,
+                        transaction: cancelled.map(|transaction| transaction.to_string()),
+                    },
+                    SnapshotVerdict::DataMissing => Told::SnapshotMissing,
+                };
+                (seq, told)
+            }
             WatchReport::Forced { force, request } => {
                 let told = Told::Forced {
                     participant: request.participant.0,
@@ -237,6 +258,15 @@ impl Finding {
             }
             Told::Expired { what } => format!("{what} was not shown in time: cancelled"),
             Told::DataMissing => "its published data cannot be found".to_owned(),
+            Told::SnapshotTrue => "its snapshot is true".to_owned(),
+            Told::SnapshotFalse { participant, transaction } => {
+                let outcome = match transaction {
+                    Some(transaction) => format!("struck down by {transaction}"),
+                    None => "nothing was carried out".to_owned(),
+                };
+                format!("its snapshot is false for account {participant}: {outcome}")
+            }
+            Told::SnapshotMissing => "the data of its snapshot cannot be found".to_owned(),
             Told::Forced { participant, period, key, energy_wh, amount_micro } => format!(
                 "participant {participant} forces a reading of {energy_wh} Wh, worth {amount_micro} micro-units \
                  (period {period}, key {key})"

@@ -3,10 +3,12 @@
 use gridtally_core::party::ParticipantNumber;
 use gridtally_core::period::SettlementPeriod;
 use gridtally_ledger::{
-    FollowOptions, ForceKey, Hub, HubError, HubReport, Outcome, Sender, WatchReport, Watcher,
+    FollowOptions, ForceKey, Hub, HubError, HubReport, Outcome, Sender, SnapshotVerdict,
+    WatchReport, Watcher,
 };
 use gridtally_settlement::{
-    BatchPlan, BatchRefused, KeyGap, Place, Record, Rule, SignedReading, build_batch,
+    Account, BatchPlan, BatchRefused, KeyGap, Place, Record, Rule, SignedReading, build_batch,
+    pack_snapshot,
 };
 
 use super::hub::{Meters, hub, pass, plan};
@@ -188,4 +190,107 @@ async fn a_late_correction_of_a_forced_reading_falls() {
     let fallen = watcher.poll().await.unwrap();
     assert_eq!(fallen, []);
     assert_eq!(watcher.view().batches().len(), 2);
+}
+
+/// Time to the next snapshot, s.
+const SNAPSHOT_DUE_S: u64 = 14 * DAY_S;
+
+impl Scene {
+    /// Returns the accounts after the second batch.
+    fn accounts(&self) -> Vec<Account> {
+        let state = self.hub.watcher().state(2).unwrap();
+        let account = |leaf: gridtally_settlement::AccountLeaf| Account {
+            balance: leaf.balance,
+            payable_micro: leaf.payable_micro,
+        };
+        state.accounts().leaves().map(account).collect()
+    }
+
+    /// Publishes a part of a snapshot of the second batch, as the hub's key may.
+    async fn publish(&self, part: u8, accounts: &[Account]) {
+        let header = self.hub.watcher().state(2).unwrap().header();
+        let data = pack_snapshot(accounts.iter().copied());
+        self.stage.send(self.stage.ledger.commit_snapshot_call(header, part, data)).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_snapshot_is_published_when_it_is_due_and_a_ledger_goes_on_from_it() {
+    let mut scene = Scene::new(24, false).await;
+    assert_eq!(scene.hub.poll().await.unwrap(), []);
+    pass(&scene.stage, SNAPSHOT_DUE_S).await;
+    let mut watcher = scene.watcher();
+    assert_eq!(scene.hub.poll().await.unwrap(), [HubReport::SnapshotPublished { seq: 2 }]);
+    assert_eq!(scene.hub.poll().await.unwrap(), []);
+    let verdict = SnapshotVerdict::True;
+    let reports = watcher.poll().await.unwrap();
+    assert_eq!(reports.last(), Some(&WatchReport::Snapshot { seq: 2, verdict }));
+
+    let plan = plan_of(&scene.stage, 3, 0, scene.second.inbox_to);
+    let records = vec![record(0, 63, 0, 0)];
+    scene.hub.commit(&BatchPlan { records, ..plan }).await.unwrap();
+    let mut restored = scene.watcher().from_snapshot();
+    let valid = WatchReport::Valid { seq: 3, count: 1 };
+    assert_eq!(
+        restored.poll().await.unwrap(),
+        [valid.clone(), WatchReport::Snapshot { seq: 2, verdict }]
+    );
+    assert_eq!(restored.state(3), scene.hub.watcher().state(3));
+    assert_eq!(restored.state(1), None);
+    assert_eq!(watcher.poll().await.unwrap(), [valid]);
+}
+
+#[tokio::test]
+async fn a_snapshot_that_a_crash_cut_short_is_continued() {
+    let scene = Scene::new(25, false).await;
+    pass(&scene.stage, SNAPSHOT_DUE_S).await;
+    let accounts = scene.accounts();
+    scene.publish(0, &accounts[..1]).await;
+    let mut watcher = scene.watcher();
+    let reports = watcher.poll().await.unwrap();
+    assert!(!reports.iter().any(|report| matches!(report, WatchReport::Snapshot { .. })));
+    // A new hub that knows only the chain.
+    let mut hub = hub(&scene.stage);
+    assert_eq!(hub.poll().await.unwrap(), [HubReport::SnapshotPublished { seq: 2 }]);
+    let verdict = SnapshotVerdict::True;
+    assert_eq!(watcher.poll().await.unwrap(), [WatchReport::Snapshot { seq: 2, verdict }]);
+    let parts = &watcher.view().snapshot().unwrap().parts;
+    let covered: Vec<_> = parts.iter().map(|part| part.accounts.clone()).collect();
+    assert_eq!(covered, [0..1, 1..u32::try_from(accounts.len()).unwrap()]);
+    assert_eq!(hub.poll().await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn a_false_snapshot_is_struck_down_and_restores_nothing() {
+    let mut scene = Scene::new(26, false).await;
+    pass(&scene.stage, SNAPSHOT_DUE_S).await;
+    let mut accounts = scene.accounts();
+    let last = accounts.len() - 1;
+    accounts[last].payable_micro += 10_000;
+    scene.publish(0, &accounts[..last]).await;
+    scene.publish(1, &accounts[last..]).await;
+    // Who begins with it finds that it is not what the header says, and judges everything.
+    let ledger = scene.stage.ledger.clone();
+    let mut looking = Watcher::new(ledger, FollowOptions::default(), None).from_snapshot();
+    let looked = looking.poll().await.unwrap();
+    let mut watcher = scene.watcher();
+    let reports = watcher.poll().await.unwrap();
+    let participant = ParticipantNumber(u32::try_from(last).unwrap());
+    let Some(WatchReport::Snapshot { seq: 2, verdict }) = reports.last() else {
+        panic!("{reports:?}")
+    };
+    let SnapshotVerdict::False { participant: found, cancelled: Some(_) } = *verdict else {
+        panic!("{verdict:?}")
+    };
+    assert_eq!(found, participant);
+    assert_eq!(watcher.poll().await.unwrap(), []);
+    assert_eq!(watcher.view().snapshot(), None);
+    let valid =
+        |seq: u64| WatchReport::Valid { seq, count: watcher.state(seq).unwrap().header().count };
+    let verdict = SnapshotVerdict::False { participant, cancelled: None };
+    assert_eq!(looked, [valid(1), valid(2), WatchReport::Snapshot { seq: 2, verdict }]);
+    // A true one takes its place at once.
+    assert_eq!(scene.hub.poll().await.unwrap(), [HubReport::SnapshotPublished { seq: 2 }]);
+    let verdict = SnapshotVerdict::True;
+    assert_eq!(watcher.poll().await.unwrap(), [WatchReport::Snapshot { seq: 2, verdict }]);
 }
