@@ -17,6 +17,9 @@ use crate::endpoint::EndpointError;
 use crate::gas::CallKind;
 use crate::sender::Call;
 
+/// Time to disprove a snapshot, from its last part on, s.
+const DISPUTE_S: u64 = 7 * 86_400;
+
 impl BatchLedger {
     /// Forces a reading that the hub left out: a record of run 0 with its meter's signature, and the gap in which it is missing.
     #[must_use]
@@ -130,6 +133,20 @@ impl BatchLedger {
     pub async fn snapshot_started_at_s(&self) -> Result<u64, ReadError> {
         let prover = self.question(self.deployment().duty_prover);
         Ok(prover.call(DutyProver::snapshotCall {}).await?.startedAt.to())
+    }
+
+    /// Whether the snapshot that was published last is complete and can still be disproved.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`ReadError`].
+    pub async fn is_snapshot_disputable(&self) -> Result<bool, ReadError> {
+        let prover = self.question(self.deployment().duty_prover);
+        let snapshot = prover.call(DutyProver::snapshotCall {}).await?;
+        let completed_at_s: u64 = snapshot.completedAt.to();
+        let now_s = self.client().block_latest().await?.timestamp;
+        let is_open = completed_at_s > 0 && now_s < completed_at_s.saturating_add(DISPUTE_S);
+        Ok(is_open && !snapshot.isCancelled)
     }
 
     pub(crate) fn duty(&self, kind: CallKind, data: &impl SolCall) -> Call {

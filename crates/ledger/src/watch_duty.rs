@@ -18,7 +18,7 @@ const REFUTE_AFTER_CORRECTION_S: u64 = 6 * 86_400;
 #[derive(Debug, Default)]
 pub(crate) struct DutyTold {
     forced: BTreeSet<ForceKey>,
-    /// Header hash of the snapshot that was judged last, with what was told of it.
+    /// Which snapshot was judged last, by the transaction of its last part, and what was told of it.
     snapshot: Option<(B256, SnapshotVerdict)>,
     /// Whether a snapshot takes the place of all batches before it.
     is_from_snapshot: bool,
@@ -131,18 +131,29 @@ impl Watcher {
         let Some(snapshot) = self.view().snapshot().filter(|snapshot| snapshot.is_complete) else {
             return Ok(None);
         };
-        let (seq, header_hash) = (snapshot.seq, snapshot.header_hash);
+        // The same accounts may be published again, and told otherwise.
+        let Some(published) = snapshot.parts.last().map(|part| part.transaction) else {
+            return Ok(None);
+        };
+        let seq = snapshot.seq;
         let Some(state) = self.state(seq) else { return Ok(None) };
-        if let Some((judged, SnapshotVerdict::True)) = self.duty.snapshot
-            && judged == header_hash
-        {
+        let judged = self.duty.snapshot.filter(|&(judged, _)| judged == published);
+        let is_settled = match judged {
+            Some((_, SnapshotVerdict::True)) => true,
+            // It may be possible to act later, as long as there is time.
+            Some((_, SnapshotVerdict::False { .. })) => {
+                self.sender.is_none() || !self.ledger().is_snapshot_disputable().await?
+            }
+            Some((_, SnapshotVerdict::DataMissing)) | None => false,
+        };
+        if is_settled {
             return Ok(None);
         }
         let verdict = match self.snapshot_parts(snapshot).await? {
             Some(data) => self.compare(snapshot, state, data).await,
             None => SnapshotVerdict::DataMissing,
         };
-        let told = Some((header_hash, verdict));
+        let told = Some((published, verdict));
         if self.duty.snapshot == told {
             return Ok(None);
         }

@@ -293,4 +293,14 @@ async fn a_false_snapshot_is_struck_down_and_restores_nothing() {
     assert_eq!(scene.hub.poll().await.unwrap(), [HubReport::SnapshotPublished { seq: 2 }]);
     let verdict = SnapshotVerdict::True;
     assert_eq!(watcher.poll().await.unwrap(), [WatchReport::Snapshot { seq: 2, verdict }]);
+    // The next one of the same accounts is judged again.
+    pass(&scene.stage, SNAPSHOT_DUE_S).await;
+    scene.publish(0, &accounts).await;
+    let reports = watcher.poll().await.unwrap();
+    let [WatchReport::Snapshot { seq: 2, verdict: SnapshotVerdict::False { cancelled, .. } }] =
+        reports[..]
+    else {
+        panic!("{reports:?}")
+    };
+    assert!(cancelled.is_some());
 }
