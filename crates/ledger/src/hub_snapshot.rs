@@ -14,6 +14,9 @@ const PARTS_WITHIN_S: u64 = 86_400 - 900;
 /// Accounts of a part: its transaction stays below the 128 KB that clients take.
 const PART_ACCOUNTS_MAX: usize = 8_000;
 
+/// Parts that are continued: 33 more, which all accounts need at most, still have numbers of 8 bits.
+const BEGUN_PARTS_MAX: usize = 200;
+
 impl<S: Signatures> Hub<S> {
     /// Publishes a snapshot of the latest final batch if it is due, in as many parts as it takes.
     pub(crate) async fn publish_snapshot(&mut self) -> Result<Option<HubReport>, HubError> {
@@ -29,7 +32,9 @@ impl<S: Signatures> Hub<S> {
         let last = watcher.view().batches().iter().rev().find(|batch| batch.is_final);
         let Some(last) = last else { return Ok(None) };
         let until_s = ledger.snapshot_started_at_s().await?.saturating_add(PARTS_WITHIN_S);
-        let begun = watcher.view().snapshot().filter(|begun| !begun.is_complete && now_s < until_s);
+        let begun = watcher.view().snapshot().filter(|begun| {
+            !begun.is_complete && now_s < until_s && begun.parts.len() <= BEGUN_PARTS_MAX
+        });
         let (seq, parts) = match begun {
             Some(begun) => (begun.seq, begun.parts.as_slice()),
             None => (last.header.seq, [].as_slice()),
@@ -44,7 +49,7 @@ impl<S: Signatures> Hub<S> {
             .skip(covered)
             .map(|leaf| Account { balance: leaf.balance, payable_micro: leaf.payable_micro });
         let accounts: Vec<Account> = accounts.collect();
-        let numbers = u8::try_from(parts.len()).unwrap_or(u8::MAX)..;
+        let numbers = u8::try_from(parts.len()).unwrap_or(u8::MAX)..=u8::MAX;
         for (number, accounts) in numbers.zip(accounts.chunks(PART_ACCOUNTS_MAX)) {
             let data = pack_snapshot(accounts.iter().copied());
             let call = ledger.commit_snapshot_call(state.header(), number, data);
