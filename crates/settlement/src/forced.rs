@@ -91,7 +91,10 @@ impl<'a> KeyGap<'a> {
 
 #[cfg(test)]
 mod tests {
+    use gridtally_core::quantity::Amount;
+
     use super::*;
+    use crate::record::Record;
 
     #[test]
     fn a_correction_is_late_from_the_second_after_the_day_on_and_only_of_that_key() {
@@ -103,5 +106,65 @@ mod tests {
         assert!(!forced.is_late(period, 8, 101) && !forced.is_late(other, 7, 101));
         assert!(forced.refute(period, 7) && !forced.refute(period, 7));
         assert!(!forced.is_late(period, 7, 101));
+    }
+    /// The gap that a batch of period 3 with keys 10, 20 and 30 shows, whose parent ended with key 50 of period 1.
+    fn gap(period: u32, key: u64) -> Option<&'static str> {
+        let leaf = |key: u64| {
+            let bytes = [&key.to_be_bytes()[2..], &[0; 4]].concat();
+            let record = Record::unpack(&bytes).unwrap();
+            let zero = Amount::ZERO;
+            RecordLeaf { record, amount: zero, balance_after: zero, hub_after: zero }
+        };
+        let leaves = [10, 20, 30].map(leaf);
+        let tree = Tree::new(leaves.iter().map(RecordLeaf::hash).collect()).unwrap();
+        let parent = BatchHeader {
+            reg_period: SettlementPeriod(1),
+            reg_last_key: 50,
+            ..BatchHeader::GENESIS
+        };
+        let header = BatchHeader {
+            parent: parent.hash(),
+            period: SettlementPeriod(3),
+            count: 3,
+            first_key: 10,
+            last_key: 30,
+            record_root: tree.root(),
+            ..BatchHeader::GENESIS
+        };
+        let found = KeyGap::find(&header, &parent, &leaves, &tree, SettlementPeriod(period), key)?;
+        let run = BatchHeader { run: 1, ..header.clone() };
+        assert_eq!(
+            KeyGap::find(&run, &parent, &leaves, &tree, SettlementPeriod(period), key),
+            None
+        );
+        Some(match found.neighbors {
+            None => "before",
+            Some((left, right)) => {
+                let is_there = |leaf: &Opened<RecordLeaf>| leaf.is_under(&header.record_root, 3);
+                assert!(is_there(&left) && is_there(&right) && left.index + 1 == right.index);
+                assert!(left.leaf.record.key() < key && key < right.leaf.record.key());
+                "between"
+            }
+        })
+    }
+
+    #[test]
+    fn a_gap_lies_between_two_records_or_before_the_batch_and_nowhere_else() {
+        let cases = [
+            (0, 60),
+            (1, 50),
+            (1, 51),
+            (2, 0),
+            (3, 9),
+            (3, 10),
+            (3, 11),
+            (3, 29),
+            (3, 31),
+            (4, 15),
+        ];
+        let found = cases.map(|(period, key)| gap(period, key));
+        let (before, between) = (Some("before"), Some("between"));
+        let expected = [None, None, before, before, before, None, between, between, None, None];
+        assert_eq!(found, expected);
     }
 }
