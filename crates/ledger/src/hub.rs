@@ -229,6 +229,7 @@ impl<S: Signatures> Hub<S> {
             WatchReport::Valid { .. }
             | WatchReport::Forced { .. }
             | WatchReport::ForcePaid { .. }
+            | WatchReport::ForceDue { .. }
             | WatchReport::Snapshot { .. } => None,
             WatchReport::Fraud { seq, .. }
             | WatchReport::Demanded { seq, .. }

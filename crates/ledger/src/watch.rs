@@ -126,6 +126,11 @@ pub enum WatchReport {
         /// The transaction.
         transaction: B256,
     },
+    /// A forced reading was not refuted in time, and the bond does not cover it: the hub cannot commit until it does.
+    ForceDue {
+        /// Which.
+        force: ForceKey,
+    },
     /// A complete snapshot of the accounts was judged.
     Snapshot {
         /// Number of the batch whose accounts it tells.

@@ -8,6 +8,7 @@ use gridtally_core::party::ParticipantNumber;
 use gridtally_settlement::{LedgerState, SnapshotData, unpack_snapshot};
 use tracing::{info, warn};
 
+use crate::batch_event::{BatchEntry, BatchEvent};
 use crate::batch_view::{ForceKey, TrackedSnapshot};
 use crate::watch::{WatchError, WatchReport, Watcher};
 
@@ -66,7 +67,16 @@ impl Watcher {
             match sender.send(self.ledger().accept_force_call(force)).await {
                 Ok(receipt) => {
                     let transaction = receipt.transaction_hash;
-                    reports.push(WatchReport::ForcePaid { force, transaction });
+                    let prover = [self.ledger().deployment().duty_prover];
+                    let told = BatchEntry::all_of(&receipt, &prover).unwrap_or_default();
+                    let is_paid = |entry: &BatchEntry| {
+                        matches!(entry.event, BatchEvent::ForceAccepted { .. })
+                    };
+                    reports.push(if told.iter().any(is_paid) {
+                        WatchReport::ForcePaid { force, transaction }
+                    } else {
+                        WatchReport::ForceDue { force }
+                    });
                 }
                 // Somebody else was faster, or refuted it in the last moment; the next look tells.
                 Err(error) => warn!(period = force.period.0, key = force.key, %error, "not paid"),

@@ -67,6 +67,7 @@ enum Told {
     DataMissing,
     Forced { participant: u32, period: u32, key: u64, energy_wh: i32, amount_micro: u64 },
     ForcePaid { period: u32, key: u64, transaction: String },
+    ForceDue { period: u32, key: u64 },
     SnapshotTrue,
     SnapshotFalse { participant: u32, transaction: Option<String> },
     SnapshotMissing,
@@ -75,8 +76,11 @@ enum Told {
 impl Told {
     /// Whether it says nothing against a batch or a snapshot.
     const fn is_sound(&self) -> bool {
-        use Told::{ForcePaid, Forced, SnapshotTrue, Valid};
-        matches!(self, Valid { .. } | Forced { .. } | ForcePaid { .. } | SnapshotTrue)
+        use Told::{ForceDue, ForcePaid, Forced, SnapshotTrue, Valid};
+        matches!(
+            self,
+            Valid { .. } | Forced { .. } | ForcePaid { .. } | ForceDue { .. } | SnapshotTrue
+        )
     }
 }
 
@@ -231,6 +235,10 @@ impl Finding {
                 };
                 return Self { seq: None, told };
             }
+            WatchReport::ForceDue { force } => {
+                let told = Told::ForceDue { period: force.period.0, key: force.key };
+                return Self { seq: None, told };
+            }
             WatchReport::ForcePaid { force, transaction } => {
                 let (period, key) = (force.period.0, force.key);
                 let told = Told::ForcePaid { period, key, transaction: transaction.to_string() };
@@ -270,6 +278,9 @@ impl Finding {
             Told::Forced { participant, period, key, energy_wh, amount_micro } => format!(
                 "participant {participant} forces a reading of {energy_wh} Wh, worth {amount_micro} micro-units \
                  (period {period}, key {key})"
+            ),
+            Told::ForceDue { period, key } => format!(
+                "not refuted in time, and not covered by the bond: the hub cannot commit until it is (period {period}, key {key})"
             ),
             Told::ForcePaid { period, key, transaction } => format!(
                 "not refuted in time, paid out of the bond by {transaction} (period {period}, key {key})"
