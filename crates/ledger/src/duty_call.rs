@@ -135,6 +135,15 @@ impl BatchLedger {
         Ok(prover.call(DutyProver::snapshotCall {}).await?.startedAt.to())
     }
 
+    /// Returns the hub's bond, micro-units.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`ReadError`].
+    pub async fn bonded_micro(&self) -> Result<u64, ReadError> {
+        self.question(self.deployment().core).call(BatchSettlement::bondedCall {}).await
+    }
+
     /// Whether the snapshot that was published last is complete and can still be disproved.
     ///
     /// # Errors

@@ -44,8 +44,7 @@ pub enum SnapshotVerdict {
 impl Watcher {
     /// Reports requests that are new, and has those paid that nobody refuted in time.
     ///
-    /// Where the bond does not cover a reading it becomes due, and the hub cannot commit until it raises the bond and has it paid:
-    /// asking again and again would only burn gas.
+    /// Where the bond does not cover a reading it becomes due, and is paid as soon as the bond does.
     pub(crate) async fn look_after_duty(&mut self) -> Result<Vec<WatchReport>, WatchError> {
         let open: Vec<_> = self.view().forces().collect();
         self.duty.forced.retain(|told| open.iter().any(|(force, _)| force == told));
@@ -61,7 +60,8 @@ impl Watcher {
         let now_s = self.ledger().client().block_latest().await?.timestamp;
         for (force, request) in open {
             let from_s = request.correct_until_s.saturating_add(REFUTE_AFTER_CORRECTION_S);
-            if request.is_due || now_s < from_s {
+            let is_possible = !request.is_due || self.is_covered(request.amount_micro).await?;
+            if now_s < from_s || !is_possible {
                 continue;
             }
             match sender.send(self.ledger().accept_force_call(force)).await {
@@ -83,6 +83,14 @@ impl Watcher {
             }
         }
         Ok(reports)
+    }
+
+    /// Whether the bond covers an amount and a slash for each pending batch.
+    async fn is_covered(&self, amount_micro: u64) -> Result<bool, WatchError> {
+        let ledger = self.ledger();
+        let pending = self.view().batches().iter().filter(|batch| !batch.is_final).count() as u64;
+        let locked_micro = ledger.deployment().terms.slash_unit_micro.saturating_mul(pending);
+        Ok(ledger.bonded_micro().await? >= amount_micro.saturating_add(locked_micro))
     }
 
     /// Lets the watcher begin with the newest complete snapshot, if there is one: it needs no data of the batches before.

@@ -162,6 +162,25 @@ async fn what_is_not_refuted_is_paid_out_of_the_bond_and_honored() {
 }
 
 #[tokio::test]
+async fn what_the_bond_does_not_cover_is_paid_once_it_does() {
+    let mut scene = Scene::new(27, false).await;
+    let (code, slot) = (scene.reading.code().number(), scene.reading.slot().0);
+    scene.reading = record(1, code, slot, i32::MAX);
+    let mut watcher = scene.watcher();
+    scene.force_reading().await;
+    watcher.poll().await.unwrap();
+    pass(&scene.stage, 7 * DAY_S).await;
+    let force = scene.force();
+    assert_eq!(watcher.poll().await.unwrap(), [WatchReport::ForceDue { force }]);
+    assert_eq!(watcher.poll().await.unwrap(), []);
+    let raise = scene.stage.ledger.bond_call(400 * super::stage::SLASH_MICRO);
+    scene.stage.send(raise).await.unwrap();
+    let reports = watcher.poll().await.unwrap();
+    assert!(matches!(reports[..], [WatchReport::ForcePaid { force: told, .. }] if told == force));
+    assert_eq!(watcher.poll().await.unwrap(), []);
+}
+
+#[tokio::test]
 async fn a_late_correction_of_a_forced_reading_falls() {
     let mut scene = Scene::new(23, false).await;
     let mut watcher = scene.watcher();
