@@ -12,8 +12,9 @@ use gridtally_core::period::SettlementPeriod;
 use gridtally_core::quantity::{Amount, Price};
 use gridtally_settlement::{
     Account, AccountLeaf, Accounts, Activities, Activity, Answers, BatchHeader, Code,
-    CommittedBatch, Evidence, InboxEntry, InboxKind, InboxRange, LedgerState, Published, Record,
-    RecordLeaf, Reference, Revealed, TariffTable, Tree, Verdict, judge, pack_calldata,
+    CommittedBatch, Evidence, ForcedReadings, InboxEntry, InboxKind, InboxRange, LedgerState,
+    Published, Record, RecordLeaf, Reference, Revealed, TariffTable, Tree, Verdict, judge,
+    pack_calldata,
 };
 
 const LEAF_LENGTH: usize = 34;
@@ -41,7 +42,9 @@ pub(crate) fn decode(bytes: &[u8]) {
         entry(0, InboxKind::Deposit(DEPOSIT)),
     ];
     let inbox = InboxRange { first: 0, entries: &inbox };
-    let reference = Reference { table: &table, activities: &activities, inbox };
+    let mut forced = ForcedReadings::default();
+    forced.request(SettlementPeriod(1), 1 << 16 | 1 << 10, 0);
+    let reference = Reference { table: &table, activities: &activities, inbox, forced: &forced };
     let account = Account { balance: Amount::from_micro(1_000_000), payable_micro: 0 };
     let before = Accounts::new(vec![account; 3]);
     let genesis = BatchHeader {
@@ -72,6 +75,7 @@ pub(crate) fn decode(bytes: &[u8]) {
         account_count: u32::from(account_count),
         hub_balance,
         inbox_to: u64::from(inbox_to),
+        committed_at: u64::from(is(6)),
         ..BatchHeader::GENESIS
     };
     let answers =

@@ -250,6 +250,7 @@ impl BatchLedger {
         table: &TariffTable,
         data: Option<DataEvidence<'_>>,
     ) -> Option<Call> {
+        let before = parent;
         let (h, parent) = (header.into(), parent.into());
         let bytes = match proof {
             FraudProof::Record { leaf } => {
@@ -293,6 +294,10 @@ impl BatchLedger {
                         .abi_encode()
                     }
                 }
+            }
+            // It has a contract of its own.
+            FraudProof::Forced { leaf } => {
+                return Some(self.prove_forced_call(header, before, leaf));
             }
             FraudProof::DepositOmitted { entry, left, right } => {
                 let (left, right) = (left.as_ref().into(), right.as_ref().into());
@@ -377,7 +382,7 @@ impl BatchLedger {
     }
 }
 
-fn call(kind: CallKind, items: u64, to: Address, data: Vec<u8>) -> Call {
+pub(crate) fn call(kind: CallKind, items: u64, to: Address, data: Vec<u8>) -> Call {
     Call { kind, items, to: Some(to), data: data.into(), gas_limit: None, blobs: None }
 }
 

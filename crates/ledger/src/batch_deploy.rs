@@ -314,7 +314,7 @@ impl BatchLedger {
         Ok(demand.state != 0)
     }
 
-    const fn question(&self, contract: Address) -> Question<'_> {
+    pub(crate) const fn question(&self, contract: Address) -> Question<'_> {
         Question { client: &self.client, contract, at: BlockId::Latest }
     }
 }

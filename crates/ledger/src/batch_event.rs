@@ -1,5 +1,7 @@
 //! What batch settlement tells in its log, as far as batches can be rebuilt, judged and opened from it.
 
+use std::ops::Range;
+
 use alloy_primitives::{Address, B256, Bytes, keccak256};
 use alloy_sol_types::SolEventInterface;
 use gridtally_core::party::ParticipantNumber;
@@ -10,6 +12,7 @@ use gridtally_settlement::{BatchHeader, DataKind, InboxEntry, InboxKind};
 use crate::abi::batch::BatchSettlement::BatchSettlementEvents;
 use crate::abi::batch::IBatchSettlement;
 use crate::abi::demand::DemandProver::DemandProverEvents;
+use crate::abi::duty::DutyProver::DutyProverEvents;
 use crate::batch_call::Demanded;
 use crate::event::EventError;
 use crate::follow::LogEntry;
@@ -28,7 +31,7 @@ pub struct BatchEntry {
     pub event: BatchEvent,
 }
 
-/// Something that the core or the demand prover told.
+/// Something that the core, the demand prover or the duty prover told.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum BatchEvent {
     /// A batch is pending.
@@ -100,6 +103,61 @@ pub enum BatchEvent {
         /// What.
         demanded: Demanded,
     },
+    /// A participant forces a reading that the hub left out.
+    ForceRequested {
+        /// Whose.
+        participant: ParticipantNumber,
+        /// The period.
+        period: SettlementPeriod,
+        /// Key of the record that is missing.
+        key: u64,
+        /// Energy, Wh.
+        value_wh: i32,
+        /// What the hub owes for it, micro-units.
+        amount_micro: u64,
+        /// Until when a correction may be committed, Unix time, s, included.
+        correct_until_s: u64,
+    },
+    /// A correction settles a forced reading.
+    ForceRefuted {
+        /// The period.
+        period: SettlementPeriod,
+        /// Key of the record.
+        key: u64,
+        /// Whether for ever: else the reading may be forced again.
+        is_final: bool,
+    },
+    /// The amount of a forced reading is in the inbox.
+    ForceAccepted {
+        /// The period.
+        period: SettlementPeriod,
+        /// Key of the record.
+        key: u64,
+    },
+    /// The bond does not cover a forced reading.
+    ForceDue {
+        /// The period.
+        period: SettlementPeriod,
+        /// Key of the record.
+        key: u64,
+    },
+    /// A part of a snapshot was published, in the transaction of this entry.
+    SnapshotCommitted {
+        /// Number of the batch whose accounts it tells.
+        seq: u64,
+        /// Hash of its header.
+        header_hash: B256,
+        /// Number of the part.
+        part: u8,
+        /// The accounts, half open.
+        accounts: Range<u32>,
+        /// Hash of the data.
+        data_hash: B256,
+    },
+    /// All parts of the snapshot are there.
+    SnapshotCompleted,
+    /// The snapshot was false and does not count.
+    SnapshotCancelled,
     /// Something that no batch depends on.
     Other,
 }
@@ -115,11 +173,16 @@ impl LogEntry for BatchEntry {
     fn decode(log: &Log) -> Result<Self, EventError> {
         let block = BlockRef { number: log.block_number, hash: log.block_hash };
         let (transaction, log_index) = (log.transaction_hash, log.log_index);
-        let is_demand = log
-            .topics
-            .first()
-            .is_some_and(|topic| DemandProverEvents::SELECTORS.contains(&topic.0));
-        let event = if is_demand { demand_event(log)? } else { core_event(log)? };
+        let is_of = |selectors: &[[u8; 32]]| {
+            log.topics.first().is_some_and(|topic| selectors.contains(&topic.0))
+        };
+        let event = if is_of(DemandProverEvents::SELECTORS) {
+            demand_event(log)?
+        } else if is_of(DutyProverEvents::SELECTORS) {
+            duty_event(log)?
+        } else {
+            core_event(log)?
+        };
         Ok(Self { block, transaction, log_index, event })
     }
 }
@@ -162,6 +225,42 @@ fn demand_event(log: &Log) -> Result<BatchEvent, EventError> {
             BatchEvent::Answered { seq: event.seq, demanded: demanded(event.kind, event.index)? }
         }
         DemandProverEvents::DemandSettled(_) => BatchEvent::Other,
+    })
+}
+
+fn duty_event(log: &Log) -> Result<BatchEvent, EventError> {
+    let decoded = DutyProverEvents::decode_raw_log(&log.topics, &log.data)
+        .map_err(|error| undecodable(log, error))?;
+    Ok(match decoded {
+        DutyProverEvents::ForceRequested(event) => BatchEvent::ForceRequested {
+            participant: ParticipantNumber(event.participant),
+            period: SettlementPeriod(event.period),
+            key: event.key.to(),
+            value_wh: event.value,
+            amount_micro: event.amount,
+            correct_until_s: u64::try_from(event.correctUntil)
+                .map_err(|_| undecodable(log, "a time beyond 2^64"))?,
+        },
+        DutyProverEvents::ForceRefuted(event) => BatchEvent::ForceRefuted {
+            period: SettlementPeriod(event.period),
+            key: event.key.to(),
+            is_final: event.isFinal,
+        },
+        DutyProverEvents::ForceAccepted(event) => BatchEvent::ForceAccepted {
+            period: SettlementPeriod(event.period),
+            key: event.key.to(),
+        },
+        DutyProverEvents::ForceDue(event) => {
+            BatchEvent::ForceDue { period: SettlementPeriod(event.period), key: event.key.to() }
+        }
+        DutyProverEvents::SnapshotCommitted(event) => BatchEvent::SnapshotCommitted {
+            seq: event.seq,
+            header_hash: event.headerHash,
+            part: event.part,
+            accounts: event.first..event.end,
+            data_hash: event.dataHash,
+        },
+        DutyProverEvents::SnapshotCompleted(_) => BatchEvent::SnapshotCompleted,
     })
 }
 
@@ -221,6 +320,7 @@ fn core_event(log: &Log) -> Result<BatchEvent, EventError> {
                 },
             }
         }
+        Decoded::SnapshotCancelled(_) => BatchEvent::SnapshotCancelled,
         _ => BatchEvent::Other,
     })
 }

@@ -1,12 +1,14 @@
 //! What the chain told of a batch ledger, as far as it stands: registry, tariffs, inbox, batches and demands.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use alloy_primitives::B256;
 use gridtally_core::party::ParticipantNumber;
 use gridtally_core::period::SettlementPeriod;
 use gridtally_settlement::{
-    Activities, Activity, BatchHeader, InboxEntry, InboxRange, Reference, TariffTable,
+    Activities, Activity, BatchHeader, ForcedReadings, InboxEntry, InboxRange, Reference,
+    TariffTable,
 };
 
 use crate::batch_call::Demanded;
@@ -35,6 +37,54 @@ pub struct DemandState {
     pub deadline_s: u64,
     /// The transaction that answered it.
     pub answer: Option<B256>,
+}
+
+/// What names a reading that is forced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ForceKey {
+    /// Its period.
+    pub period: SettlementPeriod,
+    /// Key of its record.
+    pub key: u64,
+}
+
+/// A reading that is forced and neither paid nor refuted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ForceRequest {
+    /// Whose.
+    pub participant: ParticipantNumber,
+    /// Energy, Wh.
+    pub value_wh: i32,
+    /// What the hub owes for it, micro-units.
+    pub amount_micro: u64,
+    /// Until when a correction may be committed, Unix time, s, included.
+    pub correct_until_s: u64,
+    /// Whether the time to refute is over and the bond did not cover it.
+    pub is_due: bool,
+}
+
+/// A part of a snapshot.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SnapshotPart {
+    /// The accounts that it tells, half open.
+    pub accounts: Range<u32>,
+    /// Hash of its data.
+    pub data_hash: B256,
+    /// The transaction that published it.
+    pub transaction: B256,
+}
+
+/// A snapshot of all accounts after a batch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TrackedSnapshot {
+    /// Number of the batch.
+    pub seq: u64,
+    /// Hash of its header.
+    pub header_hash: B256,
+    /// Its parts, which continue each other.
+    pub parts: Vec<SnapshotPart>,
+    /// Whether all parts are there.
+    pub is_complete: bool,
 }
 
 /// Why the chain's words do not fit together: the endpoint leaves something out, or invents it.
@@ -67,6 +117,11 @@ struct Told {
     demands: BTreeMap<(u64, Demanded), DemandState>,
     /// The same activities, as the rule engine asks for them.
     registry: Activities,
+    forces: BTreeMap<ForceKey, ForceRequest>,
+    /// Those that are not refuted, as the rule engine asks for them.
+    forced: ForcedReadings,
+    /// The last one that was begun, unless it was disproved.
+    snapshot: Option<TrackedSnapshot>,
 }
 
 impl BatchView {
@@ -134,6 +189,17 @@ impl BatchView {
         all.map(|(&(_, demanded), &state)| (demanded, state))
     }
 
+    /// Returns the readings that were forced and neither paid nor refuted, by period and key.
+    pub fn forces(&self) -> impl Iterator<Item = (ForceKey, ForceRequest)> {
+        self.told.forces.iter().map(|(&key, &request)| (key, request))
+    }
+
+    /// Returns the snapshot that was published last, unless it was disproved; it may be incomplete.
+    #[must_use]
+    pub const fn snapshot(&self) -> Option<&TrackedSnapshot> {
+        self.told.snapshot.as_ref()
+    }
+
     /// Returns the prices of a period.
     #[must_use]
     pub fn table(&self, period: SettlementPeriod) -> Option<&TariffTable> {
@@ -144,7 +210,8 @@ impl BatchView {
     #[must_use]
     pub fn reference(&self, period: SettlementPeriod) -> Option<Reference<'_>> {
         let inbox = InboxRange { first: 0, entries: &self.told.inbox };
-        Some(Reference { table: self.table(period)?, activities: &self.told.registry, inbox })
+        let Told { registry: activities, forced, .. } = &self.told;
+        Some(Reference { table: self.table(period)?, activities, inbox, forced })
     }
 }
 
@@ -157,6 +224,9 @@ impl Told {
             batches: Vec::new(),
             demands: BTreeMap::new(),
             registry: Activities::default(),
+            forces: BTreeMap::new(),
+            forced: ForcedReadings::default(),
+            snapshot: None,
         }
     }
 
@@ -229,6 +299,67 @@ impl Told {
                 let state = state.ok_or_else(|| misfit("answer on batch", *seq))?;
                 state.answer = Some(entry.transaction);
             }
+            &BatchEvent::ForceRequested {
+                participant,
+                period,
+                key,
+                value_wh,
+                amount_micro,
+                correct_until_s,
+            } => {
+                let request = ForceRequest {
+                    participant,
+                    value_wh,
+                    amount_micro,
+                    correct_until_s,
+                    is_due: false,
+                };
+                self.forces.insert(ForceKey { period, key }, request);
+                self.forced.request(period, key, correct_until_s);
+            }
+            // The chain knows no request by another name: what is refuted, paid or due was requested.
+            &BatchEvent::ForceRefuted { period, key, .. } => {
+                self.forces.remove(&ForceKey { period, key });
+                if !self.forced.refute(period, key) {
+                    return Err(misfit("refuted reading", key));
+                }
+            }
+            &BatchEvent::ForceAccepted { period, key } => {
+                let request = self.forces.remove(&ForceKey { period, key });
+                request.ok_or_else(|| misfit("paid reading", key))?;
+            }
+            &BatchEvent::ForceDue { period, key } => {
+                let request = self.forces.get_mut(&ForceKey { period, key });
+                request.ok_or_else(|| misfit("due reading", key))?.is_due = true;
+            }
+            BatchEvent::SnapshotCommitted { seq, header_hash, part, accounts, data_hash } => {
+                let (accounts, data_hash) = (accounts.clone(), *data_hash);
+                let part_of = SnapshotPart { accounts, data_hash, transaction: entry.transaction };
+                let begun = TrackedSnapshot {
+                    seq: *seq,
+                    header_hash: *header_hash,
+                    parts: Vec::new(),
+                    is_complete: false,
+                };
+                let snapshot = match self.snapshot.take().filter(|_| *part > 0) {
+                    Some(snapshot) => snapshot,
+                    None => begun,
+                };
+                let end = snapshot.parts.last().map_or(0, |last| last.accounts.end);
+                let is_next = usize::from(*part) == snapshot.parts.len()
+                    && snapshot.header_hash == *header_hash
+                    && part_of.accounts.start == end
+                    && part_of.accounts.end >= end;
+                if !is_next {
+                    return Err(misfit("snapshot of batch", *seq));
+                }
+                self.snapshot.insert(snapshot).parts.push(part_of);
+            }
+            BatchEvent::SnapshotCompleted => {
+                let snapshot = self.snapshot.as_mut();
+                snapshot.ok_or_else(|| misfit("snapshot of batch", 0))?.is_complete = true;
+            }
+            BatchEvent::SnapshotCancelled => self.snapshot = None,
             BatchEvent::Other => {}
         }
         Ok(())

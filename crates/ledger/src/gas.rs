@@ -92,6 +92,10 @@ pub enum CallKind {
     Answer,
     /// What became payable claimed.
     Claim,
+    /// A reading forced, refuted or paid.
+    Force,
+    /// A part of a snapshot published.
+    Snapshot,
 }
 
 impl CallKind {
@@ -119,6 +123,8 @@ impl CallKind {
             Self::Demand => "demand",
             Self::Answer => "answer",
             Self::Claim => "claim",
+            Self::Force => "force",
+            Self::Snapshot => "snapshot",
         }
     }
 }

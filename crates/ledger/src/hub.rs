@@ -3,16 +3,19 @@
 //! The chain is its memory. After a crash it reads the chain again and goes on; a batch that is there already is not committed
 //! twice, because each commit names the header that it was built on.
 
+use std::collections::BTreeSet;
+
 use gridtally_core::explanations;
 use gridtally_settlement::{
-    Batch, BatchHeader, BatchPlan, BatchRefused, Opened, SignedReading, build_batch,
+    Batch, BatchHeader, BatchPlan, BatchRefused, Opened, Record, RecordLeaf, Reference, Rule,
+    SignedReading, build_batch,
 };
 use tracing::info;
 
 use crate::archive::BatchArchive;
 use crate::batch_call::Demanded;
 use crate::batch_deploy::BatchLedger;
-use crate::batch_view::TrackedBatch;
+use crate::batch_view::{ForceKey, ForceRequest, TrackedBatch};
 use crate::blob_source::BlobSource;
 use crate::deploy::ReadError;
 use crate::event::EventError;
@@ -23,6 +26,9 @@ use crate::watch::{WatchError, WatchReport, Watcher};
 
 /// Time for proofs, from the commit on, s.
 const WINDOW_S: u64 = 7 * 86_400;
+
+/// Time for a commit to be carried out, s: a correction of a forced reading that would be late by then is not sent.
+const COMMIT_WITHIN_S: u64 = 900;
 
 /// Where the hub finds what meters signed.
 pub trait Signatures {
@@ -98,6 +104,26 @@ pub enum HubReport {
         /// What.
         demanded: Demanded,
     },
+    /// A forced reading was refuted with a correction of this batch.
+    ForceRefuted {
+        /// Number of the batch.
+        seq: u64,
+        /// Which reading.
+        force: ForceKey,
+    },
+    /// A forced reading stands in no correction run that is known: it will be paid out of the bond, unless a run that is committed in
+    /// time has it.
+    ForceOpen {
+        /// Which reading.
+        force: ForceKey,
+        /// What it is about.
+        request: ForceRequest,
+    },
+    /// All accounts after a final batch are published.
+    SnapshotPublished {
+        /// Number of the batch.
+        seq: u64,
+    },
     /// A batch became final.
     Finalized {
         /// Number of the batch.
@@ -113,6 +139,8 @@ pub struct Hub<S> {
     signatures: S,
     publication: Publication,
     archive: Option<BatchArchive>,
+    /// Forced readings of which it was told that nothing refutes them.
+    alerted: BTreeSet<ForceKey>,
 }
 
 impl<S: Signatures> Hub<S> {
@@ -120,8 +148,14 @@ impl<S: Signatures> Hub<S> {
     /// would be lost after some 18 days.
     #[must_use]
     pub const fn new(watcher: Watcher, sender: Sender, signatures: S) -> Self {
-        let (publication, archive) = (Publication::Calldata, None);
-        Self { watcher, sender, signatures, publication, archive }
+        Self {
+            watcher,
+            sender,
+            signatures,
+            publication: Publication::Calldata,
+            archive: None,
+            alerted: BTreeSet::new(),
+        }
     }
 
     /// Publishes in this way, and keeps what is published in an archive before it is committed.
@@ -155,6 +189,8 @@ impl<S: Signatures> Hub<S> {
         let reference = self.watcher.view().reference(plan.period);
         let reference = reference.ok_or(HubError::NoTariff { period: plan.period.0 })?;
         let batch = build_batch(plan, parent, &reference)?;
+        let now_s = self.now_s().await?;
+        check_forced(plan, &reference, now_s)?;
         let call = self
             .watcher
             .ledger()
@@ -190,10 +226,11 @@ impl<S: Signatures> Hub<S> {
         for batch in self.pending() {
             reports.extend(self.answer(&batch).await?);
         }
+        reports.extend(self.refute().await?);
         let ledger = self.watcher.ledger();
         for batch in self.pending() {
             let seq = batch.header.seq;
-            let now_s = ledger.client().block_latest().await.map_err(ReadError::from)?.timestamp;
+            let now_s = self.now_s().await?;
             if now_s < batch.header.committed_at + WINDOW_S {
                 break;
             }
@@ -204,6 +241,7 @@ impl<S: Signatures> Hub<S> {
                 Err(error) => return Err(error.into()),
             }
         }
+        reports.extend(self.publish_snapshot().await?);
         Ok(reports)
     }
 
@@ -214,16 +252,74 @@ impl<S: Signatures> Hub<S> {
         self.look().await
     }
 
-    async fn look(&mut self) -> Result<(), HubError> {
+    pub(crate) const fn sender(&self) -> &Sender {
+        &self.sender
+    }
+
+    pub(crate) async fn now_s(&self) -> Result<u64, HubError> {
+        let block = self.watcher.ledger().client().block_latest().await;
+        Ok(block.map_err(ReadError::from)?.timestamp)
+    }
+
+    pub(crate) async fn look(&mut self) -> Result<(), HubError> {
         let reports = self.watcher.poll().await?;
         let invalid = reports.iter().find_map(|report| match report {
-            WatchReport::Valid { .. } => None,
+            WatchReport::Valid { .. }
+            | WatchReport::Forced { .. }
+            | WatchReport::ForcePaid { .. }
+            | WatchReport::ForceDue { .. }
+            | WatchReport::Snapshot { .. } => None,
             WatchReport::Fraud { seq, .. }
             | WatchReport::Demanded { seq, .. }
             | WatchReport::Expired { seq, .. }
             | WatchReport::DataMissing { seq } => Some(*seq),
         });
         invalid.map_or(Ok(()), |seq| Err(HubError::ParentInvalid { seq }))
+    }
+
+    /// Refutes what corrections settled, and tells once of every other reading that is forced.
+    async fn refute(&mut self) -> Result<Vec<HubReport>, HubError> {
+        let open: Vec<_> = self.watcher.view().forces().collect();
+        self.alerted.retain(|told| open.iter().any(|(force, _)| force == told));
+        let mut reports = Vec::new();
+        for (force, request) in open.into_iter().filter(|(_, request)| !request.is_due) {
+            if let Some((header, leaf)) = self.correction(force, &request) {
+                let call = self.watcher.ledger().refute_force_call([&header], force, &leaf);
+                match self.sender.send(call).await {
+                    Ok(_) => {
+                        reports.push(HubReport::ForceRefuted { seq: header.seq, force });
+                        continue;
+                    }
+                    // Somebody else was faster, or the run left the ring of headers.
+                    Err(SendError::Refused { .. }) => {}
+                    Err(error) => return Err(error.into()),
+                }
+            }
+            if self.alerted.insert(force) {
+                reports.push(HubReport::ForceOpen { force, request });
+            }
+        }
+        Ok(reports)
+    }
+
+    /// Returns a record of a correction run that was committed in time and has the key of a forced reading.
+    fn correction(
+        &self,
+        force: ForceKey,
+        request: &ForceRequest,
+    ) -> Option<(BatchHeader, Opened<RecordLeaf>)> {
+        let in_time = |header: &BatchHeader| {
+            let is_run = header.run > 0 && header.period == force.period;
+            is_run && header.committed_at <= request.correct_until_s
+        };
+        let batches = self.watcher.view().batches().iter();
+        batches.filter(|batch| in_time(&batch.header)).find_map(|batch| {
+            let records = self.watcher.records(batch.header.seq)?;
+            let index = records.binary_search_by_key(&force.key, Record::key).ok()?;
+            let built = self.watcher.rebuild(&batch.header, records)?;
+            let leaf = built.open_record(u32::try_from(index).ok()?)?;
+            Some((batch.header.clone(), leaf))
+        })
     }
 
     fn pending(&self) -> Vec<TrackedBatch> {
@@ -253,6 +349,21 @@ impl<S: Signatures> Hub<S> {
             reports.push(HubReport::Answered { seq, demanded });
         }
         Ok(reports)
+    }
+}
+
+/// Refuses a correction of a forced reading that might be carried out too late.
+fn check_forced(
+    plan: &BatchPlan,
+    reference: &Reference<'_>,
+    now_s: u64,
+) -> Result<(), BatchRefused> {
+    let committed_at_s = now_s.saturating_add(COMMIT_WITHIN_S);
+    let is_late =
+        |record: &Record| reference.forced.is_late(plan.period, record.key(), committed_at_s);
+    match plan.records.iter().position(is_late).filter(|_| plan.run > 0) {
+        Some(index) => Err(BatchRefused::Record { index, rule: Rule::ForcedOnce }),
+        None => Ok(()),
     }
 }
 

@@ -37,6 +37,8 @@ mod blob_source;
 mod event;
 mod refusal;
 
+mod duty_call;
+
 mod deploy;
 mod fund;
 mod register;
@@ -48,8 +50,10 @@ mod payout;
 mod read;
 mod record_export;
 mod watch;
+mod watch_duty;
 
 mod hub;
+mod hub_snapshot;
 mod publication;
 
 pub use archive::{BatchArchive, BatchArchiveError};
@@ -58,7 +62,10 @@ pub use batch_call::{DataEvidence, Demanded};
 pub use batch_data::{BatchData, DataError};
 pub use batch_deploy::{BatchDeployment, BatchLedger, BatchOffices, BatchTerms};
 pub use batch_event::{BatchEntry, BatchEvent};
-pub use batch_view::{BatchView, DemandState, TrackedBatch, ViewError};
+pub use batch_view::{
+    BatchView, DemandState, ForceKey, ForceRequest, SnapshotPart, TrackedBatch, TrackedSnapshot,
+    ViewError,
+};
 pub use blob_sidecar::BlobSidecar;
 pub use blob_source::{BeaconNode, BlobSource, BlobSourceError};
 pub use client::{BlockId, CallRequest, Client, ConnectError, GasPrice, LogFilter};
@@ -82,4 +89,5 @@ pub use sender::{Call, SendOptions, Sender, Sent};
 pub use settle::{GasLimit, SettleError, SettleForm, SettleOptions, SettleSummary};
 pub use tariff::PublishError;
 pub use watch::{Outcome, WatchError, WatchReport, Watcher};
+pub use watch_duty::SnapshotVerdict;
 pub use wire::{Block, BlockRef, Log, Receipt, Transaction};

@@ -23,13 +23,14 @@ use crate::batch_call::Demanded;
 use crate::batch_data::{BatchData, DataError};
 use crate::batch_deploy::BatchLedger;
 use crate::batch_event::BatchEntry;
-use crate::batch_view::{BatchView, TrackedBatch, ViewError};
+use crate::batch_view::{BatchView, ForceKey, ForceRequest, TrackedBatch, ViewError};
 use crate::blob_source::BlobSource;
 use crate::client::LogFilter;
 use crate::deploy::ReadError;
 use crate::endpoint::EndpointError;
 use crate::follow::{Cursor, FollowError, FollowOptions, Follower, Notice};
 use crate::sender::Sender;
+use crate::watch_duty::{DutyTold, SnapshotVerdict};
 
 /// States that are kept for batches that may still fall, unless all are wanted.
 const STATES_MAX: usize = 64;
@@ -115,6 +116,32 @@ pub enum WatchReport {
         /// Its number.
         seq: u64,
     },
+    /// A participant forces a reading that the hub left out.
+    Forced {
+        /// Which.
+        force: ForceKey,
+        /// What.
+        request: ForceRequest,
+    },
+    /// A forced reading was not refuted in time, and this watcher had it paid out of the bond.
+    ForcePaid {
+        /// Which.
+        force: ForceKey,
+        /// The transaction.
+        transaction: B256,
+    },
+    /// A forced reading was not refuted in time, and the bond does not cover it: the hub cannot commit until it does.
+    ForceDue {
+        /// Which.
+        force: ForceKey,
+    },
+    /// A complete snapshot of the accounts was judged.
+    Snapshot {
+        /// Number of the batch whose accounts it tells.
+        seq: u64,
+        /// What is known of it.
+        verdict: SnapshotVerdict,
+    },
 }
 
 /// What became of a batch that breaks a rule.
@@ -139,17 +166,18 @@ pub struct Watcher {
     follower: Follower<BatchEntry>,
     view: BatchView,
     /// Who pays for proofs and demands; without, it only looks.
-    sender: Option<Sender>,
+    pub(crate) sender: Option<Sender>,
     /// Where blobs are looked for, in this order.
     sources: Vec<BlobSource>,
     /// The states after the batches that are valid, by sequence number.
-    states: BTreeMap<u64, LedgerState>,
+    pub(crate) states: BTreeMap<u64, LedgerState>,
     /// How many of them are kept.
     states_max: usize,
     /// The records of the batches that may still be demanded, by sequence number.
     records: BTreeMap<u64, Vec<Record>>,
     /// Hashes of headers of which it was told what is wrong.
     reported: BTreeMap<B256, WatchReport>,
+    pub(crate) duty: DutyTold,
 }
 
 impl Watcher {
@@ -157,7 +185,8 @@ impl Watcher {
     #[must_use]
     pub fn new(ledger: BatchLedger, options: FollowOptions, sender: Option<Sender>) -> Self {
         let deployment = *ledger.deployment();
-        let filter = LogFilter::all_of([deployment.core, deployment.demand_prover]);
+        let filter =
+            LogFilter::all_of([deployment.core, deployment.demand_prover, deployment.duty_prover]);
         let cursor = Cursor::at(deployment.block);
         let follower = Follower::of(ledger.client().clone(), filter, cursor, options);
         let view = BatchView::new(deployment.terms.calendar.slots_per_period());
@@ -172,6 +201,7 @@ impl Watcher {
             states_max: STATES_MAX,
             records: BTreeMap::new(),
             reported: BTreeMap::new(),
+            duty: DutyTold::default(),
         }
     }
 
@@ -204,7 +234,7 @@ impl Watcher {
         &self.ledger
     }
 
-    /// Returns the published records of a batch that is valid and not final, or was not when it was judged.
+    /// Returns the published records of a batch that is valid and not final, or recent and a correction run.
     #[must_use]
     pub fn records(&self, seq: u64) -> Option<&[Record]> {
         self.records.get(&seq).map(Vec::as_slice)
@@ -245,8 +275,9 @@ impl Watcher {
     /// Returns the first [`WatchError`] in the order of its variants.
     pub async fn poll(&mut self) -> Result<Vec<WatchReport>, WatchError> {
         self.catch_up().await?;
+        self.restore().await?;
         self.forget_fallen();
-        let mut reports = Vec::new();
+        let mut reports = self.look_after_duty().await?;
         while let Some(batch) = self.next_unjudged() {
             let seq = batch.header.seq;
             let report = match self.judge(&batch).await {
@@ -267,6 +298,11 @@ impl Watcher {
             }
             info!(seq, "batch valid");
             self.forget_fallen();
+        }
+        match self.judge_snapshot().await {
+            Ok(report) => reports.extend(report),
+            Err(_) if !reports.is_empty() => {}
+            Err(error) => return Err(error),
         }
         Ok(reports)
     }
@@ -324,7 +360,10 @@ impl Watcher {
             let place = seq.checked_sub(1).and_then(|place| usize::try_from(place).ok());
             place.and_then(|place| batches.get(place)).is_some_and(|batch| !batch.is_final)
         };
-        self.records.retain(|&seq, _| self.states.contains_key(&seq) && is_pending(seq));
+        // Corrections refute forced readings, when they are final too.
+        let is_kept = |seq: u64, state: &LedgerState| is_pending(seq) || state.header().run > 0;
+        self.records
+            .retain(|&seq, _| self.states.get(&seq).is_some_and(|state| is_kept(seq, state)));
     }
 
     /// Returns the first batch whose parent is valid and which is not judged yet.
@@ -346,7 +385,7 @@ impl Watcher {
         let committed = CommittedBatch { header, published: data.published() };
         match judge(committed, parent, &reference, &answers) {
             Verdict::Valid(state) => {
-                if !batch.is_final {
+                if !batch.is_final || header.run > 0 {
                     let records = committed.published.records(header.count as usize);
                     self.records.insert(seq, records.map(|(record, _)| record).collect());
                 }

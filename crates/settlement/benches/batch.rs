@@ -15,8 +15,9 @@ use gridtally_core::period::{SettlementPeriod, Slot};
 use gridtally_core::quantity::{Amount, Price};
 use gridtally_settlement::{
     Acceptance, Account, Accounts, Activities, Activity, Answers, Batch, BatchHeader, BatchPlan,
-    BlobBytes, Code, CommittedBatch, DataKind, InboxRange, LedgerState, Published, Record,
-    RecordLeaf, Reference, TariffTable, Verdict, build_batch, commitment, judge, pack_blobs,
+    BlobBytes, Code, CommittedBatch, DataKind, ForcedReadings, InboxRange, LedgerState, Published,
+    Record, RecordLeaf, Reference, TariffTable, Verdict, build_batch, commitment, judge,
+    pack_blobs,
 };
 use rayon::prelude::*;
 
@@ -29,6 +30,7 @@ const PERIOD: SettlementPeriod = SettlementPeriod(1);
 struct World {
     table: TariffTable,
     activities: Activities,
+    forced: ForcedReadings,
     parent: LedgerState,
     plan: BatchPlan,
 }
@@ -54,12 +56,13 @@ impl World {
         let account_count = PARTICIPANTS + 1;
         let plan =
             BatchPlan { period: PERIOD, run: 0, part: 0, account_count, inbox_to: 0, records };
-        Self { table, activities, parent: LedgerState::new(header, accounts), plan }
+        let forced = ForcedReadings::default();
+        Self { table, activities, forced, parent: LedgerState::new(header, accounts), plan }
     }
 
     fn reference(&self) -> Reference<'_> {
         let inbox = InboxRange { first: 0, entries: &[] };
-        Reference { table: &self.table, activities: &self.activities, inbox }
+        Reference { table: &self.table, activities: &self.activities, inbox, forced: &self.forced }
     }
 
     fn build(&self) -> Batch {

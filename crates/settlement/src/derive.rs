@@ -4,6 +4,7 @@ use gridtally_core::quantity::Amount;
 
 use crate::amount::participant_amount;
 use crate::code::CodeClass;
+use crate::forced::ForcedReadings;
 use crate::inbox::{InboxKind, InboxRange};
 use crate::leaf::RecordLeaf;
 use crate::ledger_state::LedgerState;
@@ -20,6 +21,8 @@ pub struct Reference<'a> {
     pub activities: &'a Activities,
     /// At least the inbox entries from the parent's cursor to the batch's.
     pub inbox: InboxRange<'a>,
+    /// What was forced and not refuted, at least of the batch's period.
+    pub forced: &'a ForcedReadings,
 }
 
 /// The entries that a batch takes from the inbox.

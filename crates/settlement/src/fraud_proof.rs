@@ -81,6 +81,11 @@ pub enum FraudProof {
         /// The account under the parent's root; none for a new account.
         old: Option<Opened<AccountLeaf>>,
     },
+    /// `proveForced`: a forced reading was corrected too late.
+    Forced {
+        /// The correction.
+        leaf: Opened<RecordLeaf>,
+    },
 }
 
 impl FraudProof {
@@ -99,6 +104,7 @@ impl FraudProof {
             },
             Self::DepositOmitted { .. } => "proveDepositOmitted",
             Self::ExitIgnored { .. } => "proveExitIgnored",
+            Self::Forced { .. } => "proveForced",
         }
     }
 }
@@ -167,6 +173,7 @@ impl FraudProof {
                 let leaf = account_of(&new.leaf);
                 (account(new) && surrounds).then(|| rules.account(participant, leaf, old, own))?
             }
+            Self::Forced { leaf } => record(leaf).then(|| rules.forced(&leaf.leaf))?,
             Self::Data { leaf } => {
                 let index = usize::try_from(leaf.index).ok()?;
                 let there = published.records(index + 1).nth(index);

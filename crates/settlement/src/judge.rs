@@ -79,8 +79,8 @@ pub enum Demand {
 
 /// Judges a batch by its parent, which is valid, and by what the chain fixed before.
 ///
-/// Of several violations that of the lowest rule counts, and of these the first: among the records (R1 to R7, R9, and R11 for
-/// their deposits); if they are sound, deposits without a record (R11), then accounts (R8), then requests to leave (R11).
+/// Of several violations that of the lowest rule counts, and of these the first: among the records (R1 to R7, R9, R13, and R11
+/// for their deposits); if they are sound, deposits without a record (R11), then accounts (R8), then requests to leave (R11).
 /// Signatures (R10) are not published: they are demanded record by record.
 ///
 /// The parent's accounts must be those under its account root, and the data those behind the header's data hash.
@@ -113,6 +113,7 @@ enum Kind {
     Edge,
     Opening,
     Data,
+    Forced,
 }
 
 impl Judge<'_> {
@@ -175,7 +176,7 @@ impl Judge<'_> {
         leaf: &RecordLeaf,
         previous: Option<&RecordLeaf>,
         published: Option<(Record, bool)>,
-    ) -> [Option<(Rule, Kind)>; 5] {
+    ) -> [Option<(Rule, Kind)>; 6] {
         let rules = &self.rules;
         let participant = leaf.record.participant();
         let is_first = previous.is_none_or(|previous| previous.record.participant() != participant);
@@ -188,6 +189,7 @@ impl Judge<'_> {
             rules.edge(number, leaf).map(by(Kind::Edge)),
             opening.and_then(|opening| rules.opening(leaf, opening)).map(by(Kind::Opening)),
             rules.data(leaf, published).map(by(Kind::Data)),
+            rules.forced(leaf).map(by(Kind::Forced)),
         ]
     }
 
@@ -208,6 +210,7 @@ impl Judge<'_> {
                 FraudProof::Opening { leaf, previous, old }
             }
             Kind::Data => FraudProof::Data { leaf },
+            Kind::Forced => FraudProof::Forced { leaf },
         })
     }
 

@@ -36,6 +36,7 @@ mod leaf;
 mod tree;
 
 mod account;
+mod forced;
 mod header;
 mod inbox;
 mod ledger_state;
@@ -55,6 +56,7 @@ mod judge;
 mod opening;
 
 mod sealed;
+mod snapshot;
 
 mod comparison;
 
@@ -65,6 +67,7 @@ pub use code::{Code, CodeClass, CodeError};
 pub use comparison::{Difference, RecordKey, Settled, first_difference};
 pub use derive::Reference;
 pub use direct::{DirectRecord, DirectRecordError};
+pub use forced::{ForcedReadings, KeyGap};
 pub use fraud_proof::{Evidence, FraudProof};
 pub use header::{Acceptance, BatchCommitment, BatchHeader, DataKind, HeaderError};
 pub use inbox::{INBOX_ENTRIES_MAX, InboxEntry, InboxKind, InboxRange};
@@ -92,6 +95,10 @@ pub use section::{GapRange, Section};
 pub use signature::{Domain, MeterKey, SignatureError, address_of, recover, sign};
 pub use signed_reading::SignedReading;
 pub use slot_energy::{EstimatedPolicy, Gap, MissingPolicy, SlotEnergy, SlotEnergyError};
+pub use snapshot::{
+    SNAPSHOT_ACCOUNT_LENGTH, SNAPSHOT_ACCOUNTS_PER_BLOB, SnapshotData, SnapshotError,
+    pack_snapshot, pack_snapshot_account, pack_snapshot_blobs, snapshot_hash, unpack_snapshot,
+};
 pub use tariff_table::{TABLE_LENGTH_MAX, TariffTable, TariffTableError};
 pub use total::{CodeTotal, Position, Totals};
 pub use tree::{GROUP_LEAVES, LEAVES_MAX, Tree, is_included, node};

@@ -14,10 +14,10 @@ pub const CALLDATA_RECORDS_MAX: u32 = 12_000;
 pub const BLOBS_MAX: usize = 6;
 
 const ELEMENTS_PER_BLOB: usize = 4_096;
-const ELEMENT_LENGTH: usize = 32;
+pub(crate) const ELEMENT_LENGTH: usize = 32;
 const RECORDS_PER_ELEMENT: usize = 3;
 /// Bytes before the records of an element, which keep it below the field's order.
-const HEAD_LENGTH: usize = 2;
+pub(crate) const HEAD_LENGTH: usize = 2;
 
 /// The order of the scalar field of BLS12-381.
 const FIELD_ORDER: U256 =
@@ -55,7 +55,7 @@ pub fn pack_blobs(records: &[Record]) -> Vec<BlobBytes> {
     packed.collect()
 }
 
-fn zero_blob() -> BlobBytes {
+pub(crate) fn zero_blob() -> BlobBytes {
     vec![0; BLOB_LENGTH].try_into().expect("a vector of this length")
 }
 

@@ -33,11 +33,13 @@ pub enum Rule {
     InboxHonored,
     /// R12: everything opens on demand.
     OpensOnDemand,
+    /// R13: a forced reading is not corrected later than a day after the request.
+    ForcedOnce,
 }
 
 impl Rule {
     /// All rules, by number.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::KeysIncrease,
         Self::ParticipantActive,
         Self::RecordPossible,
@@ -50,6 +52,7 @@ impl Rule {
         Self::ReadingSigned,
         Self::InboxHonored,
         Self::OpensOnDemand,
+        Self::ForcedOnce,
     ];
 
     /// Returns the number of the rule, from 1.

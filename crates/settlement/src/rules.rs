@@ -123,6 +123,13 @@ impl Rules<'_> {
         (published != Some((leaf.record, true))).then_some(Rule::DataPublished)
     }
 
+    /// Returns the rule that a correction of a forced reading breaks by its time: R13. Regular batches cannot have such a key.
+    pub(crate) fn forced(&self, leaf: &RecordLeaf) -> Option<Rule> {
+        let BatchHeader { run, period, committed_at, .. } = *self.header;
+        let is_late = || self.reference.forced.is_late(period, leaf.record.key(), committed_at);
+        (run > 0 && is_late()).then_some(Rule::ForcedOnce)
+    }
+
     /// Returns the key under which the batch must have a record for an inbox entry, or `None` for one that is no deposit or not
     /// taken by the batch.
     pub(crate) fn deposit_key(&self, entry: u64) -> Option<u64> {

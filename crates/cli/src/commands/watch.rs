@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::time::Duration;
 
-use gridtally_ledger::{Key, Outcome, SendOptions, Sender, WatchReport, Watcher};
+use gridtally_ledger::{Key, Outcome, SendOptions, Sender, SnapshotVerdict, WatchReport, Watcher};
 use gridtally_settlement::Place;
 use serde::Serialize;
 
@@ -27,6 +27,9 @@ pub(crate) struct Arguments {
     /// Judge what is there now, then end: exit code 1 unless all of it is valid
     #[arg(long)]
     once: bool,
+    /// Begin with the newest snapshot of the accounts, and judge only what came after its batch
+    #[arg(long)]
+    from_snapshot: bool,
     /// Pause between looks, in seconds
     #[arg(long, default_value_t = 2, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=86_400))]
     pause: u64,
@@ -35,8 +38,9 @@ pub(crate) struct Arguments {
 /// Something that was found or done, one JSON document a line.
 #[derive(Debug, Serialize)]
 struct Finding {
-    /// Number of the batch.
-    seq: u64,
+    /// Number of the batch; none for a reading that is forced.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    seq: Option<u64>,
     #[serde(flatten)]
     told: Told,
 }
@@ -49,6 +53,23 @@ enum Told {
     Demanded { what: String },
     Expired { what: String },
     DataMissing,
+    Forced { participant: u32, period: u32, key: u64, energy_wh: i32, amount_micro: u64 },
+    ForcePaid { period: u32, key: u64, transaction: String },
+    ForceDue { period: u32, key: u64 },
+    SnapshotTrue,
+    SnapshotFalse { participant: u32, transaction: Option<String> },
+    SnapshotMissing,
+}
+
+impl Told {
+    /// Whether it says nothing against a batch or a snapshot.
+    const fn is_sound(&self) -> bool {
+        use Told::{ForceDue, ForcePaid, Forced, SnapshotTrue, Valid};
+        matches!(
+            self,
+            Valid { .. } | Forced { .. } | ForcePaid { .. } | ForceDue { .. } | SnapshotTrue
+        )
+    }
 }
 
 /// What was judged, for `--once`.
@@ -78,6 +99,9 @@ impl Arguments {
             None
         };
         let mut watcher = self.batch.watcher(config, client, sender).await?;
+        if self.from_snapshot {
+            watcher = watcher.from_snapshot();
+        }
         let asked = BatchArguments::asked(config);
         if self.once {
             return self.look_once(&mut watcher, asked, context).await;
@@ -112,13 +136,13 @@ impl Arguments {
         let summary = WatchSummary {
             contract: self.batch.contract.to_string(),
             asked,
-            sound: findings.iter().all(|finding| matches!(finding.told, Told::Valid { .. })),
+            sound: findings.iter().all(|finding| finding.told.is_sound()),
             batches: batches.len(),
             final_batches: batches.iter().filter(|batch| batch.is_final).count(),
             findings,
         };
         context.output.report(&summary)?;
-        match summary.findings.iter().find(|finding| !matches!(finding.told, Told::Valid { .. })) {
+        match summary.findings.iter().find(|finding| !finding.told.is_sound()) {
             Some(finding) => Err(CommandError::refused(anyhow::anyhow!("{}", finding.text()))),
             None => Ok(()),
         }
@@ -151,8 +175,38 @@ impl Finding {
                 (seq, Told::Expired { what: demanded.to_string() })
             }
             WatchReport::DataMissing { seq } => (seq, Told::DataMissing),
+            WatchReport::Snapshot { seq, verdict } => {
+                let told = match verdict {
+                    SnapshotVerdict::True => Told::SnapshotTrue,
+                    SnapshotVerdict::False { participant, cancelled } => Told::SnapshotFalse {
+                        participant: participant.0,
+                        transaction: cancelled.map(|transaction| transaction.to_string()),
+                    },
+                    SnapshotVerdict::DataMissing => Told::SnapshotMissing,
+                };
+                (seq, told)
+            }
+            WatchReport::Forced { force, request } => {
+                let told = Told::Forced {
+                    participant: request.participant.0,
+                    period: force.period.0,
+                    key: force.key,
+                    energy_wh: request.value_wh,
+                    amount_micro: request.amount_micro,
+                };
+                return Self { seq: None, told };
+            }
+            WatchReport::ForceDue { force } => {
+                let told = Told::ForceDue { period: force.period.0, key: force.key };
+                return Self { seq: None, told };
+            }
+            WatchReport::ForcePaid { force, transaction } => {
+                let (period, key) = (force.period.0, force.key);
+                let told = Told::ForcePaid { period, key, transaction: transaction.to_string() };
+                return Self { seq: None, told };
+            }
         };
-        Self { seq: *seq, told }
+        Self { seq: Some(*seq), told }
     }
 
     fn text(&self) -> String {
@@ -173,8 +227,30 @@ impl Finding {
             }
             Told::Expired { what } => format!("{what} was not shown in time: cancelled"),
             Told::DataMissing => "its published data cannot be found".to_owned(),
+            Told::SnapshotTrue => "its snapshot is true".to_owned(),
+            Told::SnapshotFalse { participant, transaction } => {
+                let outcome = match transaction {
+                    Some(transaction) => format!("struck down by {transaction}"),
+                    None => "nothing was carried out".to_owned(),
+                };
+                format!("its snapshot is false for account {participant}: {outcome}")
+            }
+            Told::SnapshotMissing => "the data of its snapshot cannot be found".to_owned(),
+            Told::Forced { participant, period, key, energy_wh, amount_micro } => format!(
+                "participant {participant} forces a reading of {energy_wh} Wh, worth {amount_micro} micro-units \
+                 (period {period}, key {key})"
+            ),
+            Told::ForceDue { period, key } => format!(
+                "not refuted in time, and not covered by the bond: the hub cannot commit until it is (period {period}, key {key})"
+            ),
+            Told::ForcePaid { period, key, transaction } => format!(
+                "not refuted in time, paid out of the bond by {transaction} (period {period}, key {key})"
+            ),
         };
-        format!("batch {}: {said}", self.seq)
+        match self.seq {
+            Some(seq) => format!("batch {seq}: {said}"),
+            None => format!("forced reading: {said}"),
+        }
     }
 }
 

@@ -9,8 +9,8 @@ use gridtally_ledger::{
     GasMeasurements, Key, SendOptions, Sender, TokenChoice,
 };
 use gridtally_settlement::{
-    Activities, Batch, BatchHeader, BatchPlan, Code, InboxRange, LedgerState, Record, Reference,
-    TariffTable, build_batch, pack_calldata,
+    Activities, Batch, BatchHeader, BatchPlan, Code, ForcedReadings, InboxRange, LedgerState,
+    Record, Reference, TariffTable, build_batch, pack_calldata,
 };
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -79,7 +79,9 @@ impl Heart {
             records: records.clone(),
         };
         let (activities, inbox) = (Activities::default(), InboxRange { first: 0, entries: &[] });
-        let reference = Reference { table: &self.table, activities: &activities, inbox };
+        let forced = ForcedReadings::default();
+        let reference =
+            Reference { table: &self.table, activities: &activities, inbox, forced: &forced };
         let batch: Batch = build_batch(&plan, &self.state, &reference).unwrap();
         let mut commitment = batch.commitment.clone();
         commitment.hub_balance = Amount::from_micro(hub_micro);

@@ -6,7 +6,7 @@ use gridtally_settlement::{AccountLeaf, InboxEntry, InboxKind, LedgerState, Reco
 
 use super::town::{Committed, Town};
 
-/// Returns the numbers of all rules of 1 to 9 and 11 that a batch breaks.
+/// Returns the numbers of all rules of 1 to 9, 11 and 13 that a batch breaks.
 pub(crate) fn audit(batch: &Committed, parent: &LedgerState, town: &Town) -> BTreeSet<u8> {
     let header = &batch.header;
     let mut broken = BTreeSet::new();
@@ -40,6 +40,10 @@ pub(crate) fn audit(batch: &Committed, parent: &LedgerState, town: &Town) -> BTr
         let (p, code, slot) = (record.participant().0, record.code().number(), record.slot().0);
         let is_reading = (1..=62).contains(&code);
         let is_active = town.activities.is_active(record.participant(), header.period);
+        let forced = town.forced.correct_until_s(header.period, record.key());
+        if header.run > 0 && forced.is_some_and(|until| header.committed_at > until) {
+            broken.insert(13);
+        }
         if p >= header.account_count || is_reading && (p == 0 || !is_active) {
             broken.insert(2);
         }

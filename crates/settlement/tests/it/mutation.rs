@@ -10,13 +10,13 @@ use super::town::{Committed, Data, hostile, record};
 use super::watcher::{root, rows};
 
 /// How many ways there are.
-pub(crate) const WAYS: u32 = 23;
+pub(crate) const WAYS: u32 = 24;
 
 /// Changes a batch in one way; false where that way is not possible.
 pub(crate) fn mutate(batch: &mut Committed, way: u32, random: &mut ChaCha8Rng) -> bool {
     let count = batch.leaves.len();
     let index = random.random_range(0..count);
-    let Committed { header, leaves, accounts, data } = batch;
+    let Committed { header, leaves, accounts, data, late } = batch;
     let account = random.random_range(0..accounts.len());
     match way {
         0 => change(&mut leaves[index].amount, random),
@@ -108,10 +108,45 @@ pub(crate) fn mutate(batch: &mut Committed, way: u32, random: &mut ChaCha8Rng) -
             batch.header.last_key = batch.leaves[count - 2].record.key();
             batch.data = Data::of(batch.header.data_kind, &records(&batch.leaves));
         }
+        // A correction of a forced reading that changes nothing but comes too late.
+        23 => {
+            let Some(&key) = late.first() else { return false };
+            correct_late(batch, key);
+        }
         _ => return false,
     }
     recommit(batch);
     true
+}
+
+/// Inserts a record of value 0 with this key, with everything else in order.
+fn correct_late(batch: &mut Committed, key: u64) {
+    let bytes = [&key.to_be_bytes()[2..], &[0; 4]].concat();
+    let record = Record::unpack(&bytes).unwrap();
+    let leaves = &mut batch.leaves;
+    let index = leaves.partition_point(|leaf| leaf.record.key() < key);
+    let before = |after: Amount, change: i64| Amount::from_micro(after.micro() - change);
+    let next = leaves.get(index).copied();
+    let own = next.filter(|next| next.record.participant() == record.participant());
+    let place = usize::try_from(record.participant().0).unwrap();
+    let balance_after = own.map_or(batch.accounts[place].balance, |next| {
+        before(next.balance_after, next.amount.micro())
+    });
+    let hub_after = next.map_or(batch.header.hub_balance, |next| {
+        let amount = next.amount.micro();
+        let change = match next.record.participant().0 {
+            _ if next.record.code().is_priced() => -amount,
+            0 => amount,
+            _ => 0,
+        };
+        before(next.hub_after, change)
+    });
+    let leaf = RecordLeaf { record, amount: Amount::ZERO, balance_after, hub_after };
+    leaves.insert(index, leaf);
+    batch.header.count += 1;
+    batch.header.first_key = leaves[0].record.key();
+    batch.header.last_key = leaves[leaves.len() - 1].record.key();
+    batch.data = Data::of(batch.header.data_kind, &records(leaves));
 }
 
 pub(crate) fn records(leaves: &[RecordLeaf]) -> Vec<Record> {

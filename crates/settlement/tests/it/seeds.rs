@@ -14,6 +14,8 @@ mod run_manifest;
 mod runner;
 #[path = "../../../../fuzz/decoders/signature.rs"]
 mod signature;
+#[path = "../../../../fuzz/decoders/snapshot.rs"]
+mod snapshot;
 #[path = "../../../../fuzz/decoders/tariff_table.rs"]
 mod tariff_table;
 
@@ -45,6 +47,11 @@ fn run_manifest_reads_or_refuses_every_seed() {
 #[test]
 fn signature_reads_or_refuses_every_seed() {
     runner::run("signature", signature::decode);
+}
+
+#[test]
+fn snapshot_reads_or_refuses_every_seed() {
+    runner::run("snapshot", snapshot::decode);
 }
 
 #[test]

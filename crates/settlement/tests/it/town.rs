@@ -8,8 +8,8 @@ use gridtally_core::period::{SettlementPeriod, Slot};
 use gridtally_core::quantity::{Amount, Price};
 use gridtally_settlement::{
     Acceptance, Activities, Activity, BatchHeader, BatchPlan, BlobBytes, Code, DataKind,
-    InboxEntry, InboxKind, InboxRange, LedgerState, Published, Record, RecordLeaf, Reference,
-    TariffTable, build_batch, calldata_hash, pack_blobs, pack_calldata,
+    ForcedReadings, InboxEntry, InboxKind, InboxRange, LedgerState, Published, Record, RecordLeaf,
+    Reference, TariffTable, build_batch, calldata_hash, pack_blobs, pack_calldata,
 };
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -18,6 +18,8 @@ use rand_chacha::ChaCha8Rng;
 pub(crate) const SLOTS: u16 = 6;
 /// A micro-unit times this is a unit.
 const UNIT: i64 = 1_000_000;
+/// Time from one commit to the next, s.
+const BETWEEN_BATCHES_S: u64 = 86_400;
 /// The largest withdrawal, hundredths.
 const WITHDRAWAL_MAX: i64 = i32::MAX as i64;
 
@@ -59,6 +61,8 @@ pub(crate) struct Committed {
     pub(crate) leaves: Vec<RecordLeaf>,
     pub(crate) accounts: Vec<gridtally_settlement::AccountLeaf>,
     pub(crate) data: Data,
+    /// Keys that are in the way of nothing but R13: a correction of them comes too late.
+    pub(crate) late: Vec<u64>,
 }
 
 /// A ledger after its last batch, and the world around it.
@@ -68,7 +72,11 @@ pub(crate) struct Town {
     pub(crate) activities: Activities,
     pub(crate) participants: u32,
     pub(crate) inbox: Vec<InboxEntry>,
+    pub(crate) forced: ForcedReadings,
+    pub(crate) forced_keys: Vec<(SettlementPeriod, u64)>,
     pub(crate) state: LedgerState,
+    /// Whether participants force readings.
+    pub(crate) forces: bool,
     /// Whether every batch takes the whole inbox.
     pub(crate) takes_all: bool,
     /// Where batches are published; anywhere if it is not said.
@@ -91,7 +99,10 @@ impl Town {
             activities,
             participants,
             inbox: Vec::new(),
+            forced: ForcedReadings::default(),
+            forced_keys: Vec::new(),
             state: LedgerState::genesis(),
+            forces: true,
             takes_all: false,
             data_kind: None,
         };
@@ -127,7 +138,7 @@ impl Town {
 
     pub(crate) fn reference<'a>(&'a self, table: &'a TariffTable) -> Reference<'a> {
         let inbox = InboxRange { first: 0, entries: &self.inbox };
-        Reference { table, activities: &self.activities, inbox }
+        Reference { table, activities: &self.activities, inbox, forced: &self.forced }
     }
 
     /// Plans and builds the next batch; the ledger does not move yet.
@@ -146,6 +157,11 @@ impl Town {
                 self.inbox.push(exit);
             }
         }
+        if self.forces && header.seq > 1 {
+            for _ in 0..self.participants {
+                self.force(&header);
+            }
+        }
         let is_correction = header.seq > 1 && self.random.random_bool(0.25);
         let (period, run) = if is_correction {
             (self.random.random_range(1..=header.reg_period.0), header.last_run + 1)
@@ -154,6 +170,9 @@ impl Town {
         };
         let period = SettlementPeriod(period);
         let mut records = self.readings(period, run);
+        let committed_at = header.committed_at + BETWEEN_BATCHES_S;
+        let late = self.late(period, run, committed_at);
+        records.retain(|record| !late.contains(&record.key()));
         let taken_max = self.inbox.len() as u64 - header.inbox_to;
         let takes_all = self.takes_all || header.seq == 0;
         let taken = if takes_all { taken_max } else { self.random.random_range(0..=taken_max) };
@@ -186,14 +205,36 @@ impl Town {
             tariff_hash: table.hash(),
             data_hash: data.hash(),
             data_kind: kind,
-            committed_at: header.committed_at + 86_400,
+            committed_at,
         };
         Committed {
             header: batch.commitment.header(self.state.header(), &accepted),
             leaves: batch.leaves,
             accounts: batch.accounts.leaves().collect(),
             data,
+            late,
         }
+    }
+
+    /// Lets a participant force a reading of a period that was settled, as it seems from after the last batch.
+    fn force(&mut self, last: &BatchHeader) {
+        let period = SettlementPeriod(self.random.random_range(1..=last.reg_period.0));
+        let participant = self.random.random_range(1..=self.participants);
+        let is_active = self.activities.is_active(ParticipantNumber(participant), period);
+        let (code, slot) = (self.random.random_range(1..=2), self.random.random_range(0..SLOTS));
+        let key = record(participant, code, slot, 0).key();
+        if is_active && self.forced.correct_until_s(period, key).is_none() {
+            // The next batch can still correct it.
+            self.forced.request(period, key, last.committed_at + BETWEEN_BATCHES_S);
+            self.forced_keys.push((period, key));
+        }
+    }
+
+    /// Returns the forced keys that a correction must not have any more.
+    fn late(&self, period: SettlementPeriod, run: u32, committed_at_s: u64) -> Vec<u64> {
+        let forced = self.forced_keys.iter().filter(|&&(of, _)| run > 0 && of == period);
+        let late = forced.filter(|&&(_, key)| self.forced.is_late(period, key, committed_at_s));
+        late.map(|&(_, key)| key).collect()
     }
 
     fn readings(&mut self, period: SettlementPeriod, run: u32) -> Vec<Record> {

@@ -8,8 +8,8 @@ use gridtally_core::party::ParticipantNumber;
 use gridtally_core::period::SettlementPeriod;
 use gridtally_core::quantity::Amount;
 use gridtally_settlement::{
-    Activities, Activity, Domain, InboxEntry, InboxKind, InboxRange, MeterKey, Reference,
-    TariffTable, sign,
+    Activities, Activity, Domain, ForcedReadings, InboxEntry, InboxKind, InboxRange, MeterKey,
+    Reference, TariffTable, sign,
 };
 use serde_json::{Value, json};
 
@@ -21,6 +21,7 @@ pub(super) struct World {
     pub(super) meters: BTreeMap<ParticipantNumber, Meter>,
     inbox: Vec<InboxEntry>,
     activities: Activities,
+    forced: ForcedReadings,
 }
 
 /// A meter with its key.
@@ -73,12 +74,21 @@ impl World {
             Activity::from(first)
         };
         let activities = Activities::new((1..=last.min(1 << 18)).map(activity).collect());
-        Ok(Self { domain: Domain { chain_id, contract }, tables, meters, inbox, activities })
+        // Nor of forced readings: there are none.
+        let forced = ForcedReadings::default();
+        Ok(Self {
+            domain: Domain { chain_id, contract },
+            tables,
+            meters,
+            inbox,
+            activities,
+            forced,
+        })
     }
 
     pub(super) fn reference<'a>(&'a self, table: &'a TariffTable) -> Reference<'a> {
         let inbox = InboxRange { first: 0, entries: &self.inbox };
-        Reference { table, activities: &self.activities, inbox }
+        Reference { table, activities: &self.activities, inbox, forced: &self.forced }
     }
 
     pub(super) fn table(

@@ -18,21 +18,26 @@ const WINDOW_OVER_S: u64 = 7 * 86_400 + 1;
 const GRACE_OVER_S: u64 = 2 * 86_400 + 1;
 
 /// The meters of a stage, which all have one key.
-struct Meters(Domain);
+pub(crate) struct Meters(Domain);
 
 impl Signatures for Meters {
     fn signature(&self, reading: &SignedReading) -> Option<Vec<u8>> {
-        Some(key(1).sign(reading.digest(&self.0)).as_bytes().to_vec())
+        Some(signed(reading, &self.0))
     }
 }
 
+/// Returns the signature of the meters over a reading.
+pub(crate) fn signed(reading: &SignedReading, domain: &Domain) -> Vec<u8> {
+    key(1).sign(reading.digest(domain)).as_bytes().to_vec()
+}
+
 /// Returns a hub that knows nothing yet, as after a start.
-fn hub(stage: &Stage) -> Hub<Meters> {
+pub(crate) fn hub(stage: &Stage) -> Hub<Meters> {
     let watcher = Watcher::new(stage.ledger.clone(), FollowOptions::default(), None);
     Hub::new(watcher, stage.officer(), Meters(stage.ledger.deployment().domain()))
 }
 
-fn plan(batch: &Committed) -> BatchPlan {
+pub(crate) fn plan(batch: &Committed) -> BatchPlan {
     BatchPlan {
         period: batch.header.period,
         run: batch.header.run,
@@ -43,7 +48,7 @@ fn plan(batch: &Committed) -> BatchPlan {
     }
 }
 
-async fn pass(stage: &Stage, seconds: u64) {
+pub(crate) async fn pass(stage: &Stage, seconds: u64) {
     let now_s = stage.node.client.block_latest().await.unwrap().timestamp;
     stage.node.mine_at(now_s + seconds).await;
 }

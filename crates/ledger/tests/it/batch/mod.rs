@@ -1,6 +1,7 @@
 //! Batch settlement on the embedded chain, against the random ledgers of the settlement crate.
 
 mod completeness;
+mod duty;
 mod hub;
 mod hub_faults;
 mod record;

@@ -54,6 +54,7 @@ impl Stage {
         let ledger = BatchLedger::deploy(&officer, terms, token, &mut measured).await.unwrap();
         let mut town = Town::new(seed);
         town.takes_all = true;
+        town.forces = false;
         town.data_kind = Some(data_kind);
         let stage = Self { node, ledger, town, mirrored: 0 };
         stage.set_up(&officer).await

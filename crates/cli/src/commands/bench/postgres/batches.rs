@@ -15,9 +15,10 @@ use gridtally_core::quantity::Amount;
 use gridtally_core::reading::Quality;
 use gridtally_settlement::{
     Acceptance, Account, AccountLeaf, Accounts, Activities, Activity, BatchHeader, BatchPlan,
-    BlobBytes, DataKind, EstimatedPolicy, InboxRange, LedgerState, MissingPolicy, PeriodReadings,
-    Record, RecordLeaf, Reference, SlotEnergy, blobs_hash, build_batch, calldata_hash, cell_proofs,
-    commitment, pack_blobs, pack_calldata, settle_period, versioned_hash,
+    BlobBytes, DataKind, EstimatedPolicy, ForcedReadings, InboxRange, LedgerState, MissingPolicy,
+    PeriodReadings, Record, RecordLeaf, Reference, SlotEnergy, blobs_hash, build_batch,
+    calldata_hash, cell_proofs, commitment, pack_blobs, pack_calldata, settle_period,
+    versioned_hash,
 };
 use rayon::prelude::*;
 
@@ -117,7 +118,8 @@ fn settle_all(
     let table = table();
     let activities = Activities::new(vec![Activity::from(first); HOUSEHOLDS as usize]);
     let inbox = InboxRange { first: 0, entries: &[] };
-    let reference = Reference { table: &table, activities: &activities, inbox };
+    let forced = ForcedReadings::default();
+    let reference = Reference { table: &table, activities: &activities, inbox, forced: &forced };
     let mut state = opening();
     for period in (first.0..=periods).map(SettlementPeriod) {
         let readings = readings(period)?;
@@ -247,7 +249,9 @@ mod tests {
         let (table, activities) =
             (table(), Activities::new(vec![Activity::from(header.period); HOUSEHOLDS as usize]));
         let inbox = InboxRange { first: 0, entries: &[] };
-        let reference = Reference { table: &table, activities: &activities, inbox };
+        let forced = ForcedReadings::default();
+        let reference =
+            Reference { table: &table, activities: &activities, inbox, forced: &forced };
         let committed = CommittedBatch { header: &header, published: Published::Blobs(&blobs) };
         let verdict = judge(committed, &opening(), &reference, &Answers::default());
         assert!(matches!(verdict, Verdict::Valid(_)));
