@@ -51,6 +51,7 @@ mod read;
 mod record_export;
 mod watch;
 mod watch_duty;
+mod watch_records;
 
 mod hub;
 mod hub_snapshot;

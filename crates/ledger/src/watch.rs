@@ -31,6 +31,7 @@ use crate::endpoint::EndpointError;
 use crate::follow::{Cursor, FollowError, FollowOptions, Follower, Notice};
 use crate::sender::Sender;
 use crate::watch_duty::{DutyTold, SnapshotVerdict};
+use crate::watch_records::RecordDemands;
 
 /// States that are kept for batches that may still fall, unless all are wanted.
 const STATES_MAX: usize = 64;
@@ -178,6 +179,7 @@ pub struct Watcher {
     /// Hashes of headers of which it was told what is wrong.
     reported: BTreeMap<B256, WatchReport>,
     pub(crate) duty: DutyTold,
+    pub(crate) record_demands: RecordDemands,
 }
 
 impl Watcher {
@@ -202,6 +204,7 @@ impl Watcher {
             records: BTreeMap::new(),
             reported: BTreeMap::new(),
             duty: DutyTold::default(),
+            record_demands: RecordDemands::default(),
         }
     }
 
@@ -298,6 +301,11 @@ impl Watcher {
             }
             info!(seq, "batch valid");
             self.forget_fallen();
+        }
+        match self.demand_records().await {
+            Ok(report) => reports.extend(report),
+            Err(_) if !reports.is_empty() => {}
+            Err(error) => return Err(error),
         }
         match self.judge_snapshot().await {
             Ok(report) => reports.extend(report),
@@ -452,7 +460,7 @@ impl Watcher {
         }
     }
 
-    async fn demand(
+    pub(crate) async fn demand(
         &self,
         batch: &TrackedBatch,
         demanded: Demanded,
@@ -480,8 +488,7 @@ impl Watcher {
         if state.answer.is_some() || now_s <= state.deadline_s {
             return Ok(report);
         }
-        let (_, parent) = self.states.last_key_value().expect("there is always a state");
-        let call = self.ledger.expire_call(&batch.header, parent.header(), demanded);
+        let call = self.ledger.expire_call(&batch.header, &self.parent_of(batch), demanded);
         match sender.send(call).await {
             Ok(_) => Ok(WatchReport::Expired { seq, demanded }),
             Err(_) if self.has_fallen(batch).await? => Ok(WatchReport::Expired { seq, demanded }),
@@ -490,6 +497,13 @@ impl Watcher {
                 Ok(report)
             }
         }
+    }
+
+    /// Returns the header that a batch was built on.
+    fn parent_of(&self, batch: &TrackedBatch) -> BatchHeader {
+        let place = batch.header.seq.checked_sub(2).and_then(|place| usize::try_from(place).ok());
+        let parent = place.and_then(|place| self.view.batches().get(place));
+        parent.map_or(BatchHeader::GENESIS, |parent| parent.header.clone())
     }
 
     async fn has_fallen(&self, batch: &TrackedBatch) -> Result<bool, WatchError> {

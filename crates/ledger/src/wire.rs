@@ -59,6 +59,9 @@ pub struct Receipt {
     /// Gas that it used.
     #[serde(deserialize_with = "u64_hex")]
     pub gas_used: u64,
+    /// Blob gas that it used; `None` for transactions without blobs.
+    #[serde(default, deserialize_with = "u64_hex_option")]
+    pub blob_gas_used: Option<u64>,
     /// What it paid for each unit of gas, wei.
     #[serde(default, deserialize_with = "u128_hex_option")]
     pub effective_gas_price: Option<u128>,
@@ -125,6 +128,10 @@ fn or_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<B256>, D::E
 
 fn u64_hex<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
     U64::deserialize(deserializer).map(|value| value.to())
+}
+
+fn u64_hex_option<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
+    Ok(Option::<U64>::deserialize(deserializer)?.map(|value| value.to()))
 }
 
 fn u128_hex_option<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u128>, D::Error> {

@@ -60,6 +60,8 @@ pub struct BatchSummary {
     pub record_count: u64,
     /// Gas of committing and finalizing for each record, rounded up.
     pub gas_per_record: u64,
+    /// Blob gas of each record, rounded up.
+    pub blob_gas_per_record: u64,
     /// The fraud.
     pub fraud: FraudSummary,
     /// The household that was paid.
@@ -231,15 +233,26 @@ impl BatchDemo {
         let finals = reports.iter().filter(|report| matches!(report, HubReport::Finalized { .. }));
         let batch_count = finals.count() as u64;
         let claim = self.claim(&hub, party.participant, &party.id).await?;
-        let record_count = plans.iter().map(|plan| plan.records.len() as u64).sum();
+        let record_count: u64 = plans.iter().map(|plan| plan.records.len() as u64).sum();
+        let mut blob_gas = 0;
         for batch in hub.watcher().view().batches() {
             if let Some(receipt) = self.client.receipt(batch.transaction).await? {
+                blob_gas += receipt.blob_gas_used.unwrap_or(0);
                 self.measured.add_receipt(CallKind::Commit, batch.header.count.into(), &receipt);
             }
         }
         let gas_per_record = self.measured.total(CallKind::Commit).gas_per_item_rounded_up();
         let contract = self.ledger.deployment().core;
-        Ok(BatchSummary { contract, batch_count, record_count, gas_per_record, fraud, claim })
+        let blob_gas_per_record = blob_gas.div_ceil(record_count.max(1));
+        Ok(BatchSummary {
+            contract,
+            batch_count,
+            record_count,
+            gas_per_record,
+            blob_gas_per_record,
+            fraud,
+            claim,
+        })
     }
 
     /// Returns what is settled in each period: deposits first, and at the end one household takes some of its money out.

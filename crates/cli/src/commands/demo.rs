@@ -212,8 +212,15 @@ impl Report for DemoReport {
 
 impl DemoReport {
     fn write_batches(&self, out: &mut dyn Write) -> io::Result<()> {
-        let BatchSummary { contract, batch_count, record_count, gas_per_record, fraud, claim } =
-            &self.summary.batch;
+        let BatchSummary {
+            contract,
+            batch_count,
+            record_count,
+            gas_per_record,
+            blob_gas_per_record,
+            fraud,
+            claim,
+        } = &self.summary.batch;
         let eur = |micro: i128| decimal_rounded(micro, 6, 2);
         writeln!(out, "\nThe same in batches, on contract {contract}:\n")?;
         let mut table = Table::new([(Align::Left, "what"), (Align::Right, "how much")]);
@@ -221,6 +228,7 @@ impl DemoReport {
             ("batches, each one transaction, all final", grouped(*batch_count)),
             ("records in them, deposits counted", grouped(*record_count)),
             ("gas of a record", grouped(*gas_per_record)),
+            ("blob gas of a record", grouped(*blob_gas_per_record)),
         ] {
             table.row([what.to_owned(), how_much]);
         }

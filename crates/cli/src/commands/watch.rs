@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 use std::time::Duration;
 
+use gridtally_core::party::ParticipantNumber;
 use gridtally_ledger::{Key, Outcome, SendOptions, Sender, SnapshotVerdict, WatchReport, Watcher};
 use gridtally_settlement::Place;
 use serde::Serialize;
@@ -24,6 +25,9 @@ pub(crate) struct Arguments {
     /// Prove, demand and let expire, paid by the configured key
     #[arg(long)]
     act: bool,
+    /// Have the readings of these participants shown with their signatures, batch by batch
+    #[arg(long, value_name = "NUMBER", value_delimiter = ',', requires = "act")]
+    demand_records: Vec<u32>,
     /// Judge what is there now, then end: exit code 1 unless all of it is valid
     #[arg(long)]
     once: bool,
@@ -102,6 +106,8 @@ impl Arguments {
         if self.from_snapshot {
             watcher = watcher.from_snapshot();
         }
+        let participants = self.demand_records.iter().copied().map(ParticipantNumber);
+        watcher = watcher.demanding_records_of(participants);
         let asked = BatchArguments::asked(config);
         if self.once {
             return self.look_once(&mut watcher, asked, context).await;

@@ -5,6 +5,7 @@ mod duty;
 mod hub;
 mod hub_faults;
 mod record;
+mod signatures;
 mod stage;
 mod watch;
 
