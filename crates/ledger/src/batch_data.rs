@@ -4,7 +4,8 @@ use alloy_primitives::B256;
 use alloy_sol_types::SolCall;
 use gridtally_core::explanations;
 use gridtally_settlement::{
-    BlobBytes, BlobPlace, DataKind, Published, blobs_hash, calldata_hash, open_element,
+    BlobBytes, BlobPlace, DataKind, Published, SNAPSHOT_ACCOUNTS_PER_BLOB,
+    SNAPSHOT_ACCOUNTS_PER_ELEMENT, SnapshotData, blobs_hash, calldata_hash, open_element,
 };
 use tracing::warn;
 
@@ -33,7 +34,7 @@ explanations! {
     }
 }
 
-/// What a batch published, compared with the data hash in its header.
+/// What a batch or a snapshot published, compared with the data hash that the contract keeps.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum BatchData {
     /// In calldata.
@@ -57,14 +58,35 @@ impl BatchData {
         }
     }
 
+    /// Returns the data as a part of a snapshot.
+    #[must_use]
+    pub fn snapshot(&self) -> SnapshotData<'_> {
+        match self {
+            Self::Calldata(data) => SnapshotData::Calldata(data),
+            Self::Blobs { blobs, .. } => SnapshotData::Blobs(blobs),
+        }
+    }
+
+    /// Returns what shows the account at an index of a part of a snapshot, or `None` where there is none.
+    #[must_use]
+    pub fn snapshot_evidence(&self, index: usize) -> Option<DataEvidence<'_>> {
+        let (blob, place) =
+            (index / SNAPSHOT_ACCOUNTS_PER_BLOB, index % SNAPSHOT_ACCOUNTS_PER_BLOB);
+        self.evidence_at(blob, place / SNAPSHOT_ACCOUNTS_PER_ELEMENT)
+    }
+
     /// Returns what shows the record at an index of the published data, or `None` where there is none.
     #[must_use]
     pub fn evidence(&self, index: u32) -> Option<DataEvidence<'_>> {
+        let place = BlobPlace::of(index as usize);
+        self.evidence_at(place.blob, place.element)
+    }
+
+    fn evidence_at(&self, blob: usize, element: usize) -> Option<DataEvidence<'_>> {
         match self {
             Self::Calldata(data) => Some(DataEvidence::Calldata(data)),
             Self::Blobs { blobs, versioned_hashes } => {
-                let place = BlobPlace::of(index as usize);
-                let opening = open_element(blobs.get(place.blob)?, place.element).ok()?;
+                let opening = open_element(blobs.get(blob)?, element).ok()?;
                 Some(DataEvidence::Blob { versioned_hashes, opening: Box::new(opening) })
             }
         }
@@ -84,7 +106,10 @@ impl BatchLedger {
     ) -> Result<Option<BatchData>, DataError> {
         match batch.header.data_kind {
             DataKind::Calldata => Ok(self.calldata_of(batch).await?.map(BatchData::Calldata)),
-            DataKind::Blob => self.blobs_of(batch, sources).await,
+            DataKind::Blob => {
+                let TrackedBatch { header, transaction, .. } = batch;
+                self.blobs_of(*transaction, header.data_hash, header.committed_at, sources).await
+            }
             _ => Ok(None),
         }
     }
@@ -98,26 +123,27 @@ impl BatchLedger {
         Ok(data.find(|data| calldata_hash(data) == batch.header.data_hash))
     }
 
-    async fn blobs_of(
+    /// Returns the blobs of a transaction, if they have this data hash. `time_s` is the time of its block.
+    pub(crate) async fn blobs_of(
         &self,
-        batch: &TrackedBatch,
+        transaction: B256,
+        data_hash: B256,
+        time_s: u64,
         sources: &[BlobSource],
     ) -> Result<Option<BatchData>, DataError> {
-        let Some(sent) = self.client().transaction(batch.transaction).await? else {
-            return Ok(None);
-        };
+        let Some(sent) = self.client().transaction(transaction).await? else { return Ok(None) };
         let versioned_hashes = sent.blob_versioned_hashes;
         // An endpoint that names other hashes than the contract saw.
-        if blobs_hash(&versioned_hashes) != batch.header.data_hash {
+        if blobs_hash(&versioned_hashes) != data_hash {
             return Ok(None);
         }
         let mut failure = None;
         for source in sources {
-            match source.blobs(&versioned_hashes, batch.header.committed_at).await {
+            match source.blobs(&versioned_hashes, time_s).await {
                 Ok(Some(blobs)) => return Ok(Some(BatchData::Blobs { blobs, versioned_hashes })),
                 Ok(None) => {}
                 Err(error) => {
-                    warn!(seq = batch.header.seq, %error, "blobs not found here");
+                    warn!(%transaction, %error, "blobs not found here");
                     failure = Some(error);
                 }
             }

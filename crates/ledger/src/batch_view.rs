@@ -72,6 +72,8 @@ pub struct SnapshotPart {
     pub data_hash: B256,
     /// The transaction that published it.
     pub transaction: B256,
+    /// Number of the block.
+    pub block: u64,
 }
 
 /// A snapshot of all accounts after a batch.
@@ -334,7 +336,8 @@ impl Told {
             }
             BatchEvent::SnapshotCommitted { seq, header_hash, part, accounts, data_hash } => {
                 let (accounts, data_hash) = (accounts.clone(), *data_hash);
-                let part_of = SnapshotPart { accounts, data_hash, transaction: entry.transaction };
+                let (transaction, block) = (entry.transaction, entry.block.number);
+                let part_of = SnapshotPart { accounts, data_hash, transaction, block };
                 let begun = TrackedSnapshot {
                     seq: *seq,
                     header_hash: *header_hash,

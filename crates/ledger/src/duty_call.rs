@@ -1,5 +1,7 @@
 //! The transactions of the duty prover, each as a call that a sender sends: forced readings and snapshots.
 
+use std::sync::Arc;
+
 use alloy_primitives::aliases::U48;
 use alloy_sol_types::SolCall;
 use gridtally_core::period::SettlementPeriod;
@@ -9,11 +11,14 @@ use gridtally_settlement::{
 
 use crate::abi::batch::BatchSettlement;
 use crate::abi::duty::DutyProver;
-use crate::batch_call::call;
+use crate::batch_call::{DataEvidence, call};
+use crate::batch_data::{BatchData, DataError};
 use crate::batch_deploy::BatchLedger;
 use crate::batch_view::{ForceKey, SnapshotPart};
+use crate::blob_sidecar::BlobSidecar;
+use crate::blob_source::BlobSource;
+use crate::client::BlockId;
 use crate::deploy::ReadError;
-use crate::endpoint::EndpointError;
 use crate::gas::CallKind;
 use crate::sender::Call;
 
@@ -89,30 +94,67 @@ impl BatchLedger {
         self.duty(CallKind::Snapshot, &call)
     }
 
-    /// Proves that a part of a snapshot, published in calldata, says something else of an account.
+    /// Publishes a part of a snapshot of the latest final batch in blobs.
+    #[must_use]
+    pub fn commit_snapshot_blobs_call(
+        &self,
+        latest: &BatchHeader,
+        part: u8,
+        blobs: Arc<BlobSidecar>,
+    ) -> Call {
+        let call = self.commit_snapshot_call(latest, part, Vec::new());
+        Call { blobs: Some(blobs), ..call }
+    }
+
+    /// Proves that a part of a snapshot says something else of an account.
     #[must_use]
     pub fn prove_snapshot_call(
         &self,
         header: &BatchHeader,
         part: u8,
         account: &Opened<AccountLeaf>,
-        data: Vec<u8>,
+        evidence: DataEvidence<'_>,
     ) -> Call {
-        let (h, a, data) = (header.into(), account.into(), data.into());
-        self.duty(CallKind::Prove, &DutyProver::proveSnapshotCalldataCall { h, part, a, data })
+        let (h, a) = (header.into(), account.into());
+        match evidence {
+            DataEvidence::Calldata(data) => {
+                let data = data.to_vec().into();
+                let call = DutyProver::proveSnapshotCalldataCall { h, part, a, data };
+                self.duty(CallKind::Prove, &call)
+            }
+            DataEvidence::Blob { versioned_hashes, opening } => {
+                let call = DutyProver::proveSnapshotCall {
+                    h,
+                    part,
+                    a,
+                    versionedHashes: versioned_hashes.to_vec(),
+                    element: opening.element,
+                    commitment: opening.commitment.to_vec().into(),
+                    proof: opening.proof.to_vec().into(),
+                };
+                self.duty(CallKind::Prove, &call)
+            }
+        }
     }
 
-    /// Returns the data of a part of a snapshot, if it was published in calldata and can be found.
+    /// Returns the data of a part of a snapshot, if it can be found.
     pub(crate) async fn snapshot_data(
         &self,
         part: &SnapshotPart,
-    ) -> Result<Option<Vec<u8>>, EndpointError> {
+        sources: &[BlobSource],
+    ) -> Result<Option<BatchData>, DataError> {
         let prover = self.deployment().duty_prover;
         let inputs = self.inputs_of(part.transaction, prover).await?;
         let calls = inputs.iter().filter_map(|input| {
             DutyProver::commitSnapshotCall::abi_decode(input).ok().map(|call| call.data.to_vec())
         });
-        Ok(calls.into_iter().find(|data| snapshot_hash(data) == part.data_hash))
+        if let Some(data) = calls.into_iter().find(|data| snapshot_hash(data) == part.data_hash) {
+            return Ok(Some(BatchData::Calldata(data)));
+        }
+        let Some(block) = self.client().block(BlockId::Number(part.block)).await? else {
+            return Ok(None);
+        };
+        self.blobs_of(part.transaction, part.data_hash, block.timestamp, sources).await
     }
 
     /// Returns when the last true snapshot was complete, or before there was one, when the first batch became final; Unix time, s.

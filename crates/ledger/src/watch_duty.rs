@@ -5,9 +5,10 @@ use std::collections::BTreeSet;
 
 use alloy_primitives::B256;
 use gridtally_core::party::ParticipantNumber;
-use gridtally_settlement::{LedgerState, SnapshotData, unpack_snapshot};
+use gridtally_settlement::{LedgerState, unpack_snapshot};
 use tracing::{info, warn};
 
+use crate::batch_data::BatchData;
 use crate::batch_event::{BatchEntry, BatchEvent};
 use crate::batch_view::{ForceKey, TrackedSnapshot};
 use crate::watch::{WatchError, WatchReport, Watcher};
@@ -109,7 +110,7 @@ impl Watcher {
         }
         if let Some(snapshot) = self.view().snapshot().filter(|snapshot| snapshot.is_complete)
             && let Some(data) = self.snapshot_parts(snapshot).await?
-            && let Some(state) = self.restored(snapshot, &data.concat())
+            && let Some(state) = self.restored(snapshot, &accounts_of(snapshot, &data))
         {
             info!(seq = snapshot.seq, "begun with a snapshot");
             self.states.insert(snapshot.seq, state);
@@ -133,10 +134,10 @@ impl Watcher {
     async fn snapshot_parts(
         &self,
         snapshot: &TrackedSnapshot,
-    ) -> Result<Option<Vec<Vec<u8>>>, WatchError> {
+    ) -> Result<Option<Vec<BatchData>>, WatchError> {
         let mut parts = Vec::new();
         for part in &snapshot.parts {
-            match self.ledger().snapshot_data(part).await? {
+            match self.ledger().snapshot_data(part, self.sources()).await? {
                 Some(data) => parts.push(data),
                 None => return Ok(None),
             }
@@ -184,19 +185,20 @@ impl Watcher {
         &self,
         snapshot: &TrackedSnapshot,
         state: &LedgerState,
-        data: Vec<Vec<u8>>,
+        data: Vec<BatchData>,
     ) -> SnapshotVerdict {
         for ((number, part), data) in (0..).zip(&snapshot.parts).zip(data) {
-            let published = SnapshotData::Calldata(&data);
             let accounts = &part.accounts;
-            let Some(account) = published.false_account(state, accounts.start, accounts.end) else {
-                continue;
-            };
+            let found = data.snapshot().false_account(state, accounts.start, accounts.end);
+            let Some(account) = found else { continue };
             let participant = account.leaf.participant;
             let mut cancelled = None;
-            if let Some(sender) = &self.sender {
+            let index = participant.0.saturating_sub(accounts.start) as usize;
+            if let Some(sender) = &self.sender
+                && let Some(evidence) = data.snapshot_evidence(index)
+            {
                 let ledger = self.ledger();
-                let call = ledger.prove_snapshot_call(state.header(), number, &account, data);
+                let call = ledger.prove_snapshot_call(state.header(), number, &account, evidence);
                 match sender.send(call).await {
                     Ok(receipt) => cancelled = Some(receipt.transaction_hash),
                     Err(error) => warn!(seq = snapshot.seq, %error, "proof not carried out"),
@@ -206,4 +208,11 @@ impl Watcher {
         }
         SnapshotVerdict::True
     }
+}
+
+/// Returns the accounts of all parts, one after the other, as calldata holds them.
+fn accounts_of(snapshot: &TrackedSnapshot, data: &[BatchData]) -> Vec<u8> {
+    let parts = snapshot.parts.iter().zip(data);
+    let accounts = parts.flat_map(|(part, data)| data.snapshot().accounts(part.accounts.len()));
+    accounts.flat_map(|(bytes, _)| bytes).collect()
 }

@@ -96,8 +96,9 @@ pub use signature::{Domain, MeterKey, SignatureError, address_of, recover, sign}
 pub use signed_reading::SignedReading;
 pub use slot_energy::{EstimatedPolicy, Gap, MissingPolicy, SlotEnergy, SlotEnergyError};
 pub use snapshot::{
-    SNAPSHOT_ACCOUNT_LENGTH, SNAPSHOT_ACCOUNTS_PER_BLOB, SnapshotData, SnapshotError,
-    pack_snapshot, pack_snapshot_account, pack_snapshot_blobs, snapshot_hash, unpack_snapshot,
+    SNAPSHOT_ACCOUNT_LENGTH, SNAPSHOT_ACCOUNTS_PER_BLOB, SNAPSHOT_ACCOUNTS_PER_ELEMENT,
+    SnapshotData, SnapshotError, pack_snapshot, pack_snapshot_account, pack_snapshot_blobs,
+    snapshot_hash, unpack_snapshot,
 };
 pub use tariff_table::{TABLE_LENGTH_MAX, TariffTable, TariffTableError};
 pub use total::{CodeTotal, Position, Totals};

@@ -17,9 +17,11 @@ use crate::tree::LEAVES_MAX;
 /// Bytes of a packed account.
 pub const SNAPSHOT_ACCOUNT_LENGTH: usize = 15;
 /// Accounts that a blob holds.
-pub const SNAPSHOT_ACCOUNTS_PER_BLOB: usize = BLOB_LENGTH / ELEMENT_LENGTH * ACCOUNTS_PER_ELEMENT;
+pub const SNAPSHOT_ACCOUNTS_PER_BLOB: usize =
+    BLOB_LENGTH / ELEMENT_LENGTH * SNAPSHOT_ACCOUNTS_PER_ELEMENT;
 
-const ACCOUNTS_PER_ELEMENT: usize = 2;
+/// Accounts that a field element holds.
+pub const SNAPSHOT_ACCOUNTS_PER_ELEMENT: usize = 2;
 const BALANCE_LENGTH: usize = 8;
 
 /// Why bytes are no accounts, in order of precedence.
@@ -69,7 +71,7 @@ pub fn pack_snapshot_blobs(accounts: &[Account]) -> Vec<BlobBytes> {
     let packed = accounts.chunks(SNAPSHOT_ACCOUNTS_PER_BLOB).map(|accounts| {
         let mut blob = zero_blob();
         let elements = blob.chunks_exact_mut(ELEMENT_LENGTH);
-        for (element, accounts) in elements.zip(accounts.chunks(ACCOUNTS_PER_ELEMENT)) {
+        for (element, accounts) in elements.zip(accounts.chunks(SNAPSHOT_ACCOUNTS_PER_ELEMENT)) {
             let places = element[HEAD_LENGTH..].chunks_exact_mut(SNAPSHOT_ACCOUNT_LENGTH);
             for (place, &account) in places.zip(accounts) {
                 place.copy_from_slice(&pack_snapshot_account(account));

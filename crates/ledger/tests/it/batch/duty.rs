@@ -1,14 +1,16 @@
 //! What the hub must do, on the embedded chain: forced readings are refuted, paid, or make a late correction fall.
 
+use std::sync::Arc;
+
 use gridtally_core::party::ParticipantNumber;
 use gridtally_core::period::SettlementPeriod;
 use gridtally_ledger::{
-    FollowOptions, ForceKey, Hub, HubError, HubReport, Outcome, Sender, SnapshotVerdict,
-    WatchReport, Watcher,
+    BeaconNode, BlobSidecar, BlobSource, EndpointOptions, FollowOptions, ForceKey, Hub, HubError,
+    HubReport, Outcome, Sender, SnapshotVerdict, WatchReport, Watcher,
 };
 use gridtally_settlement::{
     Account, BatchPlan, BatchRefused, KeyGap, Place, Record, Rule, SignedReading, build_batch,
-    pack_snapshot,
+    pack_snapshot, pack_snapshot_blobs,
 };
 
 use super::hub::{Meters, hub, pass, plan};
@@ -322,4 +324,44 @@ async fn a_false_snapshot_is_struck_down_and_restores_nothing() {
         panic!("{reports:?}")
     };
     assert!(cancelled.is_some());
+}
+
+/// In blobs a part begins at the first field element, whichever account it begins with.
+#[tokio::test]
+async fn a_snapshot_in_blobs_is_judged_too() {
+    let scene = Scene::new(27, false).await;
+    pass(&scene.stage, SNAPSHOT_DUE_S).await;
+    let truth = scene.accounts();
+    let mut lie = truth.clone();
+    let last = lie.len() - 1;
+    lie[last].payable_micro += 10_000;
+    let node = BeaconNode::new(&scene.stage.node.address, EndpointOptions::default()).unwrap();
+    let mut watcher = scene.watcher().with_blobs_from(vec![BlobSource::Beacon(node)]);
+    for (accounts, is_true) in [(lie, false), (truth, true)] {
+        // The first account in calldata, the others in a blob.
+        scene.publish(0, &accounts[..1]).await;
+        let header = scene.hub.watcher().state(2).unwrap().header().clone();
+        let sidecar = BlobSidecar::new(&pack_snapshot_blobs(&accounts[1..])).unwrap();
+        let ledger = &scene.stage.ledger;
+        let call = ledger.commit_snapshot_blobs_call(&header, 1, Arc::new(sidecar));
+        scene.stage.send(call).await.unwrap();
+        let reports = watcher.poll().await.unwrap();
+        let Some(WatchReport::Snapshot { seq: 2, verdict }) = reports.last() else {
+            panic!("{reports:?}")
+        };
+        match verdict {
+            SnapshotVerdict::True => assert!(is_true),
+            SnapshotVerdict::False { participant, cancelled: Some(_) } => {
+                assert!(!is_true);
+                assert_eq!(participant.0, u32::try_from(last).unwrap());
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    let node = BeaconNode::new(&scene.stage.node.address, EndpointOptions::default()).unwrap();
+    let mut restored =
+        scene.watcher().from_snapshot().with_blobs_from(vec![BlobSource::Beacon(node)]);
+    restored.poll().await.unwrap();
+    assert_eq!(restored.state(2), scene.hub.watcher().state(2));
+    assert_eq!(restored.state(1), None);
 }
