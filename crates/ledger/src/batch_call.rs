@@ -233,6 +233,19 @@ impl BatchLedger {
         self.core(CallKind::Claim, 1, &BatchSettlement::freezeCall { latest: latest.into() })
     }
 
+    /// Freezes a ledger whose next pending batch cannot be finalized, with its latest final header; what is pending is dropped.
+    #[must_use]
+    pub fn freeze_pending_call(&self, latest: &BatchHeader, next: &BatchHeader) -> Call {
+        let (latest, next) = (latest.into(), next.into());
+        self.core(CallKind::Claim, 1, &BatchSettlement::freezePendingCall { latest, next })
+    }
+
+    /// Pays a deposit back that no final batch of a frozen ledger honored.
+    #[must_use]
+    pub fn reclaim_call(&self, entry: u64) -> Call {
+        self.core(CallKind::Claim, 1, &BatchSettlement::reclaimCall { entry })
+    }
+
     /// Pays the sender what was credited to it, for a proof say.
     #[must_use]
     pub fn collect_call(&self) -> Call {

@@ -158,6 +158,13 @@ pub enum BatchEvent {
     SnapshotCompleted,
     /// The snapshot was false and does not count.
     SnapshotCancelled,
+    /// The ledger ended with a final batch; what was pending after it is dropped.
+    Frozen {
+        /// Number of the final batch.
+        seq: u64,
+        /// Its hash.
+        header_hash: B256,
+    },
     /// Something that no batch depends on.
     Other,
 }
@@ -321,6 +328,9 @@ fn core_event(log: &Log) -> Result<BatchEvent, EventError> {
             }
         }
         Decoded::SnapshotCancelled(_) => BatchEvent::SnapshotCancelled,
+        Decoded::Frozen(event) => {
+            BatchEvent::Frozen { seq: event.seq, header_hash: event.headerHash }
+        }
         _ => BatchEvent::Other,
     })
 }

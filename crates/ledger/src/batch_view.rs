@@ -117,6 +117,8 @@ struct Told {
     /// By sequence number, from 1.
     batches: Vec<TrackedBatch>,
     demands: BTreeMap<(u64, Demanded), DemandState>,
+    /// Whether the ledger has ended.
+    is_frozen: bool,
     /// The same activities, as the rule engine asks for them.
     registry: Activities,
     forces: BTreeMap<ForceKey, ForceRequest>,
@@ -179,6 +181,19 @@ impl BatchView {
         &self.told.batches
     }
 
+    /// Returns the batches that are final.
+    #[must_use]
+    pub fn final_batches(&self) -> &[TrackedBatch] {
+        let batches = &self.told.batches;
+        &batches[..batches.partition_point(|batch| batch.is_final)]
+    }
+
+    /// Whether the ledger has ended: then nothing is pending, and nothing comes after.
+    #[must_use]
+    pub const fn is_frozen(&self) -> bool {
+        self.told.is_frozen
+    }
+
     /// Returns how a demand on a batch stands, or `None` where nobody demanded it.
     #[must_use]
     pub fn demand(&self, seq: u64, demanded: Demanded) -> Option<DemandState> {
@@ -225,6 +240,7 @@ impl Told {
             inbox: Vec::new(),
             batches: Vec::new(),
             demands: BTreeMap::new(),
+            is_frozen: false,
             registry: Activities::default(),
             forces: BTreeMap::new(),
             forced: ForcedReadings::default(),
@@ -291,6 +307,23 @@ impl Told {
                 let kept = usize::try_from(*seq - 1).unwrap_or(usize::MAX);
                 self.batches.truncate(kept);
                 self.demands.retain(|(of, _), _| of < seq);
+            }
+            BatchEvent::Frozen { seq, header_hash } => {
+                let is_last_final = match seq {
+                    0 => self.batches.first().is_none_or(|batch| !batch.is_final),
+                    _ => {
+                        let last = self.batch_mut(*seq);
+                        last.is_some_and(|batch| {
+                            batch.is_final && batch.header_hash == *header_hash
+                        })
+                    }
+                };
+                if !is_last_final {
+                    return Err(misfit("frozen batch", *seq));
+                }
+                self.batches.truncate(usize::try_from(*seq).unwrap_or(usize::MAX));
+                self.demands.retain(|(of, _), _| of <= seq);
+                self.is_frozen = true;
             }
             BatchEvent::Demanded { seq, demanded, deadline_s } => {
                 let state = DemandState { deadline_s: *deadline_s, answer: None };

@@ -2,7 +2,9 @@
 
 use gridtally_core::party::ParticipantNumber;
 use gridtally_core::period::SettlementPeriod;
-use gridtally_ledger::{ExportError, FollowOptions, ReadError, SendError, WantedRecord, Watcher};
+use gridtally_ledger::{
+    Demanded, ExportError, FollowOptions, ReadError, SendError, WantedRecord, Watcher,
+};
 use gridtally_settlement::{MeterKey, RecordProof, RecordProofError, SignedReading};
 
 use super::stage::{Stage, state_after};
@@ -175,4 +177,36 @@ async fn everybody_leaves_a_frozen_ledger_with_what_is_theirs() {
     assert_eq!(found.exit_micro(&after), 0);
     let again = stage.send(stage.ledger.exit_call(&found.header, &found.account)).await;
     assert!(matches!(again, Err(SendError::Refused { .. })), "paid once");
+}
+
+/// The hub stops while a demand on its last batch is open: the freeze drops the batch, and the watcher goes on with what is final.
+#[tokio::test]
+async fn what_was_pending_at_the_freeze_no_longer_counts() {
+    let mut stage = Stage::new(Node::embedded().await, 24).await;
+    let mut batches = committed(&mut stage).await;
+    finalize(&stage, &batches).await;
+    let before = batches.len() as u64;
+    batches.extend(committed(&mut stage).await);
+    let mut watching = watcher(&stage).await;
+    assert_eq!(watching.view().batches().len(), batches.len());
+    let [latest, next] =
+        [before, before + 1].map(|seq| &batches[usize::try_from(seq).unwrap() - 1].header);
+    stage.send(stage.ledger.demand_call(next, Demanded::RecordRow)).await.unwrap();
+    pass(&stage, FREEZE_OVER_S).await;
+    stage.send(stage.ledger.freeze_pending_call(latest, next)).await.unwrap();
+
+    assert_eq!(watching.poll().await.unwrap(), []);
+    for watcher in [watching, watcher(&stage).await] {
+        let view = watcher.view();
+        assert!(view.is_frozen());
+        assert_eq!(view.final_batches(), view.batches());
+        assert_eq!(view.batches().len() as u64, before);
+        assert_eq!(view.demand(before + 1, Demanded::RecordRow), None);
+        let found = watcher.final_account(ParticipantNumber(1)).unwrap();
+        assert_eq!(&found.header, latest);
+        let (_, dropped) = wanted(batches.last().unwrap());
+        assert!(watcher.export_record(&dropped).await.is_err());
+    }
+    let found = watcher(&stage).await.final_account(ParticipantNumber(1)).unwrap();
+    stage.send(stage.ledger.exit_call(&found.header, &found.account)).await.unwrap();
 }
