@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use gridtally_core::explanations;
 use gridtally_settlement::{
     Batch, BatchHeader, BatchPlan, BatchRefused, Opened, Record, RecordLeaf, Reference, Rule,
-    SignedReading, build_batch,
+    SignedReading, WithdrawalPolicy, build_batch, with_withdrawals,
 };
 use tracing::info;
 
@@ -139,6 +139,7 @@ pub struct Hub<S> {
     signatures: S,
     publication: Publication,
     archive: Option<BatchArchive>,
+    withdrawals: WithdrawalPolicy,
     /// Forced readings of which it was told that nothing refutes them.
     alerted: BTreeSet<ForceKey>,
 }
@@ -154,6 +155,7 @@ impl<S: Signatures> Hub<S> {
             signatures,
             publication: Publication::Calldata,
             archive: None,
+            withdrawals: WithdrawalPolicy::LEAVING_ONLY,
             alerted: BTreeSet::new(),
         }
     }
@@ -166,28 +168,41 @@ impl<S: Signatures> Hub<S> {
         self
     }
 
+    /// Adds to each batch the withdrawals of this policy; without, only those of participants who asked to leave.
+    #[must_use]
+    pub const fn paying_out(mut self, policy: WithdrawalPolicy) -> Self {
+        self.withdrawals = policy;
+        self
+    }
+
     /// Returns what the hub knows of the chain.
     #[must_use]
     pub const fn watcher(&self) -> &Watcher {
         &self.watcher
     }
 
-    /// Builds a batch on the newest one and commits it. If the newest batch is this very one, as after a crash, nothing is sent.
+    /// Builds a batch on the newest one, with the withdrawals that it pays out, and commits it. If the newest batch is this very
+    /// one, as after a crash, nothing is sent.
     ///
     /// # Errors
     ///
     /// Returns the first [`HubError`] in the order of its variants.
     pub async fn commit(&mut self, plan: &BatchPlan) -> Result<BatchHeader, HubError> {
         self.wait_and_look().await?;
+        let seq = self.watcher.view().batches().len() as u64;
+        let reference = self.watcher.view().reference(plan.period);
+        let reference = reference.ok_or(HubError::NoTariff { period: plan.period.0 })?;
+        let planned_on =
+            |parent| with_withdrawals(plan.clone(), parent, &reference, &self.withdrawals);
         if let Some(batch) = self.watcher.view().batches().last()
-            && self.watcher.rebuild(&batch.header, &plan.records).is_some()
+            && is_for(plan, &batch.header)
+            && let Some(before) = self.watcher.state(seq - 1)
+            && self.watcher.rebuild(&batch.header, &planned_on(before).records).is_some()
         {
             return Ok(batch.header.clone());
         }
-        let seq = self.watcher.view().batches().len() as u64;
         let parent = self.watcher.state(seq).ok_or(HubError::ParentInvalid { seq })?;
-        let reference = self.watcher.view().reference(plan.period);
-        let reference = reference.ok_or(HubError::NoTariff { period: plan.period.0 })?;
+        let plan = &planned_on(parent);
         let batch = build_batch(plan, parent, &reference)?;
         let now_s = self.now_s().await?;
         check_forced(plan, &reference, now_s)?;
@@ -350,6 +365,13 @@ impl<S: Signatures> Hub<S> {
         }
         Ok(reports)
     }
+}
+
+/// Whether a header says of its batch what a plan says; the records are another question.
+fn is_for(plan: &BatchPlan, header: &BatchHeader) -> bool {
+    let &BatchPlan { period, run, part, account_count, inbox_to, .. } = plan;
+    (period, run, part) == (header.period, header.run, header.part)
+        && (account_count, inbox_to) == (header.account_count, header.inbox_to)
 }
 
 /// Refuses a correction of a forced reading that might be carried out too late.

@@ -33,6 +33,10 @@ pub enum CodeClass {
 pub struct CodeError(pub u8);
 
 impl Code {
+    /// Money that came in through the inbox.
+    pub const DEPOSIT: Self = Self(0);
+    /// Money that leaves the ledger.
+    pub const WITHDRAWAL: Self = Self(63);
     /// Energy fed into the grid, bought back by the hub.
     pub const FEED_IN: Self = Self(1);
     /// Flexibility that was delivered.

@@ -50,6 +50,7 @@ mod rule;
 mod rules;
 
 mod batch;
+mod withdrawal;
 
 mod fraud_proof;
 mod judge;
@@ -103,3 +104,4 @@ pub use snapshot::{
 pub use tariff_table::{TABLE_LENGTH_MAX, TariffTable, TariffTableError};
 pub use total::{CodeTotal, Position, Totals};
 pub use tree::{GROUP_LEAVES, LEAVES_MAX, Tree, is_included, node};
+pub use withdrawal::{WithdrawalPolicy, with_withdrawals};

@@ -1,11 +1,14 @@
 //! The hub on the embedded chain: no batch twice, no demand unanswered, and what is final is paid.
 
 use gridtally_core::party::ParticipantNumber;
+use gridtally_core::period::SettlementPeriod;
 use gridtally_ledger::{
     BatchArchive, BatchEvent, Demanded, FollowOptions, Hub, HubError, HubReport, Publication,
     SendError, Signatures, Watcher,
 };
-use gridtally_settlement::{BatchPlan, DataKind, Domain, Rule, SignedReading, pack_calldata};
+use gridtally_settlement::{
+    BatchPlan, Code, DataKind, Domain, Rule, SignedReading, WithdrawalPolicy, pack_calldata,
+};
 
 use super::stage::{Stage, state_after};
 use super::town::{Committed, Data, record};
@@ -66,6 +69,62 @@ async fn a_batch_is_committed_once_however_often_it_is_asked_for() {
         assert_eq!(first.watcher().view().batches().len() as u64, seq);
         stage.town.state = first.watcher().state(seq).unwrap().clone();
     }
+}
+
+/// Two periods with the same records, a heartbeat say, are two batches: the second was once taken for the first.
+#[tokio::test]
+async fn the_same_records_in_the_next_period_are_another_batch() {
+    let mut stage = Stage::new(Node::embedded().await, 15).await;
+    let mut hub = hub(&stage);
+    let first = plan(&stage.next_batch().await);
+    hub.commit(&first).await.unwrap();
+    let heartbeat = |period| BatchPlan {
+        period: SettlementPeriod(period),
+        records: vec![record(0, 63, 0, 0)],
+        ..first.clone()
+    };
+    for period in [2, 3] {
+        stage.period_over(SettlementPeriod(period)).await;
+        let header = hub.commit(&heartbeat(period)).await.unwrap();
+        assert_eq!((header.period.0, header.seq), (period, period.into()));
+    }
+}
+
+/// Nobody has to ask the hub to honor an exit, and what it sweeps leaves what the policy retains.
+#[tokio::test]
+async fn withdrawals_are_planned_by_the_policy_and_for_who_leaves() {
+    let mut stage = Stage::new(Node::embedded().await, 16).await;
+    let participants = stage.town.participants;
+    assert!(participants > 1, "one who leaves, one who stays");
+    let mut planned = plan(&stage.next_batch().await);
+    planned.records.retain(|record| record.code() == Code::DEPOSIT);
+    hub(&stage).commit(&planned).await.unwrap();
+    stage.send(stage.ledger.request_exit_call(ParticipantNumber(1))).await.unwrap();
+    stage.node.steer("anvil_mine", ["0x41"]).await;
+    stage.period_over(SettlementPeriod(2)).await;
+    let policy =
+        WithdrawalPolicy { sweeps: true, retained_micro: 1_000_000_000, least_hundredths: 10 };
+    let next = BatchPlan {
+        period: SettlementPeriod(2),
+        inbox_to: planned.inbox_to + 1,
+        records: Vec::new(),
+        ..planned
+    };
+    let mut paying = hub(&stage).paying_out(policy);
+    let header = paying.commit(&next).await.unwrap();
+    // After a crash it is there already.
+    assert_eq!(hub(&stage).paying_out(policy).commit(&next).await.unwrap(), header);
+    let state = paying.watcher().state(2).unwrap();
+    let account = |number| state.accounts().get(ParticipantNumber(number));
+    let before = paying.watcher().state(1).unwrap();
+    let held = |number| before.accounts().get(ParticipantNumber(number)).balance.micro();
+    assert_eq!(account(1).balance.micro(), held(1) % 10_000);
+    for number in 2..=participants {
+        assert_eq!(account(number).balance.micro(), 1_000_000_000 + held(number) % 10_000);
+        let withdrawn = held(number) - account(number).balance.micro();
+        assert_eq!(account(number).payable_micro, u64::try_from(withdrawn).unwrap());
+    }
+    assert_eq!(account(0).payable_micro, 0, "the hub keeps its own");
 }
 
 #[tokio::test]

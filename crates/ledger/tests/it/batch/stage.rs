@@ -115,12 +115,16 @@ impl Stage {
     pub(crate) async fn next_batch(&mut self) -> Committed {
         let batch = self.town.next_batch();
         self.mirror_inbox().await;
-        let over = START_UNIX_S + u64::from(batch.header.period.0 + 1) * u64::from(DAY_S);
-        let now = self.node.client.block_latest().await.unwrap().timestamp;
-        if now < over {
+        self.period_over(batch.header.period).await;
+        batch
+    }
+
+    /// Lets a period end, if it has not.
+    pub(crate) async fn period_over(&self, period: SettlementPeriod) {
+        let over = START_UNIX_S + u64::from(period.0 + 1) * u64::from(DAY_S);
+        if self.node.client.block_latest().await.unwrap().timestamp < over {
             self.node.mine_at(over).await;
         }
-        batch
     }
 
     /// Commits a batch, honest or not, and returns the header that the chain made.
