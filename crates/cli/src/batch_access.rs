@@ -1,13 +1,13 @@
 //! How a command reaches a contract that settles in batches: by its address, at an endpoint, from the chain alone.
 
 use alloy_primitives::Address;
-use gridtally_ledger::{
-    BatchLedger, Client, DeployError, FollowOptions, Sender, WatchError, Watcher,
-};
+use gridtally_aggregator::store::StoreView;
+use gridtally_chain::Access;
+use gridtally_ledger::{BatchLedger, DeployError, FollowOptions, Sender, WatchError, Watcher};
 
 use crate::address::address;
 use crate::blob_arguments::BlobArguments;
-use crate::chain_access::{connect, shown};
+use crate::chain_access::ChainAccess;
 use crate::config::{Config, Settings};
 use crate::error::{CommandError, is_unreachable};
 
@@ -17,7 +17,7 @@ pub(crate) struct BatchArguments {
     /// Address of the contract, the core of batch settlement
     #[arg(long, value_name = "ADDRESS", value_parser = address)]
     pub(crate) contract: Address,
-    /// JSON-RPC endpoint of the chain, http or https [default: chain.endpoint]
+    /// JSON-RPC endpoint of the chain, http or https [default: chain.endpoint, or the embedded chain of the store]
     #[arg(long, value_name = "URL")]
     endpoint: Option<String>,
     #[command(flatten)]
@@ -35,18 +35,28 @@ impl BatchArguments {
         }
     }
 
-    /// Returns where the chain is asked, for people.
-    pub(crate) fn asked(config: &Config) -> String {
-        config.chain.endpoint.as_deref().map(shown).unwrap_or_default()
-    }
-
-    /// Connects.
+    /// Connects to the endpoint; without one, to the embedded chain of the store. `access` says whether anything is to be sent.
     ///
     /// # Errors
     ///
-    /// A usage error without endpoint, an environment error where nobody answers.
-    pub(crate) async fn client(config: &Config) -> Result<Client, CommandError> {
-        connect(config, endpoint(config)?, None).await
+    /// A usage error where there is neither, an environment error where nobody answers.
+    pub(crate) async fn chain(
+        config: &Config,
+        access: Access,
+    ) -> Result<ChainAccess, CommandError> {
+        if config.chain.endpoint.is_none() && !config.chain_folder().is_dir() {
+            return Err(CommandError::usage(anyhow::anyhow!("no endpoint is named")).hint(
+                "Name the chain with --endpoint; `gridtally chain` says where it listens. Or name the configuration of a store \
+                 with an embedded chain with --config.",
+            ));
+        }
+        // The chain began with the periods that the store settles.
+        let store = StoreView::open(&config.store_folder).ok();
+        let calendar = store.as_ref().map_or(config.calendar, |store| store.settings().calendar);
+        match access {
+            Access::ReadOnly => ChainAccess::open_to_read(config, &calendar).await,
+            Access::ReadWrite => ChainAccess::open(config, &calendar).await,
+        }
     }
 
     /// Returns a watcher that knows nothing yet.
@@ -56,23 +66,15 @@ impl BatchArguments {
     /// A refusal where the address is no batch settlement, an environment error where nobody answers.
     pub(crate) async fn watcher(
         &self,
-        config: &Config,
-        client: Client,
+        chain: &ChainAccess,
         sender: Option<Sender>,
     ) -> Result<Watcher, CommandError> {
-        let sources = self.blobs.sources(endpoint(config)?)?;
-        let ledger = BatchLedger::at(client, self.contract, self.from_block).await;
+        let sources = self.blobs.sources(&chain.url)?;
+        let ledger = BatchLedger::at(chain.client.clone(), self.contract, self.from_block).await;
         let ledger = ledger.map_err(deploy_error)?;
         let watcher = Watcher::new(ledger, FollowOptions::default(), sender);
         Ok(watcher.with_blobs_from(sources))
     }
-}
-
-fn endpoint(config: &Config) -> Result<&str, CommandError> {
-    config.chain.endpoint.as_deref().ok_or_else(|| {
-        CommandError::usage(anyhow::anyhow!("no endpoint is named"))
-            .hint("Name the chain with --endpoint; `gridtally chain` says where it listens.")
-    })
 }
 
 /// Says whose fault it is that a contract cannot be found.

@@ -26,6 +26,8 @@ pub(crate) struct ChainAccess {
     pub(crate) client: Client,
     /// Where the answers come from, for people.
     pub(crate) shown: String,
+    /// Where they come from, for programs: it may hold a secret.
+    pub(crate) url: String,
     is_embedded: bool,
     _chain: Option<EmbeddedChain>,
 }
@@ -80,7 +82,8 @@ impl ChainAccess {
     ) -> Result<Self, CommandError> {
         if let Some(endpoint) = &config.chain.endpoint {
             let client = connect(config, endpoint, None).await?;
-            return Ok(Self { client, shown: shown(endpoint), is_embedded: false, _chain: None });
+            let (shown, url) = (shown(endpoint), endpoint.clone());
+            return Ok(Self { client, shown, url, is_embedded: false, _chain: None });
         }
         let (folder, chain_id) = (config.chain_folder(), config.chain.chain_id);
         let opened = match access {
@@ -95,7 +98,8 @@ impl ChainAccess {
                 }
                 let client = connect(config, &chain.url(), Some(chain_id)).await?;
                 let shown = format!("the embedded chain in {}", folder.display());
-                Ok(Self { client, shown, is_embedded: true, _chain: Some(chain) })
+                let url = chain.url();
+                Ok(Self { client, shown, url, is_embedded: true, _chain: Some(chain) })
             }
             Err(EmbeddedError::Open(error @ OpenError::Log(LogError::InUse { .. }))) => {
                 let in_use = CommandError::environment(error);
@@ -109,7 +113,8 @@ impl ChainAccess {
                     }
                 };
                 let shown = format!("the embedded chain at {endpoint}");
-                Ok(Self { client, shown, is_embedded: true, _chain: None })
+                let url = endpoint;
+                Ok(Self { client, shown, url, is_embedded: true, _chain: None })
             }
             Err(EmbeddedError::Open(error)) => Err(crate::commands::chain::open_error(error)),
             Err(error) => Err(CommandError::environment(error)),

@@ -181,6 +181,12 @@ impl BatchView {
         &self.told.batches
     }
 
+    /// Returns the inbox, from its first entry on.
+    #[must_use]
+    pub fn inbox(&self) -> &[InboxEntry] {
+        &self.told.inbox
+    }
+
     /// Returns the batches that are final.
     #[must_use]
     pub fn final_batches(&self) -> &[TrackedBatch] {

@@ -2,12 +2,17 @@
 
 use alloy_primitives::Address;
 use gridtally_core::party::ParticipantNumber;
-use gridtally_settlement::{AccountLeaf, BatchHeader, Opened};
+use gridtally_settlement::{AccountLeaf, BatchHeader, InboxKind, Opened};
 
 use crate::abi::batch::BatchSettlement;
 use crate::batch_deploy::BatchLedger;
 use crate::deploy::ReadError;
+use crate::sender::Call;
 use crate::watch::Watcher;
+
+/// The contract's kinds of inbox entries that hold money.
+const DEPOSIT: u8 = 0;
+const FORCED: u8 = 2;
 
 /// How a participant stands with the contract.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,6 +59,45 @@ impl Watcher {
         let last = self.view().batches().iter().rev().find(|batch| batch.is_final)?;
         let account = self.state(last.header.seq)?.open_account(participant)?;
         Some(FinalAccount { header: last.header.clone(), account })
+    }
+
+    /// Returns the deposits of a participant that no final batch honored and that were not paid back: number of the entry and
+    /// micro-units. A frozen ledger pays them back.
+    ///
+    /// # Errors
+    ///
+    /// Returns a [`ReadError`].
+    pub async fn reclaimable(
+        &self,
+        participant: ParticipantNumber,
+    ) -> Result<Vec<(u64, u64)>, ReadError> {
+        let honored_to = self.view().final_batches().last().map_or(0, |last| last.header.inbox_to);
+        let entries = (0_u64..).zip(self.view().inbox());
+        let entries = entries.filter(|(entry, ordered)| {
+            *entry >= honored_to
+                && ordered.participant == participant
+                && matches!(ordered.kind, InboxKind::Deposit(_))
+        });
+        let mut reclaimable = Vec::new();
+        for (entry, _) in entries {
+            let call = BatchSettlement::inboxEntryCall { entry };
+            let found = self.ledger().core_question().call(call).await?;
+            if matches!(found.kind, DEPOSIT | FORCED) {
+                reclaimable.push((entry, found.amount));
+            }
+        }
+        Ok(reclaimable)
+    }
+
+    /// Returns the call that freezes the ledger, whose hub has stopped, with the genesis header where no batch was ever final.
+    #[must_use]
+    pub fn freeze_call(&self) -> Call {
+        let finals = self.view().final_batches();
+        let latest = finals.last().map_or(&BatchHeader::GENESIS, |last| &last.header);
+        match self.view().batches().get(finals.len()) {
+            Some(next) => self.ledger().freeze_pending_call(latest, &next.header),
+            None => self.ledger().freeze_call(latest),
+        }
     }
 }
 

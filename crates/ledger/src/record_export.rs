@@ -1,11 +1,14 @@
 //! The proof of one record, made from the chain alone.
 
+use alloy_sol_types::SolCall;
 use gridtally_core::explanations;
 use gridtally_core::party::ParticipantNumber;
 use gridtally_core::period::{SettlementPeriod, Slot};
 use gridtally_settlement::{BatchHeader, Code, MeterKey, Opened, Record, RecordLeaf, RecordProof};
 
 use crate::abi::batch::BatchSettlement;
+use crate::abi::demand::DemandProver::answerRecordCall;
+use crate::batch_call::Demanded;
 use crate::batch_data::DataError;
 use crate::batch_deploy::BatchLedger;
 use crate::batch_view::TrackedBatch;
@@ -106,7 +109,7 @@ impl Watcher {
                 [] => {}
                 [place] => {
                     let index = u32::try_from(place).unwrap_or(u32::MAX);
-                    return self.prove_record(batch, records, index);
+                    return self.prove_record(batch, records, index).await;
                 }
                 _ => {
                     let codes = found.iter().map(|place| records[*place].code().to_string());
@@ -128,7 +131,7 @@ impl Watcher {
         Ok(records.map(|(record, _)| record).collect())
     }
 
-    fn prove_record(
+    async fn prove_record(
         &self,
         batch: &TrackedBatch,
         records: Vec<Record>,
@@ -140,7 +143,25 @@ impl Watcher {
         let opened = built.open_record(index).ok_or(ExportError::Invalid { seq })?;
         let table = self.view().table(header.period).ok_or(ExportError::Invalid { seq })?;
         let domain = self.ledger().deployment().domain();
-        Ok(RecordProof::new(&domain, &opened, &self.chain_down_to(batch), table, None))
+        let signature = self.shown_signature(batch, index).await?;
+        Ok(RecordProof::new(&domain, &opened, &self.chain_down_to(batch), table, signature))
+    }
+
+    /// Returns the signature that the hub showed on demand, if anybody demanded the record: the contract has checked it.
+    async fn shown_signature(
+        &self,
+        batch: &TrackedBatch,
+        index: u32,
+    ) -> Result<Option<Vec<u8>>, ExportError> {
+        let demand = self.view().demand(batch.header.seq, Demanded::Record(index));
+        let Some(transaction) = demand.and_then(|demand| demand.answer) else { return Ok(None) };
+        let prover = self.ledger().deployment().demand_prover;
+        let inputs = self.ledger().inputs_of(transaction, prover).await.map_err(DataError::from)?;
+        let calls = inputs.iter().filter_map(|input| answerRecordCall::abi_decode(input).ok());
+        let mut signatures = calls
+            .filter(|call| call.l.index == index && call.h.seq == batch.header.seq)
+            .map(|call| call.signature.to_vec());
+        Ok(signatures.find(|signature| !signature.is_empty()))
     }
 
     /// Returns the headers from the newest final batch down to this one, or this one alone where it is not final.
@@ -188,6 +209,22 @@ impl BatchLedger {
         let key = ask.call(BatchSettlement::p256KeyOfCall { number }).await?;
         let is_set = !key._0.is_zero() || !key._1.is_zero();
         Ok(is_set.then_some(MeterKey::P256 { x: key._0, y: key._1 }))
+    }
+
+    /// Returns the keys that may sign a reading of a participant: its meter's, and in corrections the metering operator's too.
+    ///
+    /// # Errors
+    ///
+    /// Returns a [`ReadError`].
+    pub async fn keys_of(
+        &self,
+        participant: ParticipantNumber,
+        run: u32,
+    ) -> Result<Vec<MeterKey>, ReadError> {
+        let meter = self.meter_of(participant).await?;
+        let operator = self.deployment().terms.offices.metering_operator;
+        let operator = (run > 0).then_some(MeterKey::Secp256k1(operator));
+        Ok(meter.into_iter().chain(operator).collect())
     }
 
     pub(crate) const fn core_question(&self) -> Question<'_> {

@@ -1,14 +1,16 @@
 //! `gridtally claim`: what a participant can take out of a batch ledger, and taking it.
 
+use std::collections::BTreeSet;
 use std::io::{self, Write};
 
+use gridtally_chain::Access;
 use gridtally_core::party::ParticipantNumber;
-use gridtally_ledger::{BatchLedger, FinalAccount, Key, ReadError, SendOptions, Sender, Watcher};
+use gridtally_ledger::{BatchLedger, Call, FinalAccount, ReadError, Sender, Watcher};
 use serde::Serialize;
 
 use crate::batch_access::{BatchArguments, watch_error};
 use crate::context::Context;
-use crate::error::{Blame, CommandError, is_unreachable};
+use crate::error::{CommandError, is_unreachable};
 use crate::output::Report;
 use crate::output::number::{decimal_rounded, grouped};
 
@@ -25,9 +27,12 @@ pub(crate) struct Arguments {
     /// Numbers of the participants
     #[arg(long, value_name = "NUMBER", value_delimiter = ',', required = true)]
     participant: Vec<u32>,
-    /// Take everything out of a frozen ledger, the balance too
+    /// Take everything out of a frozen ledger: the balance too, and deposits that no final batch honored
     #[arg(long)]
     exit: bool,
+    /// Freeze the ledger first: possible once its hub has made no batch final for four weeks
+    #[arg(long, requires = "exit", conflicts_with = "dry_run")]
+    freeze: bool,
     /// Say what there is, and send nothing: no key is needed
     #[arg(long)]
     dry_run: bool,
@@ -39,9 +44,19 @@ struct ClaimReport {
     contract: String,
     asked: String,
     accounts: Vec<AccountReport>,
+    /// Deposits of a frozen ledger that go back.
+    deposits: Vec<DepositReport>,
     /// Nothing where nothing was sent.
     transactions: Vec<String>,
     gas_used: u64,
+}
+
+#[derive(Debug, Serialize)]
+struct DepositReport {
+    participant: u32,
+    /// Number in the inbox.
+    entry: u64,
+    amount_micro: u64,
 }
 
 #[derive(Debug, Serialize)]
@@ -63,16 +78,12 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<(), Comman
     }
     let config = context.config(|settings| arguments.batch.apply(settings))?;
     let report = context.block_on(async {
-        let client = BatchArguments::client(&config).await?;
-        let sender = if arguments.dry_run {
-            None
-        } else {
-            let key = Key::load(&config.chain.key).or_usage()?;
-            Some(Sender::new(client.clone(), key, SendOptions::default()))
-        };
-        let mut watcher = arguments.batch.watcher(&config, client, None).await?;
+        let access = if arguments.dry_run { Access::ReadOnly } else { Access::ReadWrite };
+        let chain = BatchArguments::chain(&config, access).await?;
+        let sender = if arguments.dry_run { None } else { Some(chain.sender(&config)?) };
+        let mut watcher = arguments.batch.watcher(&chain, None).await?;
         watcher.poll().await.map_err(watch_error)?;
-        arguments.claim(&watcher, sender, BatchArguments::asked(&config)).await
+        arguments.claim(&mut watcher, sender, chain.shown.clone()).await
     })?;
     context.output.report(&report)
 }
@@ -80,41 +91,93 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<(), Comman
 impl Arguments {
     async fn claim(
         &self,
-        watcher: &Watcher,
+        watcher: &mut Watcher,
         sender: Option<Sender>,
         asked: String,
     ) -> Result<ClaimReport, CommandError> {
-        let ledger = watcher.ledger();
-        if self.exit && !ledger.is_frozen().await.map_err(read_error)? {
-            let what = anyhow::anyhow!("the ledger is not frozen");
-            return Err(CommandError::refused(what).hint(
-                "Ask the hub for a withdrawal, or request an exit on the contract; only a frozen ledger pays balances.",
-            ));
-        }
+        let contract = watcher.ledger().deployment().core.to_string();
         let mut report = ClaimReport {
-            contract: ledger.deployment().core.to_string(),
+            contract,
             asked,
             accounts: Vec::new(),
+            deposits: Vec::new(),
             transactions: Vec::new(),
             gas_used: 0,
         };
-        let mut wanted = Vec::new();
-        for number in &self.participant {
-            let participant = ParticipantNumber(*number);
-            let found = watcher.final_account(participant).ok_or_else(|| {
-                CommandError::refused(anyhow::anyhow!("participant {number} has no final account"))
-                    .hint("Only what is in a final batch can be claimed: seven days after its commit.")
-            })?;
-            let (account, micro) = self.look(ledger, participant, &found).await?;
-            report.accounts.push(account);
-            if micro > 0 {
-                wanted.push(found);
-            }
+        let mut is_frozen = watcher.ledger().is_frozen().await.map_err(read_error)?;
+        if let Some(sender) = sender.as_ref().filter(|_| self.freeze && !is_frozen) {
+            report.send(sender, watcher.freeze_call()).await?;
+            watcher.poll().await.map_err(watch_error)?;
+            is_frozen = true;
         }
-        if let Some(sender) = sender {
-            self.send(ledger, &sender, &wanted, &mut report).await?;
+        if self.exit && !is_frozen {
+            let what = anyhow::anyhow!("the ledger is not frozen");
+            return Err(CommandError::refused(what).hint(
+                "Ask the hub for a withdrawal, or request an exit on the contract; only a frozen ledger pays balances. One whose \
+                 hub has stopped for four weeks is frozen with --freeze.",
+            ));
+        }
+        let calls = self.find(watcher, &mut report).await?;
+        let Some(sender) = sender else { return Ok(report) };
+        if calls.is_empty() {
+            let what = anyhow::anyhow!("there is nothing to pay out");
+            return Err(CommandError::refused(what));
+        }
+        for call in calls {
+            report.send(&sender, call).await?;
         }
         Ok(report)
+    }
+
+    /// Returns the calls that pay what there is, and reports it.
+    async fn find(
+        &self,
+        watcher: &Watcher,
+        report: &mut ClaimReport,
+    ) -> Result<Vec<Call>, CommandError> {
+        let ledger = watcher.ledger();
+        let (mut wanted, mut calls) = (Vec::new(), Vec::new());
+        let participants: BTreeSet<u32> = self.participant.iter().copied().collect();
+        for number in participants {
+            let participant = ParticipantNumber(number);
+            let deposits = if self.exit {
+                watcher.reclaimable(participant).await.map_err(read_error)?
+            } else {
+                Vec::new()
+            };
+            let Some(found) = watcher.final_account(participant) else {
+                if deposits.is_empty() {
+                    let what = anyhow::anyhow!("participant {number} has no final account");
+                    return Err(CommandError::refused(what).hint(
+                        "Only what is in a final batch can be claimed: seven days after its commit.",
+                    ));
+                }
+                report.add_deposits(number, &deposits);
+                calls.extend(deposits.iter().map(|(entry, _)| ledger.reclaim_call(*entry)));
+                continue;
+            };
+            let (account, micro) = self.look(ledger, participant, &found).await?;
+            // Without an address the contract would refuse the whole claim.
+            let is_payable = account.payout.is_some();
+            report.accounts.push(account);
+            report.add_deposits(number, &deposits);
+            if is_payable {
+                calls.extend(deposits.iter().map(|(entry, _)| ledger.reclaim_call(*entry)));
+                wanted.extend((micro > 0).then_some(found));
+            }
+        }
+        let Some(first) = wanted.first() else { return Ok(calls) };
+        let accounts: Vec<_> = wanted.iter().map(|found| found.account.clone()).collect();
+        match (self.exit, accounts.as_slice()) {
+            (true, accounts) => {
+                calls.extend(
+                    accounts.iter().map(|account| ledger.exit_call(&first.header, account)),
+                );
+            }
+            (false, [account]) => calls.push(ledger.claim_call(&first.header, account)),
+            (false, accounts) => calls.push(ledger.claim_many_call(&first.header, accounts)),
+        }
+        Ok(calls)
     }
 
     async fn look(
@@ -136,38 +199,28 @@ impl Arguments {
         };
         Ok((report, micro))
     }
+}
 
-    async fn send(
-        &self,
-        ledger: &BatchLedger,
-        sender: &Sender,
-        wanted: &[FinalAccount],
-        report: &mut ClaimReport,
-    ) -> Result<(), CommandError> {
-        let Some(first) = wanted.first() else {
-            let what = anyhow::anyhow!("there is nothing to pay out");
-            return Err(CommandError::refused(what));
-        };
-        let accounts: Vec<_> = wanted.iter().map(|found| found.account.clone()).collect();
-        let calls = match (self.exit, accounts.as_slice()) {
-            (true, accounts) => {
-                accounts.iter().map(|account| ledger.exit_call(&first.header, account)).collect()
+impl ClaimReport {
+    fn add_deposits(&mut self, participant: u32, deposits: &[(u64, u64)]) {
+        let deposits = deposits.iter();
+        self.deposits.extend(deposits.map(|&(entry, amount_micro)| DepositReport {
+            participant,
+            entry,
+            amount_micro,
+        }));
+    }
+
+    async fn send(&mut self, sender: &Sender, call: Call) -> Result<(), CommandError> {
+        let receipt = sender.send(call).await.map_err(|error| {
+            if is_unreachable(&error) {
+                CommandError::environment(error)
+            } else {
+                CommandError::refused(error)
             }
-            (false, [account]) => vec![ledger.claim_call(&first.header, account)],
-            (false, accounts) => vec![ledger.claim_many_call(&first.header, accounts)],
-        };
-        for call in calls {
-            let receipt = sender.send(call).await;
-            let receipt = receipt.map_err(|error| {
-                if is_unreachable(&error) {
-                    CommandError::environment(error)
-                } else {
-                    CommandError::refused(error)
-                }
-            })?;
-            report.transactions.push(receipt.transaction_hash.to_string());
-            report.gas_used += receipt.gas_used;
-        }
+        })?;
+        self.transactions.push(receipt.transaction_hash.to_string());
+        self.gas_used += receipt.gas_used;
         Ok(())
     }
 }
@@ -193,8 +246,17 @@ impl Report for ClaimReport {
                 account.batch
             )?;
         }
+        for deposit in &self.deposits {
+            writeln!(
+                out,
+                "participant {}: {} of deposit {}, which no final batch honored",
+                deposit.participant,
+                decimal_rounded(deposit.amount_micro.into(), 6, 6),
+                grouped(deposit.entry),
+            )?;
+        }
         for transaction in &self.transactions {
-            writeln!(out, "paid by {transaction}")?;
+            writeln!(out, "done by {transaction}")?;
         }
         if self.transactions.is_empty() {
             return writeln!(out, "nothing was sent");

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use alloy_primitives::hex;
 use anyhow::{Context as _, anyhow};
+use gridtally_chain::Access;
 use gridtally_core::party::ParticipantNumber;
 use gridtally_core::period::{SettlementPeriod, Slot};
 use gridtally_ledger::{ExportError, WantedRecord, Watcher};
@@ -89,8 +90,8 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<(), Comman
     };
     let config = context.config(|settings| batch.apply(settings))?;
     let (report, document) = context.block_on(async {
-        let client = BatchArguments::client(&config).await?;
-        let watcher = batch.watcher(&config, client, None).await?;
+        let chain = BatchArguments::chain(&config, Access::ReadOnly).await?;
+        let watcher = batch.watcher(&chain, None).await?;
         let mut watcher = watcher.with_all_states();
         watcher.poll().await.map_err(watch_error)?;
         match &arguments.what {

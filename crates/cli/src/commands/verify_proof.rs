@@ -74,7 +74,7 @@ pub(crate) fn run(
     context.output.report(&report)?;
     match (report.is_signed, report.is_final) {
         (Some(false), _) => Err(CommandError::refused(anyhow!(
-            "another key than that of the meter signed the reading"
+            "neither the meter's key nor, in a correction, that of the metering operator signed the reading"
         ))),
         (_, Some(false)) => Err(CommandError::refused(anyhow!("the batch is not final"))
             .hint("Wait until its window of seven days is over; if it fell, the record was never settled.")),
@@ -115,11 +115,18 @@ async fn ask(
             CommandError::refused(error)
         }
     };
+    let slots = ledger.deployment().terms.calendar.slots_per_period();
+    if proof.slots_per_period != slots {
+        let stated = proof.slots_per_period;
+        let what = anyhow!("the prices are read as of {stated} slots, a period has {slots}");
+        return Err(CommandError::refused(what));
+    }
     if proof.signature.is_some() {
-        let meter = ledger.meter_of(ParticipantNumber(proof.participant)).await;
-        let meter = meter.map_err(read_error)?;
-        let checked = meter.and_then(|meter| proof.check_signature(proved, &meter));
-        report.is_signed = checked.map(|checked| checked.is_ok());
+        let participant = ParticipantNumber(proof.participant);
+        let keys = ledger.keys_of(participant, proved.header().run).await.map_err(read_error)?;
+        let checked = keys.iter().filter_map(|key| proof.check_signature(proved, key));
+        let checked: Vec<bool> = checked.map(|checked| checked.is_ok()).collect();
+        report.is_signed = (!checked.is_empty()).then(|| checked.contains(&true));
     }
     report.asked = Some(shown(endpoint));
     report.is_final = match ledger.verify_record(&proved.headers, &proved.leaf).await {

@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 use std::time::Duration;
 
+use gridtally_chain::Access;
 use gridtally_core::party::ParticipantNumber;
 use gridtally_ledger::{Key, Outcome, SendOptions, Sender, SnapshotVerdict, WatchReport, Watcher};
 use gridtally_settlement::Place;
@@ -95,20 +96,24 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<(), Comman
 
 impl Arguments {
     async fn watch(&self, config: &Config, context: &Context) -> Result<(), CommandError> {
-        let client = BatchArguments::client(config).await?;
+        let chain = BatchArguments::chain(
+            config,
+            if self.act { Access::ReadWrite } else { Access::ReadOnly },
+        )
+        .await?;
         let sender = if self.act {
             let key = Key::load(&config.chain.key).or_usage()?;
-            Some(Sender::new(client.clone(), key, SendOptions::default()))
+            Some(Sender::new(chain.client.clone(), key, SendOptions::default()))
         } else {
             None
         };
-        let mut watcher = self.batch.watcher(config, client, sender).await?;
+        let mut watcher = self.batch.watcher(&chain, sender).await?;
         if self.from_snapshot {
             watcher = watcher.from_snapshot();
         }
         let participants = self.demand_records.iter().copied().map(ParticipantNumber);
         watcher = watcher.demanding_records_of(participants);
-        let asked = BatchArguments::asked(config);
+        let asked = chain.shown.clone();
         if self.once {
             return self.look_once(&mut watcher, asked, context).await;
         }

@@ -30,6 +30,8 @@ fn a_neighborhood_settles_and_anybody_can_verify_it() {
     let output = terminal.output(verify);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 
+    prove_and_claim(&terminal, report["batch"]["contract"].as_str().unwrap());
+
     let [readings] = &files(&terminal, "gridtally-demo/store/readings")[..] else { panic!() };
     let text = fs::read_to_string(readings).unwrap();
     fs::write(readings, text.replacen(",15,", ",15,9", 1)).unwrap();
@@ -42,6 +44,37 @@ fn a_neighborhood_settles_and_anybody_can_verify_it() {
         hint: Bytes of the store were changed or lost: restore the file from a copy.
     "#]]
     .assert_eq(&messages.replace(&name, "NAME"));
+}
+
+/// A household proves a record of its own and asks what it can claim, at the embedded chain that the configuration names.
+fn prove_and_claim(terminal: &Terminal, contract: &str) {
+    let run = |line: &str| {
+        let output = terminal.output(line);
+        let messages = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{line}: {messages}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let there = format!("--config gridtally-demo/gridtally.toml --contract {contract}");
+    let export = format!(
+        "export proof {there} --participant 1 --period 2 --slot 5 --code 32 --out mine.json"
+    );
+    let said = run(&export);
+    assert!(said.contains(", final, header 0x"), "{said}");
+    run(&format!("export header {there} --out header.hex"));
+    let said = run("verify --proof mine.json --header header.hex");
+    assert!(said.contains("participant 1, period 2, run 0, slot 5, code 32"), "{said}");
+    let said = run(&format!("watch --once {there}"));
+    assert!(said.ends_with("all valid\n"), "{said}");
+    let claim = format!("claim {there} --participant 1,2");
+    let said = run(&format!("{claim} --dry-run"));
+    assert!(
+        said.starts_with("participant 1: 0.000000 to 0x"),
+        "the demonstration has claimed: {said}"
+    );
+    let twice = terminal.output(&claim);
+    let messages = String::from_utf8_lossy(&twice.stderr);
+    assert_eq!(twice.status.code(), Some(1), "{messages}");
+    assert!(messages.contains("nothing to pay out"), "{messages}");
 }
 
 #[test]

@@ -258,3 +258,32 @@ async fn what_can_be_claimed_is_told_and_nothing_is_sent_without_need() {
     assert_ne!(code, Some(0));
     assert!(messages.contains("key") || messages.contains("not frozen"), "{messages}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_ledger_whose_hub_has_stopped_is_frozen_and_gives_deposits_back() {
+    let key = "0x59c6995e998f97a5a0044966f0945389dc9e86dae88c7a8412f4603b6b78690d";
+    let terminal = Terminal::new().variable("SETTLEMENT_KEY", key);
+    let mut heart = Heart::new(&Terminal::new()).await;
+    heart.commit(1, 0).await;
+    heart.finalize().await;
+    let deposit = heart.ledger.deposit_call(ParticipantNumber::HUB, 2_500_000);
+    heart.sender.send(heart.ledger.mint_call(heart.sender.address(), 2_500_000)).await.unwrap();
+    heart.sender.send(heart.ledger.approve_call(2_500_000)).await.unwrap();
+    heart.sender.send(deposit).await.unwrap();
+    let claim = heart.about("claim", "--participant 0,0 --exit --freeze");
+    let (code, _, messages) = run(&terminal, &claim);
+    assert_eq!(code, Some(1), "the hub may come back: {messages}");
+
+    heart.server.ask("evm_increaseTime", json!([30 * DAY_S]));
+    heart.server.ask("evm_mine", json!([]));
+    let (code, out, messages) = run(&terminal, &claim);
+    assert_eq!(code, Some(0), "{out}{messages}");
+    assert!(out.contains("participant 0: 2.500000 of deposit 0"), "{out}");
+    assert_eq!(out.matches("done by 0x").count(), 2, "freeze and reclaim: {out}");
+    let (code, out, messages) = run(&terminal, &claim);
+    assert_eq!(code, Some(1), "paid once: {out}{messages}");
+    assert!(messages.contains("nothing to pay out"), "{messages}");
+    let (code, out, messages) = run(&terminal, &heart.watch(""));
+    assert_eq!(code, Some(0), "{messages}");
+    assert!(out.ends_with("batches: 1, final: 1: all valid\n"), "{out}");
+}

@@ -4,7 +4,7 @@ use gridtally_core::party::ParticipantNumber;
 use gridtally_core::period::SettlementPeriod;
 use gridtally_ledger::{
     BatchArchive, BatchEvent, Demanded, FollowOptions, Hub, HubError, HubReport, Publication,
-    SendError, Signatures, Watcher,
+    SendError, Signatures, WantedRecord, Watcher,
 };
 use gridtally_settlement::{
     BatchPlan, Code, DataKind, Domain, Rule, SignedReading, WithdrawalPolicy, pack_calldata,
@@ -197,6 +197,22 @@ async fn a_reading_is_shown_with_the_signature_of_its_meter() {
     let demanded = Demanded::Record(index);
     stage.send(stage.ledger.demand_call(&header, demanded)).await.unwrap();
     assert_eq!(hub.poll().await.unwrap(), [HubReport::Answered { seq: header.seq, demanded }]);
+
+    // What was shown once goes into the proof of the record.
+    let record = hub.watcher().records(header.seq).unwrap()[reading.unwrap()];
+    let wanted = WantedRecord {
+        participant: record.participant(),
+        period: header.period,
+        run: header.run,
+        slot: record.slot(),
+        code: Some(record.code()),
+    };
+    let mut watcher = Watcher::new(stage.ledger.clone(), FollowOptions::default(), None);
+    watcher.poll().await.unwrap();
+    let proof = watcher.export_record(&wanted).await.unwrap();
+    let meter = stage.ledger.meter_of(record.participant()).await.unwrap().unwrap();
+    let proved = proof.check().unwrap();
+    assert_eq!(proof.check_signature(&proved, &meter), Some(Ok(())));
 }
 
 /// What a hub publishes is in its archive before it is on the chain, whichever way it takes.

@@ -93,6 +93,10 @@ async fn a_record_is_proved_down_to_a_final_header() {
     let reading = SignedReading::of_record(header.period, header.run, record).unwrap();
     let digest = reading.digest(&proof.domain());
     let meter = stage.ledger.meter_of(wanted.participant).await.unwrap().unwrap();
+    let operator = stage.ledger.deployment().terms.offices.metering_operator;
+    let in_correction = stage.ledger.keys_of(wanted.participant, 1).await.unwrap();
+    assert_eq!(in_correction, [meter, MeterKey::Secp256k1(operator)]);
+    assert_eq!(stage.ledger.keys_of(wanted.participant, 0).await.unwrap(), [meter]);
     assert_eq!(proof.check_signature(&proved, &meter), None);
     proof.signature = Some(key(1).sign(digest).as_bytes().to_vec().into());
     assert_eq!(proof.check_signature(&proved, &meter), Some(Ok(())));
