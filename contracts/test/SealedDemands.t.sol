@@ -184,7 +184,9 @@ contract SealedDemandsTest is SealedWorld {
         bytes32[] memory hashes = hashesIn(b, from, count);
         expect(IBatchSettlement.BadPath.selector, from + 1);
         answerWith(b, blob, ANNA, from + 1, hashes, path);
-        Blob memory another = blobOf(hashes);
+        bytes32[] memory elements = elementsOf(b);
+        elements[BERT] ^= bytes32(uint256(1));
+        Blob memory another = blobOf(elements);
         expect(IBatchSettlement.BadOpening.selector, ANNA);
         answerWith(b, another, ANNA, from, hashes, path);
         // Anybody may answer.

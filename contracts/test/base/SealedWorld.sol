@@ -164,7 +164,10 @@ abstract contract SealedWorld is BatchWorld {
         bytes32[] memory hashes,
         bytes32[] memory path
     ) internal {
-        demands.answerSection(b.header, p, from, hashes, path, blob.versionedHashes, blob.commitment, blob.proofs[p]);
+        // A refused point evaluation burns the gas that it was given.
+        demands.answerSection{ gas: 3_000_000 }(
+            b.header, p, from, hashes, path, blob.versionedHashes, blob.commitment, blob.proofs[p]
+        );
     }
 
     function answerSection(Batch memory b, Blob memory blob, uint32 p) internal {
