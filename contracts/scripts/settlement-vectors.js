@@ -174,6 +174,21 @@ function account(a) {
   return [a.participant, a.balance, a.payable, NO_SALT, a.path];
 }
 
+// The sealed form of a batch (fixtures/vectors/sealed.py), its leaves and accounts with their salts.
+const SEALED =
+  `tuple(${LEAF}[],${ACCOUNT}[],bytes32[],bytes32[],bytes32,bytes32,bytes32[],uint32[],uint32[],bytes32[][])`;
+
+export function sealedInput(s, batch) {
+  const value = [
+    batch.leaves.map((l, i) => [l.index, l.record, l.amount, l.balanceAfter, l.hubAfter, s.salts[i], []]),
+    batch.accounts.map((a, i) => [a.participant, a.balance, a.payable, s.accountSalts[i], []]),
+    s.hashes, s.accountHashes, s.recordRoot, s.accountRoot, s.elements,
+    s.sections.map((section) => section.first), s.sections.map((section) => section.count),
+    s.sections.map((section) => section.path),
+  ];
+  return { sealed: AbiCoder.defaultAbiCoder().encode([SEALED], [value]) };
+}
+
 // The first powers of the ceremony's secret on the curve, with both coordinates: enough to commit to a polynomial of low
 // degree, and so to a blob whose first elements are chosen freely, without 4,096 points.
 export function setupPoints() {

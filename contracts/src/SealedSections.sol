@@ -16,10 +16,10 @@ abstract contract SealedSections is Prover, ISealedSections {
     using BatchLeaf for IBatchSettlement.Leaf;
     using BatchLeaf for IBatchSettlement.Account;
 
-    uint8 private constant OPENING = 4;
-    uint8 private constant ACCOUNT = 5;
-    uint8 private constant DATA = 6;
-    uint8 private constant DEPOSIT_OMITTED = 8;
+    uint8 private constant OPENING_WRONG = 4;
+    uint8 private constant ACCOUNT_WRONG = 5;
+    uint8 private constant DATA_WRONG = 6;
+    uint8 private constant DEPOSIT_LEFT_OUT = 8;
     uint8 private constant ENTRY_EXIT = 1;
     uint256 private constant ELEMENTS_PER_BLOB = 4_096;
 
@@ -49,7 +49,7 @@ abstract contract SealedSections is Prover, ISealedSections {
         if (l.index != s.first) revert IBatchSettlement.BadPath(l.index);
         (int256 opening,) = _before(parent, old, participant);
         if (l.balanceAfter == opening + int256(l.amount)) revert IBatchSettlement.NotFraud();
-        _cancel(h, hash, parent, msg.sender, OPENING);
+        _cancel(h, hash, parent, msg.sender, OPENING_WRONG);
     }
 
     /// @inheritdoc ISealedSections
@@ -77,7 +77,7 @@ abstract contract SealedSections is Prover, ISealedSections {
         if (participant == 0) balance = h.hubBalance;
         bool isRight = current.balance == balance && int256(uint256(current.payableMicro)) == payable_;
         if (isRight) revert IBatchSettlement.NotFraud();
-        _cancel(h, hash, parent, msg.sender, ACCOUNT);
+        _cancel(h, hash, parent, msg.sender, ACCOUNT_WRONG);
     }
 
     /// @inheritdoc ISealedSections
@@ -91,7 +91,7 @@ abstract contract SealedSections is Prover, ISealedSections {
         l.checkIn(h);
         bool isInside = _isInside(_known(hash, participant), l.index);
         if (isInside == (l.record.participant() == participant)) revert IBatchSettlement.NotFraud();
-        _cancel(h, hash, parent, msg.sender, DATA);
+        _cancel(h, hash, parent, msg.sender, DATA_WRONG);
     }
 
     /// @inheritdoc ISealedSections
@@ -117,7 +117,7 @@ abstract contract SealedSections is Prover, ISealedSections {
                 if (_known(hash, between).count > 0) revert IBatchSettlement.NotFraud();
             }
         }
-        _cancel(h, hash, parent, msg.sender, DATA);
+        _cancel(h, hash, parent, msg.sender, DATA_WRONG);
     }
 
     /// @inheritdoc ISealedSections
@@ -135,7 +135,7 @@ abstract contract SealedSections is Prover, ISealedSections {
         uint48 key = RecordWords.depositKey(e.participant, entry - parent.inboxTo);
         bool isGap = (left.isNone() || left.record.key() < key) && (right.isNone() || key < right.record.key());
         if (!isGap) revert IBatchSettlement.NotFraud();
-        _cancel(h, hash, parent, msg.sender, DEPOSIT_OMITTED);
+        _cancel(h, hash, parent, msg.sender, DEPOSIT_LEFT_OUT);
     }
 
     /// @inheritdoc ISealedSections

@@ -23,6 +23,10 @@ contract Libraries {
         return BatchLeaf.hash(a, dataKind);
     }
 
+    function sectionElement(bytes32[] calldata hashes) external pure returns (bytes32) {
+        return BatchLeaf.sectionElement(hashes);
+    }
+
     function isAt(bytes32 leaf, uint256 index, uint256 count, bytes32[] calldata path, bytes32 root)
         external
         pure
