@@ -249,6 +249,25 @@ fn a_section_that_no_answer_could_carry_is_refused() {
     assert_eq!(refused, Err(SealRefused::SectionLength { participant, records }));
 }
 
+#[test]
+fn a_blob_holds_2048_accounts_and_a_transaction_six_blobs() {
+    let with_accounts = |count: u32| {
+        let (mut batch, _) = batch();
+        batch.accounts.grow(count);
+        let number = |p: u32| SectionKey::new(keccak256(p.to_be_bytes()).0);
+        SealedBatch::new(batch, (0..count).map(number).collect())
+    };
+    assert_eq!(with_accounts(2_048).unwrap().blobs().len(), 1);
+    let two = with_accounts(2_049).unwrap();
+    let [first, second] = &two.blobs()[..] else { panic!("two blobs") };
+    let (in_first, in_second) = two.elements.split_at(4_096);
+    assert_eq!(first[..], in_first.concat());
+    assert_eq!(second[..64], in_second.concat());
+    assert!(second[64..].iter().all(|byte| *byte == 0));
+    assert_eq!(two.section(ParticipantNumber(2_049)), None);
+    assert_eq!(with_accounts(12_289), Err(SealRefused::AccountCount(12_289)));
+}
+
 /// Everything that is public of the batch: what was committed and every element of every blob.
 fn public(sealed: &SealedBatch) -> BTreeSet<B256> {
     let blobs = sealed.blobs();
