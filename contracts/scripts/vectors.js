@@ -5,7 +5,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { concat, id, keccak256, solidityPacked, toBeHex, toTwos, TypedDataEncoder, Wallet } from "ethers";
-import { settlementInput, snapshotInput } from "./settlement-vectors.js";
+import { sealedInput, settlementInput, setupPoints, snapshotInput } from "./settlement-vectors.js";
 
 const WH_PER_KWH = 1000n;
 const INT32_MIN = -(2n ** 31n);
@@ -94,6 +94,9 @@ const settlement = JSON.parse(readFileSync("../fixtures/vectors/settlement-a.jso
 keep("test/vectors/direct.json", document);
 keep("test/vectors/settlement-a.json", settlementInput(settlement));
 keep("test/vectors/snapshot.json", snapshotInput());
+const sealed = JSON.parse(readFileSync("../fixtures/vectors/sealed.json", "utf8"));
+keep("test/vectors/sealed.json", sealedInput(sealed, settlement.batches[1]));
+keep("test/vectors/setup-points.json", setupPoints());
 
 function keep(path, value) {
   const content = `${JSON.stringify(value, null, 2)}\n`;

@@ -7,6 +7,7 @@ import { SafeERC20 } from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.s
 import { BatchLeaf } from "./BatchLeaf.sol";
 import { CursorWord, CursorWords } from "./CursorWord.sol";
 import { IBatchSettlement } from "./IBatchSettlement.sol";
+import { IDemandProver } from "./IDemandProver.sol";
 import { ReadingSignature } from "./ReadingSignature.sol";
 import { TariffTable } from "./TariffTable.sol";
 
@@ -69,11 +70,11 @@ contract BatchSettlement is IBatchSettlement {
     uint256 private constant HEADER_LENGTH = 640;
     uint8 private constant CALLDATA = 0;
     uint8 private constant BLOBS = 1;
-    uint8 private constant SEALED = 2;
     uint256 private constant RECORD_LENGTH = 10;
     /// A longer batch could be committed past the clients' limit of 128 KB, but no watcher could send it back as proof.
     uint256 private constant MAX_CALLDATA_RECORDS = 12_000;
     uint256 private constant RECORDS_PER_BLOB = 12_288;
+    uint256 private constant SEALED_ACCOUNTS_PER_BLOB = 2_048;
 
     uint8 private constant DEPOSIT = 0;
     uint8 private constant EXIT = 1;
@@ -147,12 +148,12 @@ contract BatchSettlement is IBatchSettlement {
     mapping(address holder => uint64) public creditOf;
 
     modifier onlyHub() {
-        if (msg.sender != hub) revert NotHub(msg.sender);
+        _checkHub();
         _;
     }
 
     modifier onlyRole(address holder) {
-        if (msg.sender != holder) revert NotRole(msg.sender);
+        _checkRole(holder);
         _;
     }
 
@@ -263,10 +264,9 @@ contract BatchSettlement is IBatchSettlement {
     function deposit(uint32 number, uint64 amount) external {
         _checkNotFrozen();
         _checkKnown(number);
-        Sums memory s = _sums;
-        bool isAbove = uint256(s.deposited) + amount > MAX_DEPOSITED;
-        if (amount < MIN_DEPOSIT || amount % HUNDREDTH != 0 || isAbove) revert BadAmount(amount);
-        _sums.deposited = s.deposited + amount;
+        uint256 deposited = uint256(_sums.deposited) + amount;
+        if (amount < MIN_DEPOSIT || amount % HUNDREDTH != 0 || deposited > MAX_DEPOSITED) revert BadAmount(amount);
+        _sums.deposited = uint64(deposited);
         _state.escrow += amount;
         _addEntry(DEPOSIT, number, amount);
         token.safeTransferFrom(msg.sender, address(this), amount);
@@ -293,8 +293,7 @@ contract BatchSettlement is IBatchSettlement {
     /// @inheritdoc IBatchSettlement
     function unbond(uint64 amount) external onlyHub {
         uint64 held = _sums.bond;
-        uint64 pending = _pendingCount();
-        if (pending > 0) revert TooManyPending(pending);
+        _checkNothingPending();
         if (openForcedCount > 0) revert OpenForced(openForcedCount);
         if (amount > held) revert Underbonded(held, amount);
         uint256 until = _state.snapshotAt + WINDOW;
@@ -317,16 +316,7 @@ contract BatchSettlement is IBatchSettlement {
 
     /// @inheritdoc IBatchSettlement
     function commitBlobs(BatchIn calldata batch) external onlyHub returns (bytes32) {
-        // slither-disable-next-line uninitialized-local
-        bytes memory hashes;
-        uint256 blobs = 0;
-        for (bytes32 hash = blobhash(0); hash != 0; hash = blobhash(blobs)) {
-            hashes = bytes.concat(hashes, hash);
-            ++blobs;
-        }
-        uint256 capacity = RECORDS_PER_BLOB * blobs;
-        if (batch.count > capacity) revert BadCount(batch.count, capacity);
-        return _commit(batch, keccak256(hashes), BLOBS);
+        return _commitBlobs(batch, batch.count, RECORDS_PER_BLOB, BLOBS);
     }
 
     /// @inheritdoc IBatchSettlement
@@ -339,11 +329,29 @@ contract BatchSettlement is IBatchSettlement {
     }
 
     /// @inheritdoc IBatchSettlement
-    function commitSealed(BatchIn calldata) external view onlyHub returns (bytes32) {
-        revert DataKindUnsupported(SEALED);
+    function commitSealed(BatchIn calldata batch) external onlyHub returns (bytes32) {
+        if (IDemandProver(demandProver).auditor() == address(0)) revert DataKindUnsupported(BatchLeaf.SEALED);
+        return _commitBlobs(batch, batch.accountCount, SEALED_ACCOUNTS_PER_BLOB, BatchLeaf.SEALED);
     }
 
-    function _commit(BatchIn calldata b, bytes32 dataHash, uint8 dataKind) private returns (bytes32 hash) {
+    /// @dev The blobs of this transaction must hold `count` of what the kind publishes.
+    function _commitBlobs(BatchIn calldata batch, uint32 count, uint256 perBlob, uint8 dataKind)
+        private
+        returns (bytes32)
+    {
+        // slither-disable-next-line uninitialized-local
+        bytes memory hashes;
+        uint256 blobs = 0;
+        for (bytes32 hash = blobhash(0); hash != 0; hash = blobhash(blobs)) {
+            hashes = bytes.concat(hashes, hash);
+            ++blobs;
+        }
+        uint256 capacity = perBlob * blobs;
+        if (count > capacity) revert BadCount(count, capacity);
+        return _commit(batch, keccak256(hashes), dataKind);
+    }
+
+    function _commit(BatchIn memory b, bytes32 dataHash, uint8 dataKind) private returns (bytes32 hash) {
         State memory s = _state;
         CursorWord c = _cursor;
         if (s.flags & FROZEN != 0) revert IsFrozen();
@@ -389,23 +397,20 @@ contract BatchSettlement is IBatchSettlement {
     }
 
     /// @dev Returns the cursor's regular part after this batch.
-    function _checkOrder(BatchIn calldata b, CursorWord c)
+    function _checkOrder(BatchIn memory b, CursorWord c)
         private
         pure
         returns (uint32 regPeriod, uint48 regLastKey, uint32 lastRun)
     {
         (regPeriod, regLastKey, lastRun) = (c.regPeriod(), c.regLastKey(), c.lastRun());
-        if (b.firstKey > b.lastKey) revert BadOrder(b.period, b.firstKey, b.lastKey);
-        if (b.run == 0) {
-            bool isAfter = b.period > regPeriod || (b.period == regPeriod && b.firstKey > regLastKey);
-            if (!isAfter) revert BadOrder(b.period, b.firstKey, b.lastKey);
-            return (b.period, b.lastKey, lastRun);
-        }
+        bool isAfter = b.run != 0 || b.period > regPeriod || (b.period == regPeriod && b.firstKey > regLastKey);
+        if (b.firstKey > b.lastKey || !isAfter) revert BadOrder(b.period, b.firstKey, b.lastKey);
+        if (b.run == 0) return (b.period, b.lastKey, lastRun);
         if (b.run != uint256(lastRun) + 1 || b.part != 0 || b.period > regPeriod) revert BadRun(b.run, lastRun + 1);
         lastRun = b.run;
     }
 
-    function _checkSizes(BatchIn calldata b, CursorWord c, State memory s) private pure {
+    function _checkSizes(BatchIn memory b, CursorWord c, State memory s) private pure {
         if (b.count == 0 || b.count > MAX_LEAVES) revert BadCount(b.count, MAX_LEAVES);
         if (b.accountCount == 0 || b.accountCount < c.accountCount() || b.accountCount > s.participantCount) {
             revert BadAccountCount(b.accountCount, c.accountCount(), s.participantCount);
@@ -512,7 +517,7 @@ contract BatchSettlement is IBatchSettlement {
         Owner storage owner = _owners[number];
         (address payout, uint64 paid) = (owner.payout, owner.paid);
         if (cumulative <= paid) return false;
-        if (payout == address(0)) revert NoPayout(number);
+        _checkPayout(number, payout);
         uint64 amount;
         unchecked {
             amount = cumulative - paid;
@@ -541,8 +546,7 @@ contract BatchSettlement is IBatchSettlement {
     /// @inheritdoc IBatchSettlement
     function freeze(Header calldata latest) external {
         _checkFreezable(latest);
-        uint64 pending = _pendingCount();
-        if (pending > 0) revert TooManyPending(pending);
+        _checkNothingPending();
         _freeze(latest);
     }
 
@@ -558,12 +562,12 @@ contract BatchSettlement is IBatchSettlement {
 
     /// @inheritdoc IBatchSettlement
     function exit(Header calldata latest, Account calldata a) external {
-        if (_state.flags & FROZEN == 0) revert NotFrozen();
+        _checkEnded();
         _checkLatest(latest);
         a.checkIn(latest);
         Owner memory owner = _owners[a.participant];
         if (owner.isExited) revert NothingToClaim(a.participant);
-        if (owner.payout == address(0)) revert NoPayout(a.participant);
+        _checkPayout(a.participant, owner.payout);
 
         uint64 amount = a.balance > 0 ? uint64(a.balance) : 0;
         if (a.payableMicro > owner.paid) {
@@ -580,12 +584,12 @@ contract BatchSettlement is IBatchSettlement {
 
     /// @inheritdoc IBatchSettlement
     function reclaim(uint64 entry) external {
-        if (_state.flags & FROZEN == 0) revert NotFrozen();
+        _checkEnded();
         InboxEntry memory e = _inbox[entry];
         bool isDeposit = e.kind == DEPOSIT || e.kind == FORCED;
         if (!isDeposit || e.amount == 0 || entry < _cursor.inboxTo()) revert BadInbox(entry);
         address payout = _owners[e.participant].payout;
-        if (payout == address(0)) revert NoPayout(e.participant);
+        _checkPayout(e.participant, payout);
 
         _inbox[entry].kind = RECLAIMED;
         _state.escrow -= e.amount;
@@ -722,7 +726,7 @@ contract BatchSettlement is IBatchSettlement {
 
     /// @inheritdoc IBatchSettlement
     function demandsOn(bytes32 headerHash) external view returns (uint32, uint40, bool) {
-        Demands memory d = _demands[headerHash];
+        Demands storage d = _demands[headerHash];
         return (d.open, d.lastAnswerAt, d.isFinal);
     }
 
@@ -733,7 +737,7 @@ contract BatchSettlement is IBatchSettlement {
 
     /// @inheritdoc IBatchSettlement
     function payoutOf(uint32 number) external view returns (address, uint64, bool) {
-        Owner memory owner = _owners[number];
+        Owner storage owner = _owners[number];
         return (owner.payout, owner.paid, owner.isExited);
     }
 
@@ -764,7 +768,7 @@ contract BatchSettlement is IBatchSettlement {
 
     /// @inheritdoc IBatchSettlement
     function sums() external view returns (uint64, uint64, uint64, uint64) {
-        Sums memory s = _sums;
+        Sums storage s = _sums;
         return (_state.escrow, s.deposited, s.burned, s.forcedDue);
     }
 
@@ -805,6 +809,15 @@ contract BatchSettlement is IBatchSettlement {
         emit InboxAdded(entry, kind, number, amount);
     }
 
+    /// @dev The two modifiers' checks, here because a modifier's body is copied to every function that has it.
+    function _checkHub() private view {
+        if (msg.sender != hub) revert NotHub(msg.sender);
+    }
+
+    function _checkRole(address holder) private view {
+        if (msg.sender != holder) revert NotRole(msg.sender);
+    }
+
     function _credit(address to, uint64 amount) private {
         creditOf[to] += amount;
         emit Credited(to, amount);
@@ -824,6 +837,11 @@ contract BatchSettlement is IBatchSettlement {
         return _cursor.headSeq() - _state.finalSeq;
     }
 
+    function _checkNothingPending() private view {
+        uint64 pending = _pendingCount();
+        if (pending > 0) revert TooManyPending(pending);
+    }
+
     function _isPending(uint64 seq, bytes32 hash) private view returns (bool) {
         return seq > _state.finalSeq && seq <= _cursor.headSeq() && _ring[seq % RING] == hash;
     }
@@ -833,15 +851,17 @@ contract BatchSettlement is IBatchSettlement {
     }
 
     function _checkFinal(Header calldata h) private view {
-        if (!_isFinal(h.seq, h.hash())) revert NotFinal(h.seq);
+        _checkFinal(h.seq, h.hash());
+    }
+
+    function _checkFinal(uint64 seq, bytes32 hash) private view {
+        if (!_isFinal(seq, hash)) revert NotFinal(seq);
     }
 
     /// @dev The same for a header that is the call's first argument: its encoding is what was hashed, and hashing it where
     /// it lies is cheaper than encoding it again. Bits outside a field's range give another hash.
     function _checkFirstArgumentFinal(Header calldata h) private view {
-        if (!_isFinal(h.seq, keccak256(msg.data[SELECTOR_LENGTH:SELECTOR_LENGTH + HEADER_LENGTH]))) {
-            revert NotFinal(h.seq);
-        }
+        _checkFinal(h.seq, keccak256(msg.data[SELECTOR_LENGTH:SELECTOR_LENGTH + HEADER_LENGTH]));
     }
 
     function _checkLatest(Header calldata h) private view {
@@ -850,6 +870,14 @@ contract BatchSettlement is IBatchSettlement {
 
     function _checkNotFrozen() private view {
         if (_state.flags & FROZEN != 0) revert IsFrozen();
+    }
+
+    function _checkPayout(uint32 number, address payout) private pure {
+        if (payout == address(0)) revert NoPayout(number);
+    }
+
+    function _checkEnded() private view {
+        if (_state.flags & FROZEN == 0) revert NotFrozen();
     }
 
     function _checkKnown(uint32 number) private view {

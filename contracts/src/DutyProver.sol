@@ -4,7 +4,9 @@ pragma solidity 0.8.37;
 import { BatchLeaf } from "./BatchLeaf.sol";
 import { IBatchSettlement } from "./IBatchSettlement.sol";
 import { IDutyProver } from "./IDutyProver.sol";
+import { ISealedSections } from "./ISealedSections.sol";
 import { PointEvaluation } from "./PointEvaluation.sol";
+import { PositionalTree } from "./PositionalTree.sol";
 import { Prover } from "./Prover.sol";
 import { ReadingSignature } from "./ReadingSignature.sol";
 import { RecordWord, RecordWords } from "./RecordWord.sol";
@@ -22,6 +24,8 @@ contract DutyProver is Prover, IDutyProver {
     uint256 private constant ACCOUNT_BYTES = 15;
     uint256 private constant ACCOUNTS_PER_ELEMENT = 2;
     uint256 private constant ACCOUNTS_PER_BLOB = 8_192;
+    uint256 private constant SEALED_ACCOUNT_BYTES = 32;
+    uint256 private constant SEALED_ACCOUNTS_PER_BLOB = 4_096;
     uint256 private constant PARTS_WITHIN = 1 days;
     uint256 private constant SNAPSHOT_WINDOW = 7 days;
     uint64 private constant HUNDREDTH = 10_000;
@@ -60,7 +64,7 @@ contract DutyProver is Prover, IDutyProver {
 
         uint32 first = s.covered;
         bool isBlobs = data.length == 0;
-        (uint32 end, bytes32 dataHash) = isBlobs ? _inBlobs(first) : _inCalldata(first, data);
+        (uint32 end, bytes32 dataHash) = isBlobs ? _inBlobs(first, s.isSealed) : _inCalldata(first, data, s.isSealed);
         if (end > s.accountCount) {
             if (!isBlobs) revert BadSnapshotData(data.length);
             end = s.accountCount;
@@ -84,7 +88,8 @@ contract DutyProver is Prover, IDutyProver {
         bytes calldata commitment,
         bytes calldata proof
     ) external {
-        SnapshotPart memory p = _checkSnapshot(h, part, a);
+        SnapshotPart memory p = _checkSnapshot(h, part, a.participant, false);
+        a.checkIn(h);
         if (!p.isBlobs || keccak256(abi.encodePacked(versionedHashes)) != p.dataHash) {
             revert IBatchSettlement.BadOpening(a.participant);
         }
@@ -107,11 +112,69 @@ contract DutyProver is Prover, IDutyProver {
         IBatchSettlement.Account calldata a,
         bytes calldata data
     ) external {
-        SnapshotPart memory p = _checkSnapshot(h, part, a);
+        SnapshotPart memory p = _checkSnapshot(h, part, a.participant, false);
+        a.checkIn(h);
         if (p.isBlobs || keccak256(data) != p.dataHash) revert IBatchSettlement.BadOpening(a.participant);
         uint256 start = ACCOUNT_BYTES * (a.participant - p.first);
         if (uint120(bytes15(data[start:start + ACCOUNT_BYTES])) == _packed(a)) revert IBatchSettlement.NotFraud();
         _cancelSnapshot();
+    }
+
+    /// @inheritdoc IDutyProver
+    function proveSealedSnapshot(
+        IBatchSettlement.Header calldata h,
+        uint8 part,
+        uint32 participant,
+        bytes32 leaf,
+        bytes32[] calldata path,
+        bytes32[] calldata versionedHashes,
+        bytes32 element,
+        bytes calldata commitment,
+        bytes calldata proof
+    ) external {
+        SnapshotPart memory p = _checkSnapshot(h, part, participant, true);
+        _checkAccountLeaf(h, participant, leaf, path);
+        if (!p.isBlobs || keccak256(abi.encodePacked(versionedHashes)) != p.dataHash) {
+            revert IBatchSettlement.BadOpening(participant);
+        }
+        uint256 index = participant - p.first;
+        PointEvaluation.check(
+            versionedHashes[index / SEALED_ACCOUNTS_PER_BLOB],
+            index % SEALED_ACCOUNTS_PER_BLOB,
+            element,
+            commitment,
+            proof
+        );
+        if (element == leaf) revert IBatchSettlement.NotFraud();
+        _cancelSnapshot();
+    }
+
+    /// @inheritdoc IDutyProver
+    function proveSealedSnapshotCalldata(
+        IBatchSettlement.Header calldata h,
+        uint8 part,
+        uint32 participant,
+        bytes32 leaf,
+        bytes32[] calldata path,
+        bytes calldata data
+    ) external {
+        SnapshotPart memory p = _checkSnapshot(h, part, participant, true);
+        _checkAccountLeaf(h, participant, leaf, path);
+        if (p.isBlobs || keccak256(data) != p.dataHash) revert IBatchSettlement.BadOpening(participant);
+        uint256 start = SEALED_ACCOUNT_BYTES * (participant - p.first);
+        if (bytes32(data[start:start + SEALED_ACCOUNT_BYTES]) == leaf) revert IBatchSettlement.NotFraud();
+        _cancelSnapshot();
+    }
+
+    function _checkAccountLeaf(
+        IBatchSettlement.Header calldata h,
+        uint32 participant,
+        bytes32 leaf,
+        bytes32[] calldata path
+    ) private pure {
+        if (!PositionalTree.isAt(leaf, participant, h.accountCount, path, h.accountRoot)) {
+            revert IBatchSettlement.BadPath(participant);
+        }
     }
 
     function _begin(IBatchSettlement.Header calldata latest, bytes32 hash) private {
@@ -121,10 +184,10 @@ contract DutyProver is Prover, IDutyProver {
         Snapshot storage s = _snapshot;
         uint256 from = s.completedAt == 0 || s.isCancelled ? 0 : s.completedAt + SNAPSHOT_WINDOW;
         if (block.timestamp < from) revert IBatchSettlement.TooEarly(from);
-        _snapshot = Snapshot(hash, latest.accountCount, 0, uint40(block.timestamp), 0, 0, 0, false);
+        _snapshot = Snapshot(hash, latest.accountCount, 0, uint40(block.timestamp), 0, 0, 0, false, _isSealed(latest));
     }
 
-    function _inBlobs(uint32 first) private view returns (uint32 end, bytes32 dataHash) {
+    function _inBlobs(uint32 first, bool isSealed) private view returns (uint32 end, bytes32 dataHash) {
         // slither-disable-next-line uninitialized-local
         bytes memory hashes;
         uint256 blobs = 0;
@@ -133,16 +196,22 @@ contract DutyProver is Prover, IDutyProver {
             ++blobs;
         }
         if (blobs == 0) revert BadSnapshotData(0);
-        return (first + uint32(ACCOUNTS_PER_BLOB * blobs), keccak256(hashes));
+        uint256 perBlob = isSealed ? SEALED_ACCOUNTS_PER_BLOB : ACCOUNTS_PER_BLOB;
+        return (first + uint32(perBlob * blobs), keccak256(hashes));
     }
 
-    function _inCalldata(uint32 first, bytes calldata data) private pure returns (uint32 end, bytes32 dataHash) {
-        if (data.length % ACCOUNT_BYTES != 0) revert BadSnapshotData(data.length);
-        return (first + uint32(data.length / ACCOUNT_BYTES), keccak256(data));
+    function _inCalldata(uint32 first, bytes calldata data, bool isSealed)
+        private
+        pure
+        returns (uint32 end, bytes32 dataHash)
+    {
+        uint256 each = isSealed ? SEALED_ACCOUNT_BYTES : ACCOUNT_BYTES;
+        if (data.length % each != 0) revert BadSnapshotData(data.length);
+        return (first + uint32(data.length / each), keccak256(data));
     }
 
-    /// @dev The account is in the header's tree, and the part of a snapshot that can be disproved covers it.
-    function _checkSnapshot(IBatchSettlement.Header calldata h, uint8 part, IBatchSettlement.Account calldata a)
+    /// @dev The part of a snapshot that can be disproved, of this kind, covers the participant.
+    function _checkSnapshot(IBatchSettlement.Header calldata h, uint8 part, uint32 participant, bool isSealed)
         private
         view
         returns (SnapshotPart memory p)
@@ -150,10 +219,9 @@ contract DutyProver is Prover, IDutyProver {
         bytes32 hash = h.hash();
         Snapshot memory s = _snapshot;
         bool isOver = s.completedAt == 0 || s.isCancelled || block.timestamp >= s.completedAt + SNAPSHOT_WINDOW;
-        if (s.headerHash != hash || isOver) revert NoSnapshot(hash);
+        if (s.headerHash != hash || s.isSealed != isSealed || isOver) revert NoSnapshot(hash);
         p = _parts[part];
-        if (part >= s.parts || a.participant < p.first || a.participant >= p.end) revert BadPart(part, s.parts);
-        a.checkIn(h);
+        if (part >= s.parts || participant < p.first || participant >= p.end) revert BadPart(part, s.parts);
     }
 
     function _cancelSnapshot() private {
@@ -254,7 +322,8 @@ contract DutyProver is Prover, IDutyProver {
         _cancel(h, hash, parent, msg.sender, FORCED_TWICE);
     }
 
-    /// @dev No final regular batch has the key: it lies between two neighbours of `h`, or after `h`'s parent and before `h`.
+    /// @dev No final regular batch has the key: it lies between two neighbours of `h`, beside the section of its participant
+    /// in `h`, or after `h`'s parent and before `h`.
     function _checkGap(
         IBatchSettlement.Header calldata h,
         IBatchSettlement.Header calldata parent,
@@ -262,13 +331,12 @@ contract DutyProver is Prover, IDutyProver {
         IBatchSettlement.Leaf calldata left,
         IBatchSettlement.Leaf calldata right,
         uint48 key
-    ) private pure {
+    ) private view {
         bool isInGap;
         if (left.isNone() && right.isNone()) {
-            _checkParent(h, parent);
-            bool isAfterParent = period > parent.regPeriod || (period == parent.regPeriod && key > parent.regLastKey);
-            bool isBefore = period < h.period || (period == h.period && key < h.firstKey);
-            isInGap = period > 0 && isAfterParent && isBefore;
+            isInGap = _hasEmptySection(h, period, key) || _isBefore(h, parent, period, key);
+        } else if (_isSealed(h) && (left.isNone() || right.isNone())) {
+            isInGap = period == h.period && _isBesideSection(h, left, right, key);
         } else {
             left.checkIn(h);
             right.checkIn(h);
@@ -276,6 +344,60 @@ contract DutyProver is Prover, IDutyProver {
                 && key < right.record.key();
         }
         if (!isInGap) revert NotInGap(period, key);
+    }
+
+    function _isBefore(
+        IBatchSettlement.Header calldata h,
+        IBatchSettlement.Header calldata parent,
+        uint32 period,
+        uint48 key
+    ) private pure returns (bool) {
+        _checkParent(h, parent);
+        bool isAfterParent = period > parent.regPeriod || (period == parent.regPeriod && key > parent.regLastKey);
+        bool isBefore = period < h.period || (period == h.period && key < h.firstKey);
+        return period > 0 && isAfterParent && isBefore;
+    }
+
+    /// @dev Whether the batch, a sealed one of this period, was shown to have no record of the key's participant.
+    function _hasEmptySection(IBatchSettlement.Header calldata h, uint32 period, uint48 key)
+        private
+        view
+        returns (bool)
+    {
+        if (!_isSealed(h) || period != h.period || key <= h.firstKey || key >= h.lastKey) return false;
+        ISealedSections.Section memory s = _sectionOf(h, key);
+        return s.isKnown && s.count == 0;
+    }
+
+    /// @dev Whether the key lies before the first or after the last leaf of its participant's section, which was shown, and
+    /// inside the batch: the neighbor on the other side is somebody else's leaf.
+    function _isBesideSection(
+        IBatchSettlement.Header calldata h,
+        IBatchSettlement.Leaf calldata left,
+        IBatchSettlement.Leaf calldata right,
+        uint48 key
+    ) private view returns (bool) {
+        if (key <= h.firstKey || key >= h.lastKey) return false;
+        ISealedSections.Section memory s = _sectionOf(h, key);
+        if (s.count == 0) return false;
+        if (left.isNone()) {
+            right.checkIn(h);
+            return right.index == s.first && key < right.record.key();
+        }
+        left.checkIn(h);
+        return uint256(left.index) + 1 == uint256(s.first) + s.count && left.record.key() < key;
+    }
+
+    function _sectionOf(IBatchSettlement.Header calldata h, uint48 key)
+        private
+        view
+        returns (ISealedSections.Section memory)
+    {
+        return ISealedSections(core.demandProver()).sectionOf(h.hash(), uint32(key >> 16));
+    }
+
+    function _isSealed(IBatchSettlement.Header calldata h) private pure returns (bool) {
+        return h.dataKind == BatchLeaf.SEALED;
     }
 
     /// @dev Returns what the hub owes for the reading, in micro-units.

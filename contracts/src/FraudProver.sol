@@ -5,6 +5,7 @@ import { BatchLeaf } from "./BatchLeaf.sol";
 import { IBatchSettlement } from "./IBatchSettlement.sol";
 import { IFraudProver } from "./IFraudProver.sol";
 import { PointEvaluation } from "./PointEvaluation.sol";
+import { PositionalTree } from "./PositionalTree.sol";
 import { Prover } from "./Prover.sol";
 import { RecordWord, RecordWords } from "./RecordWord.sol";
 import { TariffTable } from "./TariffTable.sol";
@@ -33,6 +34,7 @@ contract FraudProver is Prover, IFraudProver {
     uint256 private constant RECORD_LENGTH = 10;
     uint256 private constant RECORDS_PER_ELEMENT = 3;
     uint256 private constant RECORDS_PER_BLOB = 12_288;
+    uint256 private constant ELEMENTS_PER_BLOB = 4_096;
     /// An exit is honored when less than this is left, in micro-units.
     int256 private constant HUNDREDTH = 10_000;
     int256 private constant LARGEST_WITHDRAWAL = int256(type(int32).max) * HUNDREDTH;
@@ -156,6 +158,33 @@ contract FraudProver is Prover, IFraudProver {
     }
 
     /// @inheritdoc IFraudProver
+    function proveSealedAccount(
+        IBatchSettlement.Header calldata h,
+        IBatchSettlement.Header calldata parent,
+        uint32 participant,
+        bytes32 leaf,
+        bytes32[] calldata path,
+        bytes32[] calldata versionedHashes,
+        bytes32 element,
+        bytes calldata commitment,
+        bytes calldata proof
+    ) external {
+        bytes32 hash = _checkFrame(h, parent);
+        if (!PositionalTree.isAt(leaf, participant, h.accountCount, path, h.accountRoot)) {
+            revert IBatchSettlement.BadPath(participant);
+        }
+        if (h.dataKind != BatchLeaf.SEALED || keccak256(abi.encodePacked(versionedHashes)) != h.dataHash) {
+            revert IBatchSettlement.BadOpening(participant);
+        }
+        uint256 index = uint256(h.accountCount) + participant;
+        PointEvaluation.check(
+            versionedHashes[index / ELEMENTS_PER_BLOB], index % ELEMENTS_PER_BLOB, element, commitment, proof
+        );
+        if (element == leaf && BatchLeaf.isElement(leaf)) revert IBatchSettlement.NotFraud();
+        _cancel(h, hash, parent, msg.sender, DATA);
+    }
+
+    /// @inheritdoc IFraudProver
     function proveCalldata(
         IBatchSettlement.Header calldata h,
         IBatchSettlement.Header calldata parent,
@@ -273,28 +302,6 @@ contract FraudProver is Prover, IFraudProver {
         }
         if (participant == 0) balance = h.hubBalance;
         return current.balance != balance || int256(uint256(current.payableMicro)) != payable_;
-    }
-
-    /// @dev Returns balance and payable after the parent: zero for an account that did not exist.
-    function _before(IBatchSettlement.Header calldata parent, IBatchSettlement.Account calldata old, uint32 participant)
-        private
-        pure
-        returns (int256 balance, int256 payable_)
-    {
-        if (participant >= parent.accountCount) return (0, 0);
-        if (old.participant != participant) revert IBatchSettlement.BadPath(old.participant);
-        old.checkIn(parent);
-        return (old.balance, int256(uint256(old.payableMicro)));
-    }
-
-    /// @dev Returns an entry that the batch passed.
-    function _consumed(IBatchSettlement.Header calldata h, IBatchSettlement.Header calldata parent, uint64 entry)
-        private
-        view
-        returns (IBatchSettlement.InboxEntry memory)
-    {
-        if (entry < parent.inboxTo || entry >= h.inboxTo) revert IBatchSettlement.BadInbox(entry);
-        return core.inboxEntry(entry);
     }
 }
 

@@ -25,7 +25,8 @@ import { RecordWord } from "./RecordWord.sol";
 /// - The three provers were deployed with this contract's address; they check that, this contract cannot.
 ///
 /// Warnings:
-/// - Records are public and name a participant, a time and an amount of energy. For a household that is personal data.
+/// - The records of open batches are public and name a participant, a time and an amount of energy. For a household that
+///   is personal data: its batches are sealed. Whatever a demand, a claim or a proof shows is public as well.
 /// - *Pending* is not *final*: do not hand out goods for a pending payment.
 /// - Proofs, answers, `finalize`, `freeze` and the settling of demands call no token: they credit, and `collect` pays.
 ///
@@ -67,7 +68,7 @@ interface IBatchSettlement {
     /// @param part Informative in regular batches, 0 in correction runs.
     /// @param inboxTo First inbox entry that this batch and those before it did not honor.
     /// @param dataHash Hash of the calldata, or of the concatenated versioned hashes of the blobs.
-    /// @param dataKind 0 calldata, 1 open blobs; 2, sealed blobs, is refused for now.
+    /// @param dataKind 0 calldata, 1 open blobs, 2 sealed blobs: leaves are salted, and their hashes are published.
     struct Header {
         uint64 seq;
         bytes32 parent;
@@ -112,21 +113,25 @@ interface IBatchSettlement {
     /// @param amount What the record moves on the participant's side.
     /// @param balanceAfter The participant's balance after it.
     /// @param hubAfter The hub's balance after it.
+    /// @param salt What the leaf of a sealed batch is salted with; ignored in an open one.
     struct Leaf {
         uint32 index;
         RecordWord record;
         int64 amount;
         int64 balanceAfter;
         int64 hubAfter;
+        bytes16 salt;
         bytes32[] path;
     }
 
     /// @notice A participant's account after a batch, and its path.
     /// @param payableMicro All withdrawals so far; what was claimed of it is not subtracted.
+    /// @param salt What the leaf of a sealed batch is salted with; ignored in an open one.
     struct Account {
         uint32 participant;
         int64 balance;
         uint64 payableMicro;
+        bytes16 salt;
         bytes32[] path;
     }
 
@@ -286,7 +291,8 @@ interface IBatchSettlement {
     /// reading concerns regular batches.
     error BadRun(uint32 run, uint32 expected);
 
-    /// @notice 1 to 2^18 records, at most what the data can hold. Calldata is exactly ten bytes a record.
+    /// @notice 1 to 2^18 records, at most what the data can hold. Calldata is exactly ten bytes a record;
+    /// sealed blobs hold two elements an account, and then `count` is that of the accounts.
     error BadCount(uint32 count, uint256 capacity);
 
     /// @notice Accounts never get fewer, and never more than are registered.
@@ -295,7 +301,7 @@ interface IBatchSettlement {
     /// @notice The hub cannot owe.
     error BadHubBalance(int64 hubBalance);
 
-    /// @notice The sealed form of data is not supported yet.
+    /// @notice Sealed batches need an auditor, and the demand prover names none.
     error DataKindUnsupported(uint8 dataKind);
 
     /// @notice The batch honors entries that do not exist, are not 64 blocks deep, or are more than 1,024; an exit was
@@ -405,7 +411,8 @@ interface IBatchSettlement {
     /// @notice Commits a batch of up to 12,000 records in `data`. Hub.
     function commitCalldata(BatchIn calldata batch, bytes calldata data) external returns (bytes32 headerHash);
 
-    /// @notice Refuses: sealed batches are not supported yet.
+    /// @notice Commits a sealed batch: for each account, the blobs of this transaction hold a digest of the participant's
+    /// leaf hashes, and after all digests each account's leaf. Hub. Only where the demand prover names an auditor.
     function commitSealed(BatchIn calldata batch) external returns (bytes32 headerHash);
 
     /// @notice Makes the next batch final: 7 days after its commit, 2 days after the last answer, no open demand.

@@ -8,7 +8,7 @@ import { RecordWord } from "./RecordWord.sol";
 /// @title What the hub must do: publish accounts, settle every reading
 /// @notice **Snapshots.** Every 14 days the hub publishes all accounts of the latest final batch, 15 bytes each:
 /// `balance u64 | payable in hundredths u56`. In blobs two of them lie behind two zero bytes in a field element, 8,192 in a
-/// blob. A snapshot counts from its last part on. For 7 days anybody can show that it says something else than the
+/// blob. Of a sealed batch it publishes the account leaves: 32 bytes each, an element each, 4,096 in a blob. A snapshot counts from its last part on. For 7 days anybody can show that it says something else than the
 /// header's account root; then it no longer counts and the hub is slashed. When the last one that counts is 21 days old,
 /// the hub cannot commit.
 ///
@@ -22,6 +22,7 @@ interface IDutyProver is IProver {
     /// @param covered How many accounts the parts so far cover.
     /// @param completedAt 0 until all parts are there.
     /// @param previousAt When the one before was complete.
+    /// @param isSealed Whether it publishes account leaves.
     struct Snapshot {
         bytes32 headerHash;
         uint32 accountCount;
@@ -31,6 +32,7 @@ interface IDutyProver is IProver {
         uint32 previousAt;
         uint8 parts;
         bool isCancelled;
+        bool isSealed;
     }
 
     /// @notice The data of accounts `[first, end)`.
@@ -76,10 +78,10 @@ interface IDutyProver is IProver {
     /// @notice Parts come in order, of one header, within a day, and not after the last account.
     error BadPart(uint8 part, uint8 expected);
 
-    /// @notice 15 bytes an account, at most as many accounts as are left; or 1 to 6 blobs.
+    /// @notice 15 bytes an account, 32 of a sealed batch, at most as many accounts as are left; or 1 to 6 blobs.
     error BadSnapshotData(uint256 length);
 
-    /// @notice There is no snapshot of this header that counts and can still be disproved.
+    /// @notice There is no snapshot of this header, or none of this form, that counts and can still be disproved.
     error NoSnapshot(bytes32 headerHash);
 
     /// @notice The reading is not one that the hub pays: a code of 1 to 31, a slot of the period, a participant that is
@@ -122,11 +124,38 @@ interface IDutyProver is IProver {
         bytes calldata data
     ) external;
 
+    /// @notice Shows that a sealed snapshot's blob holds something else than the account leaf, which is a hash.
+    /// @param path From the leaf to the account root.
+    /// @param versionedHashes Those of all blobs of the part.
+    function proveSealedSnapshot(
+        IBatchSettlement.Header calldata h,
+        uint8 part,
+        uint32 participant,
+        bytes32 leaf,
+        bytes32[] calldata path,
+        bytes32[] calldata versionedHashes,
+        bytes32 element,
+        bytes calldata commitment,
+        bytes calldata proof
+    ) external;
+
+    /// @notice Shows that a sealed snapshot's calldata holds something else than the account leaf, which is a hash.
+    function proveSealedSnapshotCalldata(
+        IBatchSettlement.Header calldata h,
+        uint8 part,
+        uint32 participant,
+        bytes32 leaf,
+        bytes32[] calldata path,
+        bytes calldata data
+    ) external;
+
     /// @notice Forces a reading. By anybody who has it.
     /// @param h A final regular batch that is still in the ring.
     /// @param parent Its parent, when the gap lies before `h`; else ignored.
-    /// @param left The leaf of `h` before the key; with `right`, no leaf if the gap lies before `h`.
-    /// @param right The leaf of `h` after the key.
+    /// @param left The leaf of `h` before the key; with `right`, no leaf if the gap lies before `h`. In a sealed
+    /// batch also no leaf where the gap lies before the participant's section, which was shown while the batch was pending;
+    /// with `right`, no leaf if that section is empty.
+    /// @param right The leaf of `h` after the key; no leaf where the gap lies after the participant's section.
     /// @param record The reading in run 0.
     /// @param signature Of the participant's meter.
     /// @param table The period's tariff table.

@@ -77,6 +77,23 @@ interface IFraudProver is IProver {
         bytes calldata proof
     ) external;
 
+    /// @notice Reason 6: a sealed batch publishes another leaf for an account than its account tree has, or one that does
+    /// not begin with a zero byte. Discloses nothing: `leaf` is a hash.
+    /// @param path From the leaf to the account root.
+    /// @param versionedHashes Those of all blobs of the batch.
+    /// @param element Field element `accountCount + participant`.
+    function proveSealedAccount(
+        IBatchSettlement.Header calldata h,
+        IBatchSettlement.Header calldata parent,
+        uint32 participant,
+        bytes32 leaf,
+        bytes32[] calldata path,
+        bytes32[] calldata versionedHashes,
+        bytes32 element,
+        bytes calldata commitment,
+        bytes calldata proof
+    ) external;
+
     /// @notice Reason 6: the calldata holds another record than the leaf.
     function proveCalldata(
         IBatchSettlement.Header calldata h,

@@ -10,6 +10,7 @@ import { IProver } from "./IProver.sol";
 /// @notice Which core they serve, and the frame of every proof: the batch is pending and its parent is its parent.
 abstract contract Prover is IProver {
     using BatchLeaf for IBatchSettlement.Header;
+    using BatchLeaf for IBatchSettlement.Account;
 
     /// @inheritdoc IProver
     IBatchSettlement public immutable core;
@@ -39,6 +40,28 @@ abstract contract Prover is IProver {
     {
         hash = _checkPending(h);
         _checkParent(h, parent);
+    }
+
+    /// @dev Returns balance and payable after the parent: zero for an account that did not exist.
+    function _before(IBatchSettlement.Header calldata parent, IBatchSettlement.Account calldata old, uint32 participant)
+        internal
+        pure
+        returns (int256 balance, int256 payable_)
+    {
+        if (participant >= parent.accountCount) return (0, 0);
+        if (old.participant != participant) revert IBatchSettlement.BadPath(old.participant);
+        old.checkIn(parent);
+        return (old.balance, int256(uint256(old.payableMicro)));
+    }
+
+    /// @dev Returns an entry that the batch passed.
+    function _consumed(IBatchSettlement.Header calldata h, IBatchSettlement.Header calldata parent, uint64 entry)
+        internal
+        view
+        returns (IBatchSettlement.InboxEntry memory)
+    {
+        if (entry < parent.inboxTo || entry >= h.inboxTo) revert IBatchSettlement.BadInbox(entry);
+        return core.inboxEntry(entry);
     }
 
     /// @dev Last in every proof.

@@ -18,9 +18,6 @@ contract BatchLifeTest is BatchWorld {
         IBatchSettlement.BatchIn memory x = batchIn(b, head);
         expect(IBatchSettlement.NotHub.selector, address(this));
         core.commitCalldata(x, b.data);
-        vm.prank(HUB);
-        vm.expectRevert(abi.encodeWithSelector(IBatchSettlement.DataKindUnsupported.selector, 2));
-        core.commitSealed(x);
 
         // Everything is wrong; one after another is put right, in the order of the checks.
         vm.warp(startOf(2) - 1);

@@ -129,13 +129,13 @@ contract SettlementVectorsTest is Deployment {
             for (uint256 j = 0; j < b.leaves.length; ++j) {
                 IBatchSettlement.Leaf memory l = b.leaves[j];
                 vm.assertEq(keccak256(b.preimages[j]), b.hashes[j], "preimage");
-                vm.assertEq(libraries.leafHash(l), b.hashes[j], "leaf");
+                vm.assertEq(libraries.leafHash(l, b.header.dataKind), b.hashes[j], "leaf");
                 vm.assertTrue(libraries.isAt(b.hashes[j], l.index, b.header.count, l.path, b.header.recordRoot), "path");
             }
             for (uint256 j = 0; j < b.accounts.length; ++j) {
                 IBatchSettlement.Account memory a = b.accounts[j];
                 vm.assertEq(keccak256(b.accountPreimages[j]), b.accountHashes[j], "account preimage");
-                vm.assertEq(libraries.accountHash(a), b.accountHashes[j], "account");
+                vm.assertEq(libraries.accountHash(a, b.header.dataKind), b.accountHashes[j], "account");
                 vm.assertTrue(
                     libraries.isAt(
                         b.accountHashes[j], a.participant, b.header.accountCount, a.path, b.header.accountRoot

@@ -201,7 +201,10 @@ abstract contract BatchWorld is Deployment {
         hashes = new bytes32[](b.leaves.length);
         for (uint256 i = 0; i < hashes.length; ++i) {
             IBatchSettlement.Leaf memory l = b.leaves[i];
-            hashes[i] = keccak256(abi.encodePacked(bytes1(0), l.record, l.amount, l.balanceAfter, l.hubAfter));
+            bytes memory content = abi.encodePacked(l.record, l.amount, l.balanceAfter, l.hubAfter);
+            hashes[i] = b.header.dataKind == 2
+                ? keccak256(abi.encodePacked(bytes1(0x03), l.salt, content))
+                : keccak256(abi.encodePacked(bytes1(0), content));
         }
     }
 
@@ -209,7 +212,10 @@ abstract contract BatchWorld is Deployment {
         hashes = new bytes32[](b.accounts.length);
         for (uint256 i = 0; i < hashes.length; ++i) {
             IBatchSettlement.Account memory a = b.accounts[i];
-            hashes[i] = keccak256(abi.encodePacked(bytes1(0x02), a.participant, a.balance, a.payableMicro));
+            bytes memory content = abi.encodePacked(a.participant, a.balance, a.payableMicro);
+            hashes[i] = b.header.dataKind == 2
+                ? bytes32(uint256(uint248(uint256(keccak256(abi.encodePacked(bytes1(0x05), a.salt, content))))))
+                : keccak256(abi.encodePacked(bytes1(0x02), content));
         }
     }
 

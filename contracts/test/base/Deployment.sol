@@ -17,6 +17,7 @@ abstract contract Deployment {
     address internal constant REGISTRAR = address(0x1002);
     address internal constant TARIFF_AUTHORITY = address(0x1003);
     address internal constant GUARDIAN = address(0x1004);
+    address internal constant AUDITOR = address(0x1005);
     uint256 internal constant OPERATOR_KEY = 0x0b;
     uint64 internal constant SLASH_UNIT = 5_000_000_000;
     uint64 internal constant DEMAND_BOND = 25_000_000;
@@ -56,7 +57,7 @@ abstract contract Deployment {
         bytes memory creation = bytes.concat(vm.getCode("artifacts/BatchSettlement.json"), abi.encode(c));
         core = IBatchSettlement(where == address(0) ? create(creation) : _createAt(where, creation));
         fraud = IFraudProver(create(_creation("FraudProver")));
-        demands = IDemandProver(create(_creation("DemandProver")));
+        demands = IDemandProver(create(bytes.concat(_creation("DemandProver"), abi.encode(AUDITOR))));
         duty = IDutyProver(create(_creation("DutyProver")));
     }
 

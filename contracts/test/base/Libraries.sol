@@ -15,12 +15,16 @@ contract Libraries {
         return BatchLeaf.hash(h);
     }
 
-    function leafHash(IBatchSettlement.Leaf calldata l) external pure returns (bytes32) {
-        return BatchLeaf.hash(l);
+    function leafHash(IBatchSettlement.Leaf calldata l, uint8 dataKind) external pure returns (bytes32) {
+        return BatchLeaf.hash(l, dataKind);
     }
 
-    function accountHash(IBatchSettlement.Account calldata a) external pure returns (bytes32) {
-        return BatchLeaf.hash(a);
+    function accountHash(IBatchSettlement.Account calldata a, uint8 dataKind) external pure returns (bytes32) {
+        return BatchLeaf.hash(a, dataKind);
+    }
+
+    function sectionElement(bytes32[] calldata hashes) external pure returns (bytes32) {
+        return BatchLeaf.sectionElement(hashes);
     }
 
     function isAt(bytes32 leaf, uint256 index, uint256 count, bytes32[] calldata path, bytes32 root)
@@ -29,6 +33,14 @@ contract Libraries {
         returns (bool)
     {
         return PositionalTree.isAt(leaf, index, count, path, root);
+    }
+
+    function isRangeAt(bytes32[] memory hashes, uint256 first, uint256 count, bytes32[] calldata path, bytes32 root)
+        external
+        pure
+        returns (bool)
+    {
+        return PositionalTree.isRangeAt(hashes, first, count, path, root);
     }
 
     function fold(bytes32[] memory nodes) external pure returns (bytes32) {

@@ -67,6 +67,9 @@ pub(crate) mod duty {
     );
 }
 
+/// Open batches ignore the salt.
+const NO_SALT: [u8; 16] = [0; 16];
+
 /// Gives the types of a module the protocol's own.
 macro_rules! protocol_types {
     ($module:ident) => {
@@ -106,6 +109,7 @@ macro_rules! protocol_types {
                     amount: leaf.amount.micro(),
                     balanceAfter: leaf.balance_after.micro(),
                     hubAfter: leaf.hub_after.micro(),
+                    salt: NO_SALT.into(),
                     path: opened.path.clone(),
                 }
             }
@@ -122,6 +126,7 @@ macro_rules! protocol_types {
                         amount: 0,
                         balanceAfter: 0,
                         hubAfter: 0,
+                        salt: NO_SALT.into(),
                         path: Vec::new(),
                     },
                 }
@@ -134,6 +139,7 @@ macro_rules! protocol_types {
                     participant: opened.leaf.participant.0,
                     balance: opened.leaf.balance.micro(),
                     payableMicro: opened.leaf.payable_micro,
+                    salt: NO_SALT.into(),
                     path: opened.path.clone(),
                 }
             }
@@ -144,7 +150,13 @@ macro_rules! protocol_types {
             fn from(opened: Option<&Opened<AccountLeaf>>) -> Self {
                 match opened {
                     Some(opened) => opened.into(),
-                    None => Self { participant: 0, balance: 0, payableMicro: 0, path: Vec::new() },
+                    None => Self {
+                        participant: 0,
+                        balance: 0,
+                        payableMicro: 0,
+                        salt: NO_SALT.into(),
+                        path: Vec::new(),
+                    },
                 }
             }
         }

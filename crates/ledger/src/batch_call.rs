@@ -41,6 +41,8 @@ pub enum Demanded {
     RecordGroup(u32),
     /// A group of accounts.
     AccountGroup(u32),
+    /// In a sealed batch: where a participant's records lie, and their hashes.
+    Section(u32),
 }
 
 impl Demanded {
@@ -54,6 +56,7 @@ impl Demanded {
             Self::AccountRow => (3, 0),
             Self::RecordGroup(group) => (4, group),
             Self::AccountGroup(group) => (5, group),
+            Self::Section(participant) => (6, participant),
         }
     }
 
@@ -67,6 +70,7 @@ impl Demanded {
             3 => Self::AccountRow,
             4 => Self::RecordGroup(index),
             5 => Self::AccountGroup(index),
+            6 => Self::Section(index),
             _ => return None,
         })
     }
@@ -81,6 +85,9 @@ impl fmt::Display for Demanded {
             Self::AccountRow => formatter.write_str("the row of the accounts"),
             Self::RecordGroup(group) => write!(formatter, "group {group} of the records"),
             Self::AccountGroup(group) => write!(formatter, "group {group} of the accounts"),
+            Self::Section(participant) => {
+                write!(formatter, "the section of participant {participant}")
+            }
         }
     }
 }

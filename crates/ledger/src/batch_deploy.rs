@@ -164,7 +164,7 @@ impl BatchLedger {
                 "demand prover",
                 demand_prover,
                 &DemandProver::BYTECODE,
-                DemandProver::constructorCall { core_: core }.abi_encode(),
+                DemandProver::constructorCall { core_: core, auditor_: Address::ZERO }.abi_encode(),
             ),
             (
                 "duty prover",

@@ -231,7 +231,9 @@ fn demand_event(log: &Log) -> Result<BatchEvent, EventError> {
         DemandProverEvents::Answered(event) => {
             BatchEvent::Answered { seq: event.seq, demanded: demanded(event.kind, event.index)? }
         }
-        DemandProverEvents::DemandSettled(_) => BatchEvent::Other,
+        DemandProverEvents::DemandSettled(_) | DemandProverEvents::SectionShown(_) => {
+            BatchEvent::Other
+        }
     })
 }
 

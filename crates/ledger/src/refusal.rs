@@ -397,7 +397,7 @@ explanations! {
         OutOfGas: "contract-out-of-gas" "the transaction used all gas that it was given"
             "send less in one transaction, or let the endpoint estimate the gas";
         Batch: "contract-batch" "a contract of batch settlement refuses, with its error and the values"
-            "see what the error means in IBatchSettlement.sol, IDemandProver.sol or IDutyProver.sol";
+            "see what the error means in IBatchSettlement.sol, IDemandProver.sol, ISealedSections.sol or IDutyProver.sol";
         Unknown: "contract-unknown" "none of the contract's reasons: the endpoint's own words, or another contract's data"
             "do as the words say; make sure that the address is that of a settlement contract";
     }

@@ -8,7 +8,7 @@
 //! [`FraudProof`] shows that it does not, or what must be demanded to tell.
 //!
 //! The crate does no I/O, knows no clock and no chain client, uses no floats, and gives the same bytes for the same input.
-//! It follows the settlement protocol, sections 2.1 to 2.9 and 2.13, and of 2.12 the hashes.
+//! It follows the settlement protocol, sections 2.1 to 2.9 and 2.13, and of 2.12 what is pure.
 #![deny(clippy::float_arithmetic)]
 
 mod code;
@@ -91,7 +91,10 @@ pub use record_proof::{ProvedRecord, RecordProof, RecordProofError, RecordProofF
 pub use registry::{Activities, Activity};
 pub use rule::Rule;
 pub use run::{RunId, RunManifest, RunSummary};
-pub use sealed::{SectionKey, section_digest};
+pub use sealed::{
+    SEALED_ACCOUNTS_MAX, SECTION_RECORDS_MAX, SealRefused, SealedBatch, SealedSection,
+    SectionFault, SectionKey, is_range_included, range_path, section_digest, section_element,
+};
 pub use section::{GapRange, Section};
 pub use signature::{Domain, MeterKey, SignatureError, address_of, recover, sign};
 pub use signed_reading::SignedReading;

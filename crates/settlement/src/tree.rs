@@ -73,6 +73,11 @@ impl Tree {
         &self.levels[0]
     }
 
+    /// Returns all levels, from the leaves to the root.
+    pub(crate) fn levels(&self) -> impl Iterator<Item = &[B256]> {
+        self.levels.iter().map(Vec::as_slice)
+    }
+
     /// Returns the number of leaves, at least 1.
     #[must_use]
     pub fn count(&self) -> usize {

@@ -18,11 +18,11 @@ fn a_day_at_given_prices() {
           one by one, signed by the meter            2,880        52,883      0.154702     445.54
           packed                                         6         5,274      0.015428      44.43
           batch in calldata                              1           273      0.000796       2.29
-          batch in a blob                                1            42      0.000129       0.37
-          batch in 3 blobs                               1            42      0.000129       0.37
-          batch in 6 blobs                               1            42      0.000129       0.37
+          batch in a blob                                1            42      0.000130       0.37
+          batch in 3 blobs                               1            42      0.000130       0.37
+          batch in 6 blobs                               1            42      0.000130       0.37
           publishing the tariff, direct mode             1                                   2.69
-          From 372 records in a batch on (1 blob) a record costs less than USD 0.001.
+          From 373 records in a batch on (1 blob) a record costs less than USD 0.001.
 
         private chain: no price of gas, servers at USD 200 a month
           However it is settled a record costs USD 0.002283, a day USD 6.58.
@@ -58,12 +58,12 @@ fn the_mean_fee_of_june_2021_is_a_preset() {
           one by one                                   500        45,760      2.287959   1,143.98
           one by one, signed by the meter              500        52,740      2.636956   1,318.48
           packed                                         1         5,268      0.263360     131.68
-          batch in calldata                              1           378      0.018866       9.43
-          batch in a blob                                1           238      0.012710       6.36
-          batch in 3 blobs                               1           238      0.012710       6.36
-          batch in 6 blobs                               1           238      0.012710       6.36
+          batch in calldata                              1           378      0.018864       9.43
+          batch in a blob                                1           239      0.012750       6.37
+          batch in 3 blobs                               1           239      0.012750       6.37
+          batch in 6 blobs                               1           239      0.012750       6.37
           publishing the tariff, direct mode             1                                  45.93
-          From 6,356 records in a batch on (1 blob) a record costs less than USD 0.001.
+          From 6,375 records in a batch on (1 blob) a record costs less than USD 0.001.
 
         private chain: no price of gas, servers at USD 200 a month
           However it is settled a record costs USD 0.013151, a day USD 6.58.

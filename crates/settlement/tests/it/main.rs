@@ -7,6 +7,7 @@ mod judge;
 mod mutation;
 mod period;
 mod run;
+mod sealed;
 mod seeds;
 mod town;
 mod vectors;

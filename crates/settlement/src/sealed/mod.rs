@@ -1,23 +1,35 @@
 //! Sealed records: the public sees that nothing was altered, the participant and the auditor see what it was.
 //!
-//! A section is what one participant has in one batch. Its key salts every leaf of it; where the key is erased, nobody can
-//! tell any more what the leaves were.
+//! A section is what one participant has in one batch. Its key salts every leaf of it, and the account after it; where the
+//! key is erased, nobody can tell any more what they were. [`SealedBatch`] is what the hub commits and publishes,
+//! [`SealedSection`] what it delivers.
+
+mod batch;
+mod range;
+mod section;
 
 use std::fmt;
 
 use alloy_primitives::{B256, keccak256};
 
-use crate::leaf::RecordLeaf;
+use crate::leaf::{AccountLeaf, RecordLeaf};
+
+pub use batch::{SEALED_ACCOUNTS_MAX, SECTION_RECORDS_MAX, SealRefused, SealedBatch};
+pub use range::{is_range_included, range_path};
+pub use section::{SealedSection, SectionFault};
 
 const SEALED_TAG: u8 = 0x03;
 const SECTION_TAG: u8 = 0x04;
+const SEALED_ACCOUNT_TAG: u8 = 0x05;
 const SALT_TAG: u8 = 0x10;
+/// What stands for the account where a leaf has its index.
+const ACCOUNT_INDEX: u32 = u32::MAX;
 const SALT_LENGTH: usize = 16;
 /// Bytes of a section's digest, so that a zero byte before it makes a field element.
 const DIGEST_LENGTH: usize = 31;
 
-/// The secret of a section.
-#[derive(Clone, PartialEq, Eq)]
+/// The secret of a section: of one participant in one batch.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct SectionKey([u8; 32]);
 
 impl SectionKey {
@@ -52,6 +64,28 @@ impl SectionKey {
         bytes[17..].copy_from_slice(&leaf.preimage()[1..]);
         keccak256(bytes)
     }
+
+    /// Returns what salts the participant's account after the batch.
+    #[must_use]
+    pub fn account_salt(&self) -> [u8; SALT_LENGTH] {
+        self.salt(ACCOUNT_INDEX)
+    }
+
+    /// Returns the hash of an account as it stands in the tree of a sealed batch: its first byte is zero, so that it is a
+    /// field element.
+    ///
+    /// # Source
+    ///
+    /// docs/decisions/0010-sealed-mode.md.
+    #[must_use]
+    pub fn sealed_account_hash(&self, leaf: &AccountLeaf) -> B256 {
+        let mut bytes = [SEALED_ACCOUNT_TAG; 1 + SALT_LENGTH + AccountLeaf::LENGTH - 1];
+        bytes[1..17].copy_from_slice(&self.account_salt());
+        bytes[17..].copy_from_slice(&leaf.preimage()[1..]);
+        let mut hash = keccak256(bytes);
+        hash[0] = 0;
+        hash
+    }
 }
 
 impl fmt::Debug for SectionKey {
@@ -68,6 +102,14 @@ impl fmt::Debug for SectionKey {
 #[must_use]
 pub fn section_digest(leaf_hashes: &[B256]) -> [u8; DIGEST_LENGTH] {
     first(&keccak256([&[SECTION_TAG], leaf_hashes.concat().as_slice()].concat()))
+}
+
+/// Returns the field element that a sealed batch publishes of a section: a zero byte and the digest.
+#[must_use]
+pub fn section_element(leaf_hashes: &[B256]) -> B256 {
+    let mut element = B256::ZERO;
+    element[1..].copy_from_slice(&section_digest(leaf_hashes));
+    element
 }
 
 fn first<const N: usize>(hash: &B256) -> [u8; N] {
