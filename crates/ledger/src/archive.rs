@@ -6,6 +6,7 @@
 //! ```text
 //! <versioned hash>.blob    131,072 bytes
 //! <data hash>.calldata     the records
+//! <record root>-<hash of the content>.signatures
 //! ```
 
 use std::fs::{self, File};
@@ -136,7 +137,7 @@ impl BatchArchive {
         self.folder.join(format!("{data_hash}.calldata"))
     }
 
-    fn keep(&self, path: &Path, bytes: &[u8]) -> Result<(), BatchArchiveError> {
+    pub(crate) fn keep(&self, path: &Path, bytes: &[u8]) -> Result<(), BatchArchiveError> {
         match read(path, bytes.len())? {
             Some(found) if found == bytes => return Ok(()),
             Some(_) => return Err(BatchArchiveError::Differs { path: path.to_owned() }),
@@ -159,7 +160,7 @@ impl BatchArchive {
 }
 
 /// Returns the bytes of a file, one more than `length_max` at most, or `None` where it does not exist.
-fn read(path: &Path, length_max: usize) -> Result<Option<Vec<u8>>, BatchArchiveError> {
+pub(crate) fn read(path: &Path, length_max: usize) -> Result<Option<Vec<u8>>, BatchArchiveError> {
     let failed = |source| BatchArchiveError::Io { path: path.to_owned(), source };
     let file = match File::open(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),

@@ -87,6 +87,15 @@ explanations! {
     }
 }
 
+/// A signature that was found in the archive, for the one reading that it is asked for.
+struct Recalled(Option<Vec<u8>>);
+
+impl<S: Signatures> Signatures for (&S, Recalled) {
+    fn signature(&self, reading: &SignedReading) -> Option<Vec<u8>> {
+        self.0.signature(reading).or_else(|| self.1.0.clone())
+    }
+}
+
 /// What the hub did.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum HubReport {
@@ -206,6 +215,11 @@ impl<S: Signatures> Hub<S> {
         let batch = build_batch(plan, parent, &reference)?;
         let now_s = self.now_s().await?;
         check_forced(plan, &reference, now_s)?;
+        if let Some(archive) = &self.archive {
+            let signatures = self.signatures_of(plan);
+            let kept = archive.keep_signatures(batch.commitment.record_root, &signatures);
+            kept.map_err(PublishedError::from)?;
+        }
         let call = self
             .watcher
             .ledger()
@@ -337,6 +351,39 @@ impl<S: Signatures> Hub<S> {
         })
     }
 
+    /// Returns what meters signed of a plan, a place for each record.
+    fn signatures_of(&self, plan: &BatchPlan) -> Vec<Option<Vec<u8>>> {
+        let reading = |record| SignedReading::of_record(plan.period, plan.run, record);
+        let signature = |record| self.signatures.signature(&reading(record)?);
+        plan.records.iter().map(signature).collect()
+    }
+
+    /// Returns the signature of a record that is demanded, from the archive if nobody else has it any more.
+    async fn recalled(
+        &self,
+        header: &BatchHeader,
+        batch: &Batch,
+        demanded: Demanded,
+    ) -> Result<Recalled, HubError> {
+        let (Demanded::Record(index), Some(archive)) = (demanded, &self.archive) else {
+            return Ok(Recalled(None));
+        };
+        let record = usize::try_from(index).ok().and_then(|index| batch.leaves.get(index));
+        let reading = record
+            .and_then(|leaf| SignedReading::of_record(header.period, header.run, &leaf.record));
+        let Some(reading) = reading else { return Ok(Recalled(None)) };
+        if self.signatures.signature(&reading).is_some() {
+            return Ok(Recalled(None));
+        }
+        let kept = archive.signatures(header.record_root, header.count, index);
+        let kept = kept.map_err(PublishedError::from)?;
+        let keys = self.watcher.ledger().keys_of(reading.participant, reading.run).await?;
+        let digest = reading.digest(&self.watcher.ledger().deployment().domain());
+        let is_valid =
+            |signature: &Vec<u8>| keys.iter().any(|key| key.check(&digest, signature).is_ok());
+        Ok(Recalled(kept.into_iter().find(is_valid)))
+    }
+
     fn pending(&self) -> Vec<TrackedBatch> {
         let batches = self.watcher.view().batches().iter();
         batches.filter(|batch| !batch.is_final).cloned().collect()
@@ -355,7 +402,9 @@ impl<S: Signatures> Hub<S> {
         let mut reports = Vec::new();
         for demanded in open {
             let ledger = self.watcher.ledger();
-            let call = ledger.answer_call(&batch.header, &built, demanded, &self.signatures);
+            let recalled = self.recalled(&batch.header, &built, demanded).await?;
+            let signatures = (&self.signatures, recalled);
+            let call = ledger.answer_call(&batch.header, &built, demanded, &signatures);
             let Some(call) = call else {
                 reports.push(HubReport::NoAnswer { seq, demanded });
                 continue;

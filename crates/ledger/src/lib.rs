@@ -26,6 +26,7 @@ mod sender;
 
 mod abi;
 mod archive;
+mod archive_signatures;
 mod batch_answer;
 mod batch_call;
 mod batch_data;

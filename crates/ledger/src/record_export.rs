@@ -4,7 +4,9 @@ use alloy_sol_types::SolCall;
 use gridtally_core::explanations;
 use gridtally_core::party::ParticipantNumber;
 use gridtally_core::period::{SettlementPeriod, Slot};
-use gridtally_settlement::{BatchHeader, Code, MeterKey, Opened, Record, RecordLeaf, RecordProof};
+use gridtally_settlement::{
+    BatchHeader, Code, MeterKey, Opened, Record, RecordLeaf, RecordProof, SignedReading,
+};
 
 use crate::abi::batch::BatchSettlement;
 use crate::abi::demand::DemandProver::answerRecordCall;
@@ -12,6 +14,7 @@ use crate::batch_call::Demanded;
 use crate::batch_data::DataError;
 use crate::batch_deploy::BatchLedger;
 use crate::batch_view::TrackedBatch;
+use crate::blob_source::{BlobSource, BlobSourceError};
 use crate::client::BlockId;
 use crate::deploy::{Question, ReadError};
 use crate::watch::Watcher;
@@ -75,6 +78,9 @@ pub enum ExportError {
         /// The codes.
         codes: String,
     },
+    /// A contract cannot be asked.
+    #[error(transparent)]
+    Read(#[from] ReadError),
 }
 
 explanations! {
@@ -88,6 +94,7 @@ explanations! {
             "check participant, period, run and slot; a reading may be settled in a correction run";
         Ambiguous: "export-record-ambiguous" "the participant has several records in the slot"
             "name one with --code";
+        Read(error);
     }
 }
 
@@ -143,8 +150,37 @@ impl Watcher {
         let opened = built.open_record(index).ok_or(ExportError::Invalid { seq })?;
         let table = self.view().table(header.period).ok_or(ExportError::Invalid { seq })?;
         let domain = self.ledger().deployment().domain();
-        let signature = self.shown_signature(batch, index).await?;
+        let signature = match self.shown_signature(batch, index).await? {
+            Some(signature) => Some(signature),
+            None => self.kept_signature(batch, &opened).await?,
+        };
         Ok(RecordProof::new(&domain, &opened, &self.chain_down_to(batch), table, signature))
+    }
+
+    /// Returns the signature that an archive of batches has, if it is one of the record's.
+    async fn kept_signature(
+        &self,
+        batch: &TrackedBatch,
+        opened: &Opened<RecordLeaf>,
+    ) -> Result<Option<Vec<u8>>, ExportError> {
+        let header = &batch.header;
+        let reading = SignedReading::of_record(header.period, header.run, &opened.leaf.record);
+        let Some(reading) = reading else { return Ok(None) };
+        let mut kept = Vec::new();
+        for source in self.sources() {
+            if let BlobSource::Archive(archive) = source {
+                let signatures = archive.signatures(header.record_root, header.count, opened.index);
+                kept.extend(signatures.map_err(BlobSourceError::from).map_err(DataError::from)?);
+            }
+        }
+        if kept.is_empty() {
+            return Ok(None);
+        }
+        let keys = self.ledger().keys_of(reading.participant, reading.run).await?;
+        let digest = reading.digest(&self.ledger().deployment().domain());
+        let is_valid =
+            |signature: &Vec<u8>| keys.iter().any(|key| key.check(&digest, signature).is_ok());
+        Ok(kept.into_iter().find(is_valid))
     }
 
     /// Returns the signature that the hub showed on demand, if anybody demanded the record: the contract has checked it.

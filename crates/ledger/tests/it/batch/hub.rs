@@ -3,8 +3,8 @@
 use gridtally_core::party::ParticipantNumber;
 use gridtally_core::period::SettlementPeriod;
 use gridtally_ledger::{
-    BatchArchive, BatchEvent, Demanded, FollowOptions, Hub, HubError, HubReport, Publication,
-    SendError, Signatures, WantedRecord, Watcher,
+    BatchArchive, BatchEvent, BlobSource, Demanded, FollowOptions, Hub, HubError, HubReport,
+    Publication, SendError, Signatures, WantedRecord, Watcher,
 };
 use gridtally_settlement::{
     BatchPlan, Code, DataKind, Domain, Rule, SignedReading, WithdrawalPolicy, pack_calldata,
@@ -235,8 +235,12 @@ async fn a_hub_publishes_in_the_cheapest_way_and_archives_first() {
         }
         stage.town.state = hub.watcher().state(header.seq).unwrap().clone();
     }
-    let files = std::fs::read_dir(folder.path()).unwrap().count();
-    assert_eq!(files, 3);
+    let files = std::fs::read_dir(folder.path()).unwrap();
+    let names: Vec<_> =
+        files.map(|file| file.unwrap().file_name().into_string().unwrap()).collect();
+    let (signatures, data): (Vec<_>, Vec<_>) =
+        names.iter().partition(|name| name.ends_with(".signatures"));
+    assert_eq!((data.len(), signatures.len()), (3, 3), "{names:?}");
 }
 
 /// Six blobs in one transaction, as full batches have them, within the ceiling of gas.
@@ -255,4 +259,55 @@ async fn a_commit_with_six_blobs_stays_within_its_ceiling() {
         });
         stage.town.state = state_after(&batch, header.unwrap());
     }
+}
+
+/// A hub whose meters' signatures are lost, all but those in its archive.
+struct Lost;
+
+impl Signatures for Lost {
+    fn signature(&self, _: &SignedReading) -> Option<Vec<u8>> {
+        None
+    }
+}
+
+#[tokio::test]
+async fn signatures_in_the_archive_answer_demands_and_stand_in_proofs() {
+    let mut stage = Stage::new(Node::embedded().await, 14).await;
+    let folder = tempfile::tempdir().unwrap();
+    let archive = BatchArchive::new(folder.path());
+    let mut first = hub(&stage).with_archive(archive.clone(), Publication::Calldata);
+    let (header, index, record) = loop {
+        let batch = stage.next_batch().await;
+        let header = first.commit(&plan(&batch)).await.unwrap();
+        stage.town.state = first.watcher().state(header.seq).unwrap().clone();
+        let reading = batch.leaves.iter().position(|leaf| leaf.record.code().is_priced());
+        if let Some(place) = reading {
+            break (header, u32::try_from(place).unwrap(), batch.leaves[place].record);
+        }
+    };
+    let watcher = Watcher::new(stage.ledger.clone(), FollowOptions::default(), None);
+    let mut looking = watcher.with_blobs_from(vec![BlobSource::Archive(archive.clone())]);
+    looking.poll().await.unwrap();
+    let wanted = WantedRecord {
+        participant: record.participant(),
+        period: header.period,
+        run: header.run,
+        slot: record.slot(),
+        code: Some(record.code()),
+    };
+    let proof = looking.export_record(&wanted).await.unwrap();
+    let meter = stage.ledger.meter_of(record.participant()).await.unwrap().unwrap();
+    assert_eq!(proof.check_signature(&proof.check().unwrap(), &meter), Some(Ok(())));
+
+    let demanded = Demanded::Record(index);
+    stage.send(stage.ledger.demand_call(&header, demanded)).await.unwrap();
+    let new_hub = || {
+        let watcher = Watcher::new(stage.ledger.clone(), FollowOptions::default(), None);
+        Hub::new(watcher, stage.officer(), Lost)
+    };
+    let seq = header.seq;
+    let reports = new_hub().poll().await.unwrap();
+    assert_eq!(reports, [HubReport::NoAnswer { seq, demanded }]);
+    let mut archived = new_hub().with_archive(archive, Publication::Calldata);
+    assert_eq!(archived.poll().await.unwrap(), [HubReport::Answered { seq, demanded }]);
 }
