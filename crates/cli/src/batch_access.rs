@@ -3,7 +3,7 @@
 use alloy_primitives::Address;
 use gridtally_aggregator::store::StoreView;
 use gridtally_chain::Access;
-use gridtally_ledger::{BatchLedger, DeployError, FollowOptions, Sender, WatchError, Watcher};
+use gridtally_ledger::{BatchLedger, DeployError, FollowOptions, Sender, Watcher};
 
 use crate::address::address;
 use crate::blob_arguments::BlobArguments;
@@ -86,13 +86,4 @@ pub(crate) fn deploy_error(error: DeployError) -> CommandError {
         "Name the core of batch settlement with --contract; a contract that settles record by record is checked by \
          gridtally verify.",
     )
-}
-
-/// Says whose fault it is that a contract cannot be watched.
-pub(crate) fn watch_error(error: WatchError) -> CommandError {
-    if is_unreachable(&error) {
-        CommandError::environment(error)
-    } else {
-        CommandError::refused(error)
-    }
 }

@@ -51,6 +51,11 @@ impl CommandError {
         Self { kind: ErrorKind::Environment, source: source.into(), hint: None }
     }
 
+    /// Returns what failed at a chain: the environment where the endpoint did, otherwise a refusal.
+    pub(crate) fn of_chain<E: std::error::Error + Send + Sync + 'static>(error: E) -> Self {
+        if is_unreachable(&error) { Self::environment(error) } else { Self::refused(error) }
+    }
+
     /// Adds what to do, as a sentence.
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());

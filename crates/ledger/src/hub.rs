@@ -19,7 +19,7 @@ use crate::batch_view::{ForceKey, ForceRequest, TrackedBatch};
 use crate::blob_source::BlobSource;
 use crate::deploy::ReadError;
 use crate::event::EventError;
-use crate::publication::{Publication, PublishedError};
+use crate::publication::{Publication, PublicationError};
 use crate::send_error::SendError;
 use crate::sender::{Call, Sender};
 use crate::watch::{WatchError, WatchReport, Watcher};
@@ -59,7 +59,7 @@ pub enum HubError {
     },
     /// The records cannot be published.
     #[error(transparent)]
-    Published(#[from] PublishedError),
+    Publication(#[from] PublicationError),
     /// A contract cannot be asked.
     #[error(transparent)]
     Read(#[from] ReadError),
@@ -80,7 +80,7 @@ explanations! {
             "correct the records as the message says";
         NoTariff: "batch-no-tariff" "no prices were published for the period of the batch"
             "publish prices before a period begins; this one can never be settled";
-        Published(error);
+        Publication(error);
         Read(error);
         Send(error);
         Event(error);
@@ -218,7 +218,7 @@ impl<S: Signatures> Hub<S> {
         if let Some(archive) = &self.archive {
             let signatures = self.signatures_of(plan);
             let kept = archive.keep_signatures(batch.commitment.record_root, &signatures);
-            kept.map_err(PublishedError::from)?;
+            kept.map_err(PublicationError::from)?;
         }
         let call = self
             .watcher
@@ -376,12 +376,8 @@ impl<S: Signatures> Hub<S> {
             return Ok(Recalled(None));
         }
         let kept = archive.signatures(header.record_root, header.count, index);
-        let kept = kept.map_err(PublishedError::from)?;
-        let keys = self.watcher.ledger().keys_of(reading.participant, reading.run).await?;
-        let digest = reading.digest(&self.watcher.ledger().deployment().domain());
-        let is_valid =
-            |signature: &Vec<u8>| keys.iter().any(|key| key.check(&digest, signature).is_ok());
-        Ok(Recalled(kept.into_iter().find(is_valid)))
+        let kept = kept.map_err(PublicationError::from)?;
+        Ok(Recalled(self.watcher.ledger().valid_signature(&reading, kept).await?))
     }
 
     fn pending(&self) -> Vec<TrackedBatch> {

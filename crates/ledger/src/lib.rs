@@ -81,7 +81,7 @@ pub use hub::{Hub, HubError, HubReport, Signatures};
 pub use key::{Key, KeyError, KeySource, PasswordSource, TEST_MNEMONIC};
 pub use payout::{FinalAccount, PayoutState};
 pub use pipeline::{Progress, ProgressListener};
-pub use publication::{Publication, PublishedError};
+pub use publication::{Publication, PublicationError};
 pub use read::{History, HistoryError, PublishedTariff, SettledRecord};
 pub use record_export::{ExportError, WantedRecord};
 pub use refusal::{Refusal, SolidityError};

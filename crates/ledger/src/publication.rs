@@ -22,6 +22,9 @@ const BLOB_GAS: u128 = 131_072;
 const ZERO_BYTE_GAS: u128 = 10;
 const BYTE_GAS: u128 = 40;
 
+/// Records that calldata may hold.
+const CALLDATA_MAX: usize = CALLDATA_RECORDS_MAX as usize;
+
 /// How records are published.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Publication {
@@ -36,7 +39,7 @@ pub enum Publication {
 
 /// Why records cannot be published, in order of precedence.
 #[derive(Debug, thiserror::Error)]
-pub enum PublishedError {
+pub enum PublicationError {
     /// The prices cannot be asked for.
     #[error("{0}")]
     Endpoint(#[from] EndpointError),
@@ -57,7 +60,7 @@ pub enum PublishedError {
 }
 
 explanations! {
-    PublishedError {
+    PublicationError {
         Endpoint(error);
         TooMany: "batch-too-large" "the records do not fit into one transaction of this chain"
             "split them into several batches";
@@ -72,14 +75,14 @@ impl BatchLedger {
     ///
     /// # Errors
     ///
-    /// Returns the first [`PublishedError`] in the order of its variants.
+    /// Returns the first [`PublicationError`] in the order of its variants.
     pub async fn publishing_call(
         &self,
         publication: Publication,
         commitment: &BatchCommitment,
         records: &[Record],
         archive: Option<&BatchArchive>,
-    ) -> Result<Call, PublishedError> {
+    ) -> Result<Call, PublicationError> {
         let data = pack_calldata(records.iter().copied());
         let is_in_blobs = match publication {
             Publication::Blobs => true,
@@ -89,7 +92,7 @@ impl BatchLedger {
         let count = records.len();
         let max = if is_in_blobs { BLOBS_MAX * RECORDS_PER_BLOB } else { CALLDATA_MAX };
         if count > max {
-            return Err(PublishedError::TooMany { count, max });
+            return Err(PublicationError::TooMany { count, max });
         }
         debug!(count, is_in_blobs, "records published");
         if !is_in_blobs {
@@ -123,5 +126,3 @@ impl BatchLedger {
         Ok(in_blobs < calldata_gas.saturating_mul(price_wei))
     }
 }
-
-const CALLDATA_MAX: usize = CALLDATA_RECORDS_MAX as usize;

@@ -173,14 +173,7 @@ impl Watcher {
                 kept.extend(signatures.map_err(BlobSourceError::from).map_err(DataError::from)?);
             }
         }
-        if kept.is_empty() {
-            return Ok(None);
-        }
-        let keys = self.ledger().keys_of(reading.participant, reading.run).await?;
-        let digest = reading.digest(&self.ledger().deployment().domain());
-        let is_valid =
-            |signature: &Vec<u8>| keys.iter().any(|key| key.check(&digest, signature).is_ok());
-        Ok(kept.into_iter().find(is_valid))
+        Ok(self.ledger().valid_signature(&reading, kept).await?)
     }
 
     /// Returns the signature that the hub showed on demand, if anybody demanded the record: the contract has checked it.
@@ -261,6 +254,22 @@ impl BatchLedger {
         let operator = self.deployment().terms.offices.metering_operator;
         let operator = (run > 0).then_some(MeterKey::Secp256k1(operator));
         Ok(meter.into_iter().chain(operator).collect())
+    }
+
+    /// Returns the first of these signatures that one of the keys made which may sign the reading.
+    pub(crate) async fn valid_signature(
+        &self,
+        reading: &SignedReading,
+        signatures: Vec<Vec<u8>>,
+    ) -> Result<Option<Vec<u8>>, ReadError> {
+        if signatures.is_empty() {
+            return Ok(None);
+        }
+        let keys = self.keys_of(reading.participant, reading.run).await?;
+        let digest = reading.digest(&self.deployment().domain());
+        let is_valid =
+            |signature: &Vec<u8>| keys.iter().any(|key| key.check(&digest, signature).is_ok());
+        Ok(signatures.into_iter().find(is_valid))
     }
 
     pub(crate) const fn core_question(&self) -> Question<'_> {

@@ -5,6 +5,7 @@
 //! ```
 
 use alloy_primitives::{Address, B256, Bytes};
+use gridtally_core::explanations;
 use gridtally_core::party::ParticipantNumber;
 use gridtally_core::period::Slot;
 use gridtally_core::quantity::{Amount, Price};
@@ -157,6 +158,31 @@ pub enum RecordProofError {
         /// The place.
         index: u32,
     },
+}
+
+explanations! {
+    RecordProofError {
+        Record: "proof-record-invalid" "the fields of a proof make no record"
+            "export the proof again: the file was changed";
+        Code: "proof-code-invalid" "the code in a proof does not exist"
+            "export the proof again: the file was changed";
+        HeaderCount: "proof-header-count" "a proof has no header, or too many"
+            "export the proof again: the file was changed";
+        Header: "proof-header-invalid" "a header in a proof cannot be read"
+            "export the proof again: the file was changed";
+        Parent: "proof-header-parent" "the headers in a proof do not follow each other"
+            "export the proof again: the file was changed, or holds headers of another ledger";
+        Table: "proof-prices-invalid" "the prices in a proof cannot be read"
+            "export the proof again: the file was changed";
+        TableDiffers: "proof-prices-differ" "the prices in a proof are not those that the header names"
+            "export the proof again: the file was changed, or whoever made it lies about the tariff";
+        NoPrice: "proof-price-missing" "the tariff of a proof has no price for its code and slot"
+            "let nobody pay by it: such a record breaks R3, and gridtally watch --act proves it while there is time";
+        Amount: "proof-amount-differs" "the amount in a proof is not value times price"
+            "let nobody pay by it: such a record breaks R4, and gridtally watch --act proves it while there is time";
+        NotIncluded: "proof-record-not-included" "the record of a proof is not in the tree of its batch"
+            "export the proof again: the file was changed, or the record was never settled";
+    }
 }
 
 impl RecordProof {

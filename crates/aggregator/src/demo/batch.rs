@@ -12,8 +12,8 @@ use gridtally_core::quantity::Amount;
 use gridtally_ledger::{
     BatchArchive, BatchLedger, BatchOffices, BatchTerms, BeaconNode, BlobSource, CallKind, Client,
     DeployError, EndpointError, EndpointOptions, FollowOptions, GasMeasurements, Hub, HubError,
-    HubReport, Key, KeyError, Outcome, Publication, PublishedError, SendError, SendOptions, Sender,
-    Signatures, TokenChoice, WatchError, WatchReport, Watcher,
+    HubReport, Key, KeyError, Outcome, Publication, PublicationError, SendError, SendOptions,
+    Sender, Signatures, TokenChoice, WatchError, WatchReport, Watcher,
 };
 use gridtally_settlement::{
     Batch, BatchPlan, BatchRefused, Code, Record, RecordError, RecordLeaf, SignedReading, Tree,
@@ -124,7 +124,7 @@ pub enum BatchDemoError {
     Batch(#[from] BatchRefused),
     /// Records cannot be published.
     #[error(transparent)]
-    Published(#[from] PublishedError),
+    Publication(#[from] PublicationError),
     /// The hub fails.
     #[error(transparent)]
     Hub(#[from] HubError),

@@ -5,12 +5,12 @@ use std::io::{self, Write};
 
 use gridtally_chain::Access;
 use gridtally_core::party::ParticipantNumber;
-use gridtally_ledger::{BatchLedger, Call, FinalAccount, ReadError, Sender, Watcher};
+use gridtally_ledger::{BatchLedger, Call, FinalAccount, Sender, Watcher};
 use serde::Serialize;
 
-use crate::batch_access::{BatchArguments, watch_error};
+use crate::batch_access::BatchArguments;
 use crate::context::Context;
-use crate::error::{CommandError, is_unreachable};
+use crate::error::CommandError;
 use crate::output::Report;
 use crate::output::number::{decimal_rounded, grouped};
 
@@ -82,7 +82,7 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<(), Comman
         let chain = BatchArguments::chain(&config, access).await?;
         let sender = if arguments.dry_run { None } else { Some(chain.sender(&config)?) };
         let mut watcher = arguments.batch.watcher(&chain, None).await?;
-        watcher.poll().await.map_err(watch_error)?;
+        watcher.poll().await.map_err(CommandError::of_chain)?;
         arguments.claim(&mut watcher, sender, chain.shown.clone()).await
     })?;
     context.output.report(&report)
@@ -104,10 +104,10 @@ impl Arguments {
             transactions: Vec::new(),
             gas_used: 0,
         };
-        let mut is_frozen = watcher.ledger().is_frozen().await.map_err(read_error)?;
+        let mut is_frozen = watcher.ledger().is_frozen().await.map_err(CommandError::of_chain)?;
         if let Some(sender) = sender.as_ref().filter(|_| self.freeze && !is_frozen) {
             report.send(sender, watcher.freeze_call()).await?;
-            watcher.poll().await.map_err(watch_error)?;
+            watcher.poll().await.map_err(CommandError::of_chain)?;
             is_frozen = true;
         }
         if self.exit && !is_frozen {
@@ -141,7 +141,7 @@ impl Arguments {
         for number in participants {
             let participant = ParticipantNumber(number);
             let deposits = if self.exit {
-                watcher.reclaimable(participant).await.map_err(read_error)?
+                watcher.reclaimable(participant).await.map_err(CommandError::of_chain)?
             } else {
                 Vec::new()
             };
@@ -186,7 +186,7 @@ impl Arguments {
         participant: ParticipantNumber,
         found: &FinalAccount,
     ) -> Result<(AccountReport, u64), CommandError> {
-        let state = ledger.payout_of(participant).await.map_err(read_error)?;
+        let state = ledger.payout_of(participant).await.map_err(CommandError::of_chain)?;
         let micro =
             if self.exit { found.exit_micro(&state) } else { found.claimable_micro(&state) };
         let report = AccountReport {
@@ -212,24 +212,10 @@ impl ClaimReport {
     }
 
     async fn send(&mut self, sender: &Sender, call: Call) -> Result<(), CommandError> {
-        let receipt = sender.send(call).await.map_err(|error| {
-            if is_unreachable(&error) {
-                CommandError::environment(error)
-            } else {
-                CommandError::refused(error)
-            }
-        })?;
+        let receipt = sender.send(call).await.map_err(CommandError::of_chain)?;
         self.transactions.push(receipt.transaction_hash.to_string());
         self.gas_used += receipt.gas_used;
         Ok(())
-    }
-}
-
-fn read_error(error: ReadError) -> CommandError {
-    if is_unreachable(&error) {
-        CommandError::environment(error)
-    } else {
-        CommandError::refused(error)
     }
 }
 

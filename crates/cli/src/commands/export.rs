@@ -9,13 +9,13 @@ use anyhow::{Context as _, anyhow};
 use gridtally_chain::Access;
 use gridtally_core::party::ParticipantNumber;
 use gridtally_core::period::{SettlementPeriod, Slot};
-use gridtally_ledger::{ExportError, WantedRecord, Watcher};
+use gridtally_ledger::{WantedRecord, Watcher};
 use gridtally_settlement::{BatchHeader, Code};
 use serde::Serialize;
 
-use crate::batch_access::{BatchArguments, watch_error};
+use crate::batch_access::BatchArguments;
 use crate::context::Context;
-use crate::error::{Blame, CommandError, is_unreachable};
+use crate::error::{Blame, CommandError};
 use crate::output::Report;
 
 /// Write the proof of a record, or a header, to a file: made from the chain alone
@@ -93,7 +93,7 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<(), Comman
         let chain = BatchArguments::chain(&config, Access::ReadOnly).await?;
         let watcher = batch.watcher(&chain, None).await?;
         let mut watcher = watcher.with_all_states();
-        watcher.poll().await.map_err(watch_error)?;
+        watcher.poll().await.map_err(CommandError::of_chain)?;
         match &arguments.what {
             What::Proof(arguments) => arguments.proof(&watcher).await,
             What::Header(arguments) => arguments.header(&watcher),
@@ -112,7 +112,7 @@ impl ProofArguments {
             slot: Slot(self.slot),
             code: self.code,
         };
-        let proof = watcher.export_record(&wanted).await.map_err(export_error)?;
+        let proof = watcher.export_record(&wanted).await.map_err(CommandError::of_chain)?;
         let proved = proof.check().or_refused()?;
         let batches = watcher.view().batches().iter();
         let mut finals = batches.filter(|batch| batch.is_final);
@@ -139,14 +139,6 @@ impl Exported {
     fn of(file: &Path, header: &BatchHeader, is_final: bool) -> Self {
         let (file, batch) = (file.to_owned(), header.seq);
         Self { file, batch, is_final, header_hash: header.hash().to_string() }
-    }
-}
-
-fn export_error(error: ExportError) -> CommandError {
-    if is_unreachable(&error) {
-        CommandError::environment(error)
-    } else {
-        CommandError::refused(error)
     }
 }
 

@@ -13,7 +13,7 @@ use crate::batch_access::deploy_error;
 use crate::chain_access::{connect, shown};
 use crate::config::Config;
 use crate::context::Context;
-use crate::error::{Blame, CommandError, is_unreachable};
+use crate::error::{Blame, CommandError};
 use crate::input::read_bounded;
 use crate::output::Report;
 use crate::output::number::{counted, decimal_rounded, grouped};
@@ -108,13 +108,6 @@ async fn ask(
 ) -> Result<(), CommandError> {
     let client = connect(config, endpoint, Some(proof.chain_id)).await?;
     let ledger = BatchLedger::at(client, proof.contract, 0).await.map_err(deploy_error)?;
-    let read_error = |error: ReadError| {
-        if is_unreachable(&error) {
-            CommandError::environment(error)
-        } else {
-            CommandError::refused(error)
-        }
-    };
     let slots = ledger.deployment().terms.calendar.slots_per_period();
     if proof.slots_per_period != slots {
         let stated = proof.slots_per_period;
@@ -123,7 +116,10 @@ async fn ask(
     }
     if proof.signature.is_some() {
         let participant = ParticipantNumber(proof.participant);
-        let keys = ledger.keys_of(participant, proved.header().run).await.map_err(read_error)?;
+        let keys = ledger
+            .keys_of(participant, proved.header().run)
+            .await
+            .map_err(CommandError::of_chain)?;
         let checked = keys.iter().filter_map(|key| proof.check_signature(proved, key));
         let checked: Vec<bool> = checked.map(|checked| checked.is_ok()).collect();
         report.is_signed = (!checked.is_empty()).then(|| checked.contains(&true));
@@ -132,7 +128,7 @@ async fn ask(
     report.is_final = match ledger.verify_record(&proved.headers, &proved.leaf).await {
         Ok(()) => Some(true),
         Err(ReadError::Refused { .. }) => Some(false),
-        Err(error) => return Err(read_error(error)),
+        Err(error) => return Err(CommandError::of_chain(error)),
     };
     Ok(())
 }

@@ -9,7 +9,7 @@ use gridtally_ledger::{Key, Outcome, SendOptions, Sender, SnapshotVerdict, Watch
 use gridtally_settlement::Place;
 use serde::Serialize;
 
-use crate::batch_access::{BatchArguments, watch_error};
+use crate::batch_access::BatchArguments;
 use crate::config::Config;
 use crate::context::Context;
 use crate::error::{Blame, CommandError, is_unreachable};
@@ -96,11 +96,8 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<(), Comman
 
 impl Arguments {
     async fn watch(&self, config: &Config, context: &Context) -> Result<(), CommandError> {
-        let chain = BatchArguments::chain(
-            config,
-            if self.act { Access::ReadWrite } else { Access::ReadOnly },
-        )
-        .await?;
+        let access = if self.act { Access::ReadWrite } else { Access::ReadOnly };
+        let chain = BatchArguments::chain(config, access).await?;
         let sender = if self.act {
             let key = Key::load(&config.chain.key).or_usage()?;
             Some(Sender::new(chain.client.clone(), key, SendOptions::default()))
@@ -129,7 +126,7 @@ impl Arguments {
                 }
                 // The chain is there for years; an endpoint may be away for a while.
                 Err(error) if is_unreachable(&error) => context.output.note(&format!("{error}.")),
-                Err(error) => return Err(watch_error(error)),
+                Err(error) => return Err(CommandError::of_chain(error)),
             }
             tokio::time::sleep(Duration::from_secs(self.pause)).await;
         }
@@ -142,7 +139,7 @@ impl Arguments {
         context: &Context,
     ) -> Result<(), CommandError> {
         let findings: Vec<Finding> =
-            watcher.poll().await.map_err(watch_error)?.iter().map(Finding::of).collect();
+            watcher.poll().await.map_err(CommandError::of_chain)?.iter().map(Finding::of).collect();
         let batches = watcher.view().batches();
         let summary = WatchSummary {
             contract: self.batch.contract.to_string(),

@@ -12,7 +12,7 @@ use gridtally_core::explanation::{Explained, Explanation};
 use gridtally_ledger::{
     BatchArchiveError, BlobSourceError, ConnectError, DataError, DeployError, EndpointError,
     EventError, ExportError, FollowError, FundError, HistoryError, HubError, KeyError,
-    PublishError, PublishedError, ReadError, Refusal, RegisterError, SendError, SettleError,
+    PublicationError, PublishError, ReadError, Refusal, RegisterError, SendError, SettleError,
     WatchError,
 };
 
@@ -133,7 +133,7 @@ fn ledger_explained() -> [(&'static str, &'static [Explanation]); 20] {
         ("DataError", DataError::EXPLANATIONS),
         ("ExportError", ExportError::EXPLANATIONS),
         ("BlobSourceError", BlobSourceError::EXPLANATIONS),
-        ("PublishedError", PublishedError::EXPLANATIONS),
+        ("PublicationError", PublicationError::EXPLANATIONS),
         ("BatchArchiveError", BatchArchiveError::EXPLANATIONS),
         ("HubError", HubError::EXPLANATIONS),
     ]

@@ -9,7 +9,7 @@ use gridtally_core::explanation::{Explained, Explanation};
 use gridtally_core::explanations;
 use gridtally_core::rejection::Rejection;
 use gridtally_core::tariff::PriceUnavailable;
-use gridtally_settlement::{PeriodRefused, ReadingRefused};
+use gridtally_settlement::{PeriodRefused, ReadingRefused, RecordProofError};
 
 use super::{OfChain, Said, of};
 
@@ -27,6 +27,7 @@ pub(super) fn explained() -> Vec<(&'static str, &'static [Explanation])> {
         ("DemoError", Demo::EXPLANATIONS),
         ("BatchDemoError", BatchDemo::EXPLANATIONS),
         ("StoreError", Store::EXPLANATIONS),
+        ("RecordProofError", RecordProofError::EXPLANATIONS),
     ]
 }
 
@@ -39,6 +40,7 @@ pub(super) fn explanation(error: Said<'_>) -> Option<Explanation> {
         .or_else(|| of(error, |error| Embedded(error).explanation()))
         .or_else(|| of(error, |error| Demo(error).explanation()))
         .or_else(|| of(error, |error| Store(error).explanation()))
+        .or_else(|| of(error, RecordProofError::explanation))
         .or_else(|| of(error, Refused::explanation))
         .or_else(|| of(error, Rejection::explanation))
 }
@@ -204,7 +206,7 @@ explanations! {
             "report it";
         Batch: "demo-batch-refused" "a batch would break a rule"
             "give fewer --households: each pays in the same amount";
-        Published(error);
+        Publication(error);
         Hub(error);
         Watch(error);
         FraudStands: "demo-fraud-stands" "the watcher did not strike the false batch down"

@@ -21,7 +21,7 @@ const WINDOW_OVER_S: u64 = 7 * 86_400 + 1;
 const GRACE_OVER_S: u64 = 2 * 86_400 + 1;
 
 /// The meters of a stage, which all have one key.
-pub(crate) struct Meters(Domain);
+pub(crate) struct Meters(pub(crate) Domain);
 
 impl Signatures for Meters {
     fn signature(&self, reading: &SignedReading) -> Option<Vec<u8>> {

@@ -3,26 +3,17 @@
 use gridtally_ledger::{
     BatchLedger, Demanded, FollowOptions, Hub, HubError, HubReport, Sender, Watcher,
 };
-use gridtally_settlement::{BatchPlan, Domain, SignedReading};
+use gridtally_settlement::BatchPlan;
 use serde_json::Value;
 
+use super::hub::{Meters, pass, plan};
 use super::stage::Stage;
-use super::town::Committed;
 use crate::node::Node;
 use crate::proxy::{Fate, Proxy};
 use crate::town::{OFFICER, brisk, key};
 
 /// The window, the days of grace after an answer, and a second.
 const OVER_S: u64 = 9 * 86_400 + 1;
-
-/// The meters of a stage, which all have one key.
-struct Meters(Domain);
-
-impl gridtally_ledger::Signatures for Meters {
-    fn signature(&self, reading: &SignedReading) -> Option<Vec<u8>> {
-        Some(key(1).sign(reading.digest(&self.0)).as_bytes().to_vec())
-    }
-}
 
 /// Returns a hub that knows nothing yet, behind any client.
 async fn hub(stage: &Stage, client: &gridtally_ledger::Client) -> Result<Hub<Meters>, String> {
@@ -32,17 +23,6 @@ async fn hub(stage: &Stage, client: &gridtally_ledger::Client) -> Result<Hub<Met
     let sender = Sender::new(client.clone(), key(OFFICER), brisk());
     let watcher = Watcher::new(ledger, FollowOptions::default(), None);
     Ok(Hub::new(watcher, sender, Meters(deployment.domain())))
-}
-
-fn plan(batch: &Committed) -> BatchPlan {
-    BatchPlan {
-        period: batch.header.period,
-        run: batch.header.run,
-        part: batch.header.part,
-        account_count: batch.header.account_count,
-        inbox_to: batch.header.inbox_to,
-        records: batch.leaves.iter().map(|leaf| leaf.record).collect(),
-    }
 }
 
 /// What a hub does with a batch, in two halves between which it is demanded of and time passes.
@@ -92,8 +72,7 @@ async fn a_hub_that_dies_at_any_effect_goes_on_where_it_was() {
 
             let mut next = hub(&stage, &stage.node.client).await.unwrap();
             commit_and_answer(&mut next, &planned, &stage).await.unwrap();
-            let now_s = stage.node.client.block_latest().await.unwrap().timestamp;
-            stage.node.mine_at(now_s + OVER_S).await;
+            pass(&stage, OVER_S).await;
             if effect == 3 {
                 assert!(dying.poll().await.is_err());
             }

@@ -7,6 +7,7 @@ use gridtally_ledger::{
 };
 use gridtally_settlement::{MeterKey, RecordProof, RecordProofError, SignedReading};
 
+use super::hub::pass;
 use super::stage::{Stage, state_after};
 use super::town::Committed;
 use crate::node::Node;
@@ -30,11 +31,6 @@ async fn committed(stage: &mut Stage) -> Vec<Committed> {
             return batches;
         }
     }
-}
-
-async fn pass(stage: &Stage, seconds: u64) {
-    let now_s = stage.node.client.block_latest().await.unwrap().timestamp;
-    stage.node.mine_at(now_s + seconds).await;
 }
 
 async fn finalize(stage: &Stage, batches: &[Committed]) {

@@ -4,8 +4,9 @@ use gridtally_core::party::ParticipantNumber;
 use gridtally_ledger::{
     Demanded, FollowOptions, Hub, HubReport, Sender, Signatures, WatchReport, Watcher,
 };
-use gridtally_settlement::{Domain, SignedReading};
+use gridtally_settlement::SignedReading;
 
+use super::hub::{hub, pass};
 use super::stage::{Stage, state_after};
 use super::town::Committed;
 use crate::node::Node;
@@ -14,13 +15,12 @@ use crate::town::{brisk, key};
 /// Two days and a second: the time for an answer is over.
 const ANSWER_OVER_S: u64 = 2 * 86_400 + 1;
 
-/// The meters of a stage, or a hub that invented its readings.
-struct Meters(Option<Domain>);
+/// A hub that invented its readings.
+struct NoMeters;
 
-impl Signatures for Meters {
-    fn signature(&self, reading: &SignedReading) -> Option<Vec<u8>> {
-        let domain = self.0.as_ref()?;
-        Some(key(1).sign(reading.digest(domain)).as_bytes().to_vec())
+impl Signatures for NoMeters {
+    fn signature(&self, _: &SignedReading) -> Option<Vec<u8>> {
+        None
     }
 }
 
@@ -34,11 +34,6 @@ async fn with_readings(stage: &mut Stage) -> Committed {
             return Committed { header, ..honest };
         }
     }
-}
-
-fn hub(stage: &Stage, meters: Meters) -> Hub<Meters> {
-    let watcher = Watcher::new(stage.ledger.clone(), FollowOptions::default(), None);
-    Hub::new(watcher, stage.officer(), meters)
 }
 
 /// Returns a watcher for everybody in a batch, and the demands that it is going to make.
@@ -67,7 +62,7 @@ async fn every_reading_is_shown_sixteen_at_a_time() {
     let mut stage = Stage::new(Node::embedded().await, 41).await;
     let batch = with_readings(&mut stage).await;
     let (mut watcher, expected) = watcher(&stage, &batch);
-    let mut hub = hub(&stage, Meters(Some(stage.ledger.deployment().domain())));
+    let mut hub = hub(&stage);
     let mut told = Vec::new();
     while told.len() < expected.len() {
         let new = of_batch(&mut watcher, batch.header.seq).await;
@@ -87,12 +82,12 @@ async fn a_reading_that_no_meter_signed_costs_the_batch() {
     let batch = with_readings(&mut stage).await;
     let seq = batch.header.seq;
     let (mut watcher, _) = watcher(&stage, &batch);
-    let mut hub = hub(&stage, Meters(None));
+    let knowing = Watcher::new(stage.ledger.clone(), FollowOptions::default(), None);
+    let mut hub = Hub::new(knowing, stage.officer(), NoMeters);
     assert!(!of_batch(&mut watcher, seq).await.is_empty());
     let answers = hub.poll().await.unwrap();
     assert!(answers.iter().all(|report| matches!(report, HubReport::NoAnswer { .. })));
-    let now_s = stage.node.client.block_latest().await.unwrap().timestamp;
-    stage.node.mine_at(now_s + ANSWER_OVER_S).await;
+    pass(&stage, ANSWER_OVER_S).await;
     let reports = of_batch(&mut watcher, seq).await;
     assert!(matches!(reports.last(), Some(WatchReport::Expired { .. })), "{reports:?}");
     watcher.poll().await.unwrap();
