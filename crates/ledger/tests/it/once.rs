@@ -1,8 +1,8 @@
 //! No record is ever settled twice: lost answers, crashes, strangers with the same key, replaced
 //! transactions, re-organizations.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
 
 use alloy_consensus::transaction::RlpEcdsaEncodableTx;
 use alloy_consensus::{SignableTransaction, TxEip1559};
@@ -92,7 +92,7 @@ async fn a_crash_at_any_request_is_survived() {
         let records = &day()[..3 * CHUNK];
         for fate in [Fate::RequestLost, Fate::AnswerLost] {
             let mut death = 0;
-            while dies_and_is_survived(node, &town, records, death, fate).await {
+            while dies_and_is_survived(node, &town, records, death, &fate).await {
                 death += 1;
             }
             assert!(death > 10, "{death} requests");
@@ -107,15 +107,15 @@ async fn dies_and_is_survived(
     town: &Town,
     records: &[DirectRecord],
     death: usize,
-    fate: Fate,
+    fate: &Fate,
 ) -> bool {
     let snapshot = node.steer("evm_snapshot", ()).await;
-    let mut requests = 0;
+    let (mut requests, fate) = (0, fate.clone());
     let proxy = Proxy::start(node, move |_, _, _| {
         requests += 1;
         match (requests - 1).cmp(&(CONNECT_REQUESTS + death)) {
             std::cmp::Ordering::Less => Fate::Passed,
-            std::cmp::Ordering::Equal => fate,
+            std::cmp::Ordering::Equal => fate.clone(),
             std::cmp::Ordering::Greater => Fate::RequestLost,
         }
     })
@@ -314,13 +314,9 @@ async fn a_reorganization_in_the_middle_is_survived() {
         let town = Town::ready(node).await;
         let snapshot = node.steer("evm_snapshot", ()).await;
         // After the first three receipts the chain goes back to where it was before them all.
-        let upstream = Mutex::new(Some((node.address.clone(), snapshot)));
-        let proxy = Proxy::start(node, move |method, index, _| {
-            if method == "eth_getTransactionReceipt" && index == 3 {
-                let (address, snapshot) = upstream.lock().unwrap().take().expect("once");
-                crate::proxy::steer(&address, "evm_revert", &snapshot);
-            }
-            Fate::Passed
+        let proxy = Proxy::start(node, move |method, index, _| match (method, index) {
+            ("eth_getTransactionReceipt", 3) => Fate::PassedAfterRevert(snapshot.clone()),
+            _ => Fate::Passed,
         })
         .await;
         let hurried = SendOptions { polls_max: 20, ..brisk() };
@@ -346,16 +342,16 @@ async fn confirmations_are_waited_for_and_see_a_reorganization() {
         node.steer("evm_revert", [snapshot]).await;
 
         // The chain goes back before anything is deep; from then on blocks come.
-        let snapshot = Mutex::new(Some(node.steer("evm_snapshot", ()).await));
-        let (address, turned) = (node.address.clone(), Arc::new(AtomicBool::new(false)));
+        let snapshot = node.steer("evm_snapshot", ()).await;
+        let turned = Arc::new(AtomicBool::new(false));
         let is_turned = Arc::clone(&turned);
-        let proxy = Proxy::start(node, move |method, index, _| {
-            if method == "eth_getTransactionReceipt" && index == 3 {
-                let snapshot = snapshot.lock().unwrap().take().expect("once");
-                crate::proxy::steer(&address, "evm_revert", &snapshot);
+        let proxy = Proxy::start(node, move |method, index, _| match (method, index) {
+            ("eth_getTransactionReceipt", 3) => Fate::PassedAfterRevert(snapshot.clone()),
+            ("eth_getTransactionReceipt", 4) => {
                 turned.store(true, Ordering::SeqCst);
+                Fate::Passed
             }
-            Fate::Passed
+            _ => Fate::Passed,
         })
         .await;
         let miner = async {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, RwLock};
 use std::time::Duration;
 
 use gridtally_ledger::{Client, EndpointOptions};
@@ -13,10 +13,12 @@ use crate::hostile::read_request;
 use crate::node::Node;
 
 /// What becomes of one request.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) enum Fate {
     /// The chain gets it, the client gets the answer.
     Passed,
+    /// The chain goes back to this snapshot; then the request passes.
+    PassedAfterRevert(Value),
     /// The chain never gets it.
     RequestLost,
     /// The chain gets it, the client never hears of it.
@@ -36,6 +38,8 @@ struct Shared {
     upstream: String,
     rule: Mutex<Box<Rule>>,
     counts: Mutex<BTreeMap<String, usize>>,
+    /// Read by requests under way, written while the chain goes back.
+    under_way: RwLock<()>,
 }
 
 /// The connection. Its threads end with the test process.
@@ -53,8 +57,12 @@ impl Proxy {
     ) -> Self {
         let upstream = node.address.trim_start_matches("http://").to_owned();
         let passed: Box<Rule> = Box::new(|_, _, _| Fate::Passed);
-        let (rule_at_first, counts) = (Mutex::new(passed), Mutex::default());
-        let shared = Arc::new(Shared { upstream, rule: rule_at_first, counts });
+        let shared = Arc::new(Shared {
+            upstream,
+            rule: Mutex::new(passed),
+            counts: Mutex::default(),
+            under_way: RwLock::default(),
+        });
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = format!("http://{}", listener.local_addr().expect("bound"));
         let inner = Arc::clone(&shared);
@@ -84,6 +92,33 @@ impl Proxy {
     }
 }
 
+impl Shared {
+    fn pass(&self, body: &str) -> std::io::Result<String> {
+        let _under_way = self.under_way.read().expect("no panic while locked");
+        forward(&self.upstream, body)
+    }
+
+    /// Takes the chain back while nothing else happens to it: anvil keeps the money of a transaction that it is just
+    /// putting into a block.
+    fn revert(&self, snapshot: &Value) -> std::io::Result<()> {
+        let _alone = self.under_way.write().expect("no panic while locked");
+        while self.ask("txpool_status", &[])?["pending"] != "0x0" {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        let answer = self.ask("evm_revert", std::slice::from_ref(snapshot))?;
+        assert_eq!(answer, Value::Bool(true), "evm_revert");
+        Ok(())
+    }
+
+    /// Sends a request of developers' tools, without a runtime.
+    fn ask(&self, method: &str, params: &[Value]) -> std::io::Result<Value> {
+        let body =
+            serde_json::json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params });
+        let answer: Value = serde_json::from_str(&forward(&self.upstream, &body.to_string())?)?;
+        Ok(answer["result"].clone())
+    }
+}
+
 fn serve(mut client: TcpStream, shared: &Shared) -> std::io::Result<()> {
     loop {
         let body = read_request(&mut client)?;
@@ -100,10 +135,14 @@ fn serve(mut client: TcpStream, shared: &Shared) -> std::io::Result<()> {
         let id = &request["id"];
         let answer = match fate {
             Fate::RequestLost => return Ok(()),
-            Fate::Passed => forward(&shared.upstream, &body)?,
-            Fate::AnswerLost => return forward(&shared.upstream, &body).map(drop),
+            Fate::Passed => shared.pass(&body)?,
+            Fate::PassedAfterRevert(snapshot) => {
+                shared.revert(&snapshot)?;
+                shared.pass(&body)?
+            }
+            Fate::AnswerLost => return shared.pass(&body).map(drop),
             Fate::Edited(change) => {
-                let mut answer: Value = serde_json::from_str(&forward(&shared.upstream, &body)?)?;
+                let mut answer: Value = serde_json::from_str(&shared.pass(&body)?)?;
                 change(&mut answer["result"]);
                 answer.to_string()
             }
@@ -132,14 +171,4 @@ fn forward(upstream: &str, body: &str) -> std::io::Result<String> {
     stream.read_to_string(&mut answer)?;
     // HTTP/1.0 knows no chunks: what comes after the head is the body.
     Ok(answer.split_once("\r\n\r\n").map(|(_, body)| body.to_owned()).unwrap_or_default())
-}
-
-/// Sends a request of developers' tools, without a runtime.
-pub(crate) fn steer(address: &str, method: &str, parameter: &Value) {
-    let upstream = address.trim_start_matches("http://");
-    let body = serde_json::json!({
-        "jsonrpc": "2.0", "id": 1, "method": method, "params": [parameter],
-    });
-    let answer = forward(upstream, &body.to_string()).expect("the chain answers");
-    assert!(answer.contains("\"result\":true"), "{method}: {answer}");
 }
