@@ -132,8 +132,8 @@ impl Arguments {
         if self.exit && !is_frozen {
             let what = anyhow::anyhow!("the ledger is not frozen");
             return Err(CommandError::refused(what).hint(
-                "Ask the hub for a withdrawal, or request an exit on the contract; only a frozen ledger pays balances. One whose \
-                 hub has stopped for four weeks is frozen with --freeze.",
+                "Ask the hub for a withdrawal, or request an exit on the contract; only a frozen ledger pays balances. One \
+                 whose hub has stopped for four weeks is frozen with --freeze.",
             ));
         }
         let calls = self.find(watcher, report).await?;

@@ -17,8 +17,8 @@ use crate::output::Report;
 use crate::output::number::{counted, grouped};
 
 /// What to do where nobody has the data of a batch.
-pub(crate) const DATA_MISSING: &str = "Name an archive of batches with --archive, another beacon node with --beacon, or begin with the \
-                            hub's snapshot of the accounts: --from-snapshot.";
+pub(crate) const DATA_MISSING: &str = "Name an archive of batches with --archive, another beacon node with --beacon, or begin with \
+                            the hub's snapshot of the accounts: --from-snapshot.";
 
 /// Judge every batch that a contract settles, from the chain alone, and strike down what is wrong
 ///
@@ -262,7 +262,8 @@ impl Finding {
                  (period {period}, key {key})"
             ),
             Told::ForceDue { period, key } => format!(
-                "not refuted in time, and not covered by the bond: the hub cannot commit until it is (period {period}, key {key})"
+                "not refuted in time, and not covered by the bond: the hub cannot commit until it is (period {period}, \
+                 key {key})"
             ),
             Told::ForcePaid { period, key, transaction } => format!(
                 "not refuted in time, paid out of the bond by {transaction} (period {period}, key {key})"
