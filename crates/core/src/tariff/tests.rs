@@ -239,7 +239,7 @@ fn bands_that_never_apply_are_refused() {
         let refused = read.err().map(|error| error.to_string()).unwrap_or_default();
         match unused {
             Some(band) => {
-                assert!(refused.contains(&format!("band {band} never applies")), "{to}: {refused}")
+                assert!(refused.contains(&format!("band {band} never applies")), "{to}: {refused}");
             }
             None => assert_eq!(refused, "", "{to}"),
         }
