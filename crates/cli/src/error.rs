@@ -5,7 +5,7 @@ use std::io;
 use std::process::ExitCode;
 
 use gridtally_core::explanation::Explanation;
-use gridtally_ledger::{EndpointError, SendError};
+use gridtally_ledger::{EndpointError, RpcFailure};
 use serde::Serialize;
 
 use crate::explained;
@@ -115,10 +115,8 @@ pub(crate) fn is_unreachable(error: &(dyn std::error::Error + 'static)) -> bool 
     let mut cause = Some(error);
     while let Some(error) = cause {
         // A chain whose disk is full takes no transaction, whatever is in it.
-        let is_internal = match error.downcast_ref() {
-            Some(SendError::NotAccepted { failure, .. }) => failure.code == INTERNAL_ERROR,
-            _ => false,
-        };
+        let failure = error.downcast_ref::<Box<RpcFailure>>();
+        let is_internal = failure.is_some_and(|failure| failure.code == INTERNAL_ERROR);
         if is_internal || error.is::<EndpointError>() || error.is::<io::Error>() {
             return true;
         }
@@ -201,7 +199,7 @@ mod tests {
     use anyhow::anyhow;
     use gridtally_aggregator::store::StoreError;
     use gridtally_core::rejection::{Reason, Rejection};
-    use gridtally_ledger::{BatchArchiveError, CallKind, RpcFailure};
+    use gridtally_ledger::{BatchArchiveError, CallKind, HubError, SendError};
 
     #[test]
     fn causes_stand_on_one_line_and_are_not_repeated() {
@@ -232,6 +230,9 @@ mod tests {
         };
         let full = failure(-32_603, "no block can be sealed: No space left on device");
         assert_eq!(CommandError::of_chain(full).kind, ErrorKind::Environment);
+        // An error that passes on another one without words of its own hides what it is.
+        let passed_on = HubError::from(failure(-32_603, "no block can be sealed"));
+        assert_eq!(CommandError::of_chain(passed_on).kind, ErrorKind::Environment);
         let refused = failure(-32_000, "nonce too low");
         assert_eq!(CommandError::of_chain(refused).kind, ErrorKind::Refused);
         let (path, source) = ("a.blob".into(), io::ErrorKind::StorageFull.into());
