@@ -5,7 +5,7 @@ use std::io;
 use std::process::ExitCode;
 
 use gridtally_core::explanation::Explanation;
-use gridtally_ledger::EndpointError;
+use gridtally_ledger::{BatchArchiveError, EndpointError};
 use serde::Serialize;
 
 use crate::explained;
@@ -111,12 +111,21 @@ impl CommandError {
 pub(crate) fn is_unreachable(error: &(dyn std::error::Error + 'static)) -> bool {
     let mut cause = Some(error);
     while let Some(error) = cause {
-        if error.is::<EndpointError>() {
+        if error.is::<EndpointError>() || error.downcast_ref().is_some_and(is_archive_unusable) {
             return true;
         }
         cause = error.source();
     }
     false
+}
+
+/// A damaged file is another question: somebody answers, and it is wrong.
+const fn is_archive_unusable(error: &BatchArchiveError) -> bool {
+    use BatchArchiveError::{Bucket, Denied, Differs, Full, Io};
+    match error {
+        Full { .. } | Denied { .. } | Io { .. } | Bucket(_) => true,
+        Differs { .. } => false,
+    }
 }
 
 /// Returns words of a list as a sentence.

@@ -23,7 +23,7 @@ pub enum DataError {
     #[error("{0}")]
     Endpoint(#[from] EndpointError),
     /// Every place where the blobs were looked for failed; this is the last one's reason.
-    #[error(transparent)]
+    #[error("{0}")]
     Blobs(#[from] BlobSourceError),
 }
 

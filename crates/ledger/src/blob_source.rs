@@ -23,7 +23,7 @@ pub enum BlobSourceError {
     #[error("{0}")]
     Endpoint(#[from] EndpointError),
     /// The archive cannot be read.
-    #[error(transparent)]
+    #[error("{0}")]
     Archive(#[from] BatchArchiveError),
     /// What a beacon node says of its slots makes no sense.
     #[error("{endpoint} counts slots in a way that makes no sense: {reason}")]
@@ -79,7 +79,7 @@ impl BlobSource {
     ) -> Result<Option<Vec<BlobBytes>>, BlobSourceError> {
         match self {
             Self::Beacon(node) => node.blobs(hashes, time_s).await,
-            Self::Archive(archive) => Ok(archive.blobs(hashes)?),
+            Self::Archive(archive) => Ok(archive.blobs(hashes).await?),
         }
     }
 }

@@ -40,7 +40,7 @@ pub trait Signatures {
 #[derive(Debug, thiserror::Error)]
 pub enum HubError {
     /// The chain cannot be followed, or tells what cannot be.
-    #[error(transparent)]
+    #[error("{0}")]
     Watch(#[from] WatchError),
     /// A batch on the chain is not valid, and so none can be built on it.
     #[error("batch {seq} on the chain is not valid")]
@@ -58,7 +58,7 @@ pub enum HubError {
         period: u32,
     },
     /// The records cannot be published.
-    #[error(transparent)]
+    #[error("{0}")]
     Publication(#[from] PublicationError),
     /// A contract cannot be asked.
     #[error(transparent)]
@@ -218,7 +218,7 @@ impl<S: Signatures> Hub<S> {
         if let Some(archive) = &self.archive {
             let signatures = self.signatures_of(plan);
             let kept = archive.keep_signatures(batch.commitment.record_root, &signatures);
-            kept.map_err(PublicationError::from)?;
+            kept.await.map_err(PublicationError::from)?;
         }
         let call = self
             .watcher
@@ -376,7 +376,7 @@ impl<S: Signatures> Hub<S> {
             return Ok(Recalled(None));
         }
         let kept = archive.signatures(header.record_root, header.count, index);
-        let kept = kept.map_err(PublicationError::from)?;
+        let kept = kept.await.map_err(PublicationError::from)?;
         Ok(Recalled(self.watcher.ledger().valid_signature(&reading, kept).await?))
     }
 

@@ -26,6 +26,8 @@ mod sender;
 
 mod abi;
 mod archive;
+mod archive_bucket;
+mod archive_folder;
 mod archive_signatures;
 mod batch_answer;
 mod batch_call;
@@ -59,6 +61,9 @@ mod hub_snapshot;
 mod publication;
 
 pub use archive::{BatchArchive, BatchArchiveError};
+pub use archive_bucket::{
+    ArchiveBucket, BucketAddress, BucketCredentials, BucketError, BucketOptions,
+};
 pub use batch_answer::reveal;
 pub use batch_call::{DataEvidence, Demanded};
 pub use batch_data::{BatchData, DataError};

@@ -55,7 +55,7 @@ pub enum PublicationError {
     #[error(transparent)]
     Malformed(#[from] BlobMalformed),
     /// The archive cannot keep them.
-    #[error(transparent)]
+    #[error("{0}")]
     Archive(#[from] BatchArchiveError),
 }
 
@@ -96,7 +96,9 @@ impl BatchLedger {
         }
         debug!(count, is_in_blobs, "records published");
         if !is_in_blobs {
-            archive.map_or(Ok(()), |archive| archive.keep_calldata(&data))?;
+            if let Some(archive) = archive {
+                archive.keep_calldata(&data).await?;
+            }
             return Ok(self.commit_calldata_call(commitment, data));
         }
         let blobs = pack_blobs(records);
@@ -104,7 +106,7 @@ impl BatchLedger {
         let computed = tokio::task::spawn_blocking(work).await;
         let (blobs, sidecar) = computed.unwrap_or(Err(BlobMalformed))?;
         if let Some(archive) = archive {
-            archive.keep_blobs(&blobs, sidecar.versioned_hashes())?;
+            archive.keep_blobs(&blobs, sidecar.versioned_hashes()).await?;
         }
         Ok(self.commit_blobs_call(commitment, Arc::new(sidecar)))
     }

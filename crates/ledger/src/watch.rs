@@ -51,7 +51,7 @@ pub enum WatchError {
     #[error(transparent)]
     Read(#[from] ReadError),
     /// The published data cannot be asked for.
-    #[error(transparent)]
+    #[error("{0}")]
     Data(#[from] DataError),
     /// Reading begins after the deployment.
     #[error("the contract was deployed before block {block}, where reading begins")]

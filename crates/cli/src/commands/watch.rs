@@ -104,7 +104,7 @@ impl Arguments {
         } else {
             None
         };
-        let mut watcher = self.batch.watcher(&chain, sender).await?;
+        let mut watcher = self.batch.watcher(config, &chain, sender).await?;
         if self.from_snapshot {
             watcher = watcher.from_snapshot();
         }

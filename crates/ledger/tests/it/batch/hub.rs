@@ -230,7 +230,7 @@ async fn a_hub_publishes_in_the_cheapest_way_and_archives_first() {
         assert_eq!(header.data_kind, kind);
         assert_eq!(hub.commit(&planned).await.unwrap(), header);
         if kind == DataKind::Calldata {
-            let data = archive.calldata(header.data_hash).unwrap().unwrap();
+            let data = archive.calldata(header.data_hash).await.unwrap().unwrap();
             assert_eq!(data, pack_calldata(planned.records.iter().copied()));
         }
         stage.town.state = hub.watcher().state(header.seq).unwrap().clone();

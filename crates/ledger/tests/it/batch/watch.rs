@@ -241,7 +241,7 @@ async fn blobs_that_nobody_has_are_told_and_found_later_in_an_archive() {
         watcher(&stage, true).await.with_blobs_from(vec![BlobSource::Archive(archive.clone())]);
     assert_eq!(watcher.poll().await.unwrap(), [missing]);
     let Data::Blobs(blobs) = &batch.data else { panic!("in blobs") };
-    archive.keep_blobs(blobs, &versioned_hashes(blobs).unwrap()).unwrap();
+    archive.keep_blobs(blobs, &versioned_hashes(blobs).unwrap()).await.unwrap();
     let count = batch.header.count;
     assert_eq!(watcher.poll().await.unwrap(), [WatchReport::Valid { seq: 1, count }]);
 }
