@@ -60,6 +60,16 @@ impl BatchArguments {
         }
     }
 
+    /// Returns the contract.
+    ///
+    /// # Errors
+    ///
+    /// A refusal where the address is no batch settlement, an environment error where nobody answers.
+    pub(crate) async fn ledger(&self, chain: &ChainAccess) -> Result<BatchLedger, CommandError> {
+        let ledger = BatchLedger::at(chain.client.clone(), self.contract, self.from_block).await;
+        ledger.map_err(deploy_error)
+    }
+
     /// Returns a watcher that knows nothing yet.
     ///
     /// # Errors
@@ -72,8 +82,7 @@ impl BatchArguments {
         sender: Option<Sender>,
     ) -> Result<Watcher, CommandError> {
         let sources = self.blobs.sources(config, &chain.url)?;
-        let ledger = BatchLedger::at(chain.client.clone(), self.contract, self.from_block).await;
-        let ledger = ledger.map_err(deploy_error)?;
+        let ledger = self.ledger(chain).await?;
         let watcher = Watcher::new(ledger, FollowOptions::default(), sender);
         Ok(watcher.with_blobs_from(sources))
     }
