@@ -6,7 +6,11 @@
 //!
 //! ```text
 //! <versioned hash>.blob    131,072 bytes
+//! <data hash>.blobs        the versioned hashes of the blobs of a transaction, 32 bytes each
 //! <data hash>.calldata     the records
+//! <data hash>.snapshot     accounts in calldata
+//! <header hash>.header     640 bytes, as the contract hashes them
+//! <record root>.leaves     the leaves over the records, 34 bytes each
 //! <record root>-<hash of the content>.signatures
 //! ```
 
@@ -14,15 +18,18 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use alloy_primitives::B256;
+use alloy_primitives::{B256, FixedBytesSliceExt as _};
 use gridtally_core::explanations;
 use gridtally_settlement::{
-    BLOB_LENGTH, BlobBytes, CALLDATA_RECORDS_MAX, Record, calldata_hash, versioned_hashes,
+    BLOB_LENGTH, BLOBS_MAX, BlobBytes, CALLDATA_RECORDS_MAX, Record, blobs_hash, calldata_hash,
+    snapshot_hash, versioned_hashes,
 };
 
 use crate::archive_bucket::{ArchiveBucket, BucketError};
 use crate::archive_folder::ArchiveFolder;
 
+/// Bytes of the longest transaction that clients take.
+const SNAPSHOT_LENGTH_MAX: usize = 128 << 10;
 const CALLDATA_LENGTH_MAX: usize = CALLDATA_RECORDS_MAX as usize * Record::LENGTH;
 
 /// Why an archive cannot be used, in order of precedence.
@@ -106,7 +113,7 @@ impl BatchArchive {
         Self { place: Place::Bucket(Arc::new(bucket)) }
     }
 
-    /// Keeps blobs. When this returns, they are stored; those that are there already are left as they are.
+    /// Keeps the blobs of a transaction. When this returns, they are stored; those that are there already are left as they are.
     ///
     /// # Errors
     ///
@@ -119,7 +126,7 @@ impl BatchArchive {
         for (blob, hash) in blobs.iter().zip(hashes) {
             self.keep(&blob_name(*hash), &blob[..]).await?;
         }
-        Ok(())
+        self.keep(&blobs_name(blobs_hash(hashes)), hashes.as_flattened()).await
     }
 
     /// Keeps calldata. When this returns, it is stored.
@@ -174,6 +181,50 @@ impl BatchArchive {
         Ok(Some(data))
     }
 
+    /// Returns the versioned hashes of the blobs with this data hash, or `None` where they are not here.
+    ///
+    /// # Errors
+    ///
+    /// Returns a [`BatchArchiveError`].
+    pub async fn blob_hashes(
+        &self,
+        data_hash: B256,
+    ) -> Result<Option<Vec<B256>>, BatchArchiveError> {
+        let name = blobs_name(data_hash);
+        let Some(bytes) = self.read(&name, BLOBS_MAX * B256::len_bytes()).await? else {
+            return Ok(None);
+        };
+        let (hashes, rest) = bytes.as_chunks();
+        let hashes: Vec<B256> = hashes.iter().map(B256::from).collect();
+        if !rest.is_empty() || blobs_hash(&hashes) != data_hash {
+            return Err(self.differs(&name));
+        }
+        Ok(Some(hashes))
+    }
+
+    /// Keeps a part of a snapshot that is published in calldata. When this returns, it is stored.
+    ///
+    /// # Errors
+    ///
+    /// As [`keep_blobs`](Self::keep_blobs).
+    pub async fn keep_snapshot(&self, data: &[u8]) -> Result<(), BatchArchiveError> {
+        self.keep(&snapshot_name(snapshot_hash(data)), data).await
+    }
+
+    /// Returns the part of a snapshot in calldata with this data hash, or `None` where it is not here.
+    ///
+    /// # Errors
+    ///
+    /// Returns a [`BatchArchiveError`].
+    pub async fn snapshot(&self, data_hash: B256) -> Result<Option<Vec<u8>>, BatchArchiveError> {
+        let name = snapshot_name(data_hash);
+        let Some(data) = self.read(&name, SNAPSHOT_LENGTH_MAX).await? else { return Ok(None) };
+        if snapshot_hash(&data) != data_hash {
+            return Err(self.differs(&name));
+        }
+        Ok(Some(data))
+    }
+
     /// Keeps a file under a name that says what is in it.
     pub(crate) async fn keep(&self, name: &str, bytes: &[u8]) -> Result<(), BatchArchiveError> {
         match &self.place {
@@ -217,6 +268,14 @@ impl BatchArchive {
 
 fn blob_name(hash: B256) -> String {
     format!("{hash}.blob")
+}
+
+fn blobs_name(data_hash: B256) -> String {
+    format!("{data_hash}.blobs")
+}
+
+fn snapshot_name(data_hash: B256) -> String {
+    format!("{data_hash}.snapshot")
 }
 
 fn calldata_name(data_hash: B256) -> String {

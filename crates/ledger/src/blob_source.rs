@@ -65,6 +65,14 @@ pub enum BlobSource {
 }
 
 impl BlobSource {
+    /// Returns the archive, if it is one.
+    pub(crate) const fn archive(&self) -> Option<&BatchArchive> {
+        match self {
+            Self::Beacon(_) => None,
+            Self::Archive(archive) => Some(archive),
+        }
+    }
+
     /// Returns the blobs with these versioned hashes in their order, or `None` where they are not there.
     ///
     /// `time_s` is the time of their block in seconds since 1970.

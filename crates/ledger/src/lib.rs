@@ -26,6 +26,7 @@ mod sender;
 
 mod abi;
 mod archive;
+mod archive_batch;
 mod archive_bucket;
 mod archive_folder;
 mod archive_signatures;
@@ -55,8 +56,10 @@ mod record_export;
 mod watch;
 mod watch_duty;
 mod watch_records;
+mod watch_resume;
 
 mod hub;
+mod hub_archive;
 mod hub_snapshot;
 mod publication;
 

@@ -8,8 +8,11 @@ use std::fs;
 use std::path::Path;
 
 use alloy_primitives::B256;
+use gridtally_core::quantity::Amount;
 use gridtally_ledger::{BatchArchive, BatchArchiveError};
-use gridtally_settlement::calldata_hash;
+use gridtally_settlement::{
+    BatchHeader, Record, RecordLeaf, Tree, blobs_hash, calldata_hash, snapshot_hash,
+};
 
 use crate::blob_source::{blob, hash};
 
@@ -27,6 +30,25 @@ async fn keeps_what_it_has_and_says_what_is_wrong(archive: &BatchArchive, folder
     let data_hash = calldata_hash(b"0123456789");
     assert_eq!(archive.calldata(data_hash).await.unwrap().unwrap(), b"0123456789");
     assert_eq!(archive.calldata(B256::ZERO).await.unwrap(), None);
+    assert_eq!(archive.blob_hashes(blobs_hash(&hashes)).await.unwrap().unwrap(), hashes);
+    assert_eq!(archive.blob_hashes(B256::ZERO).await.unwrap(), None);
+    archive.keep_snapshot(&[0; 30]).await.unwrap();
+    let snapshot_hash = snapshot_hash(&[0; 30]);
+    assert_eq!(archive.snapshot(snapshot_hash).await.unwrap().unwrap(), [0; 30]);
+    let header = BatchHeader { seq: 3, ..BatchHeader::GENESIS };
+    archive.keep_header(&header).await.unwrap();
+    assert_eq!(archive.header(header.hash()).await.unwrap().unwrap(), header);
+    let leaf = |balance| RecordLeaf {
+        record: Record::unpack(&[0; 10]).unwrap(),
+        amount: Amount::ZERO,
+        balance_after: Amount::from_micro(balance),
+        hub_after: Amount::from_micro(-balance),
+    };
+    let leaves = [leaf(1), leaf(2), leaf(3)];
+    let tree = Tree::new(leaves.iter().map(RecordLeaf::hash).collect()).unwrap();
+    archive.keep_leaves(tree.root(), &leaves).await.unwrap();
+    let (found, found_tree) = archive.leaves(tree.root()).await.unwrap().unwrap();
+    assert_eq!((found.as_slice(), found_tree.root()), (leaves.as_slice(), tree.root()));
     let root = B256::repeat_byte(7);
     let set = |byte| [None, Some(vec![byte; 65])];
     for byte in [1, 2, 1] {
@@ -57,4 +79,18 @@ async fn keeps_what_it_has_and_says_what_is_wrong(archive: &BatchArchive, folder
     fs::write(folder.join(&calldata), b"0123456780").unwrap();
     damaged(archive.calldata(data_hash).await.unwrap_err(), &calldata);
     damaged(archive.keep_calldata(b"0123456789").await.unwrap_err(), &calldata);
+    let damage = |name: String| {
+        let mut bytes = fs::read(folder.join(&name)).unwrap();
+        bytes[1] ^= 1;
+        fs::write(folder.join(&name), bytes).unwrap();
+        name
+    };
+    let name = damage(format!("{}.header", header.hash()));
+    damaged(archive.header(header.hash()).await.unwrap_err(), &name);
+    let name = damage(format!("{}.leaves", tree.root()));
+    damaged(archive.leaves(tree.root()).await.unwrap_err(), &name);
+    let name = damage(format!("{snapshot_hash}.snapshot"));
+    damaged(archive.snapshot(snapshot_hash).await.unwrap_err(), &name);
+    let name = damage(format!("{}.blobs", blobs_hash(&hashes)));
+    damaged(archive.blob_hashes(blobs_hash(&hashes)).await.unwrap_err(), &name);
 }
