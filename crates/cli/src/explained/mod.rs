@@ -46,6 +46,8 @@ fn ledger(error: Said<'_>) -> Option<Explanation> {
         .or_else(|| of(error, ReadError::explanation))
         .or_else(|| of(error, SendError::explanation))
         .or_else(|| of(error, EndpointError::explanation))
+        .or_else(|| of(error, BatchArchiveError::explanation))
+        .or_else(|| of(error, BucketError::explanation))
 }
 
 fn chain(error: Said<'_>) -> Option<Explanation> {

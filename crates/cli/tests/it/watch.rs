@@ -455,3 +455,49 @@ async fn a_correction_that_the_metering_operator_signed_is_proved() {
         assert!(messages.contains(said), "{field}: {messages}");
     }
 }
+
+/// Nobody noticed in time: it is told loudly, and the exit code says so for ever.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wrong_batch_that_became_final_is_told_and_judging_goes_on() {
+    let terminal = Terminal::new();
+    let mut heart = Heart::new(&Terminal::new()).await;
+    heart.commit(1, 0).await;
+    let first = heart.state.header().clone();
+    heart.commit(2, 5).await;
+    heart.server.ask("evm_increaseTime", json!([8 * DAY_S]));
+    heart.server.ask("evm_mine", json!([]));
+    for header in [&first, heart.state.header()] {
+        heart.sender.send(heart.ledger.finalize_call(header)).await.unwrap();
+    }
+    let (code, out, messages) = run(&terminal, &heart.watch(""));
+    assert_eq!(code, Some(1), "{out}{messages}");
+    assert!(out.contains("breaks R7: FINAL, and can no longer be struck down"), "{out}");
+    assert!(out.contains("batch 2: WRONG AND FINAL up to here"), "{out}");
+    assert!(out.ends_with("batches: 2, final: 2: not all valid\n"), "{out}");
+}
+
+/// What is wrong with the address or the keys of object storage is said before anything is asked.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_archive_that_cannot_be_is_a_mistake_of_usage() {
+    let mut heart = Heart::new(&Terminal::new()).await;
+    heart.commit(1, 0).await;
+    let half = Terminal::new().variable("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE");
+    let own = "--archive s3://batches/a --archive-endpoint http://127.0.0.1:1";
+    for (terminal, arguments, said) in [
+        (&half, own, "AWS_SECRET_ACCESS_KEY is not set"),
+        (&Terminal::new(), "--archive s3://Batches", "a bucket has 3 to 63 lower-case letters"),
+        (&Terminal::new(), "--archive ftp://batches", "it begins with s3://"),
+        (
+            &Terminal::new(),
+            "--archive s3://batches --archive-endpoint http://storage.example",
+            "[bucket-plain-http]",
+        ),
+    ] {
+        let (code, _, messages) = run(terminal, &heart.watch(arguments));
+        assert_eq!(code, Some(2), "{arguments}: {messages}");
+        assert!(messages.contains(said) && !messages.contains("AKIDEXAMPLE"), "{messages}");
+    }
+    // The endpoint has the calldata, so nobody asks the storage, which is not there.
+    let (code, out, messages) = run(&Terminal::new(), &heart.watch(own));
+    assert_eq!(code, Some(0), "{out}{messages}");
+}
