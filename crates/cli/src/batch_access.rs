@@ -28,11 +28,12 @@ pub(crate) struct BatchArguments {
 }
 
 impl BatchArguments {
-    /// Puts the flag above the other settings.
+    /// Puts the flags above the other settings.
     pub(crate) fn apply(&self, settings: &mut Settings) {
         if let Some(endpoint) = &self.endpoint {
             settings.set_flag("chain.endpoint", "--endpoint", endpoint.as_str());
         }
+        self.blobs.apply(settings);
     }
 
     /// Connects to the endpoint; without one, to the embedded chain of the store. `access` says whether anything is to be sent.
@@ -59,6 +60,16 @@ impl BatchArguments {
         }
     }
 
+    /// Returns the contract.
+    ///
+    /// # Errors
+    ///
+    /// A refusal where the address is no batch settlement, an environment error where nobody answers.
+    pub(crate) async fn ledger(&self, chain: &ChainAccess) -> Result<BatchLedger, CommandError> {
+        let ledger = BatchLedger::at(chain.client.clone(), self.contract, self.from_block).await;
+        ledger.map_err(deploy_error)
+    }
+
     /// Returns a watcher that knows nothing yet.
     ///
     /// # Errors
@@ -66,12 +77,12 @@ impl BatchArguments {
     /// A refusal where the address is no batch settlement, an environment error where nobody answers.
     pub(crate) async fn watcher(
         &self,
+        config: &Config,
         chain: &ChainAccess,
         sender: Option<Sender>,
     ) -> Result<Watcher, CommandError> {
-        let sources = self.blobs.sources(&chain.url)?;
-        let ledger = BatchLedger::at(chain.client.clone(), self.contract, self.from_block).await;
-        let ledger = ledger.map_err(deploy_error)?;
+        let sources = self.blobs.sources(config, &chain.url)?;
+        let ledger = self.ledger(chain).await?;
         let watcher = Watcher::new(ledger, FollowOptions::default(), sender);
         Ok(watcher.with_blobs_from(sources))
     }

@@ -5,7 +5,7 @@ use std::io;
 use std::process::ExitCode;
 
 use gridtally_core::explanation::Explanation;
-use gridtally_ledger::{EndpointError, RpcFailure};
+use gridtally_ledger::{BatchArchiveError, EndpointError, RpcFailure};
 use serde::Serialize;
 
 use crate::explained;
@@ -117,12 +117,22 @@ pub(crate) fn is_unreachable(error: &(dyn std::error::Error + 'static)) -> bool 
         // A chain whose disk is full takes no transaction, whatever is in it.
         let failure = error.downcast_ref::<Box<RpcFailure>>();
         let is_internal = failure.is_some_and(|failure| failure.code == INTERNAL_ERROR);
-        if is_internal || error.is::<EndpointError>() || error.is::<io::Error>() {
+        let is_archive = error.downcast_ref().is_some_and(is_archive_unusable);
+        if is_internal || is_archive || error.is::<EndpointError>() || error.is::<io::Error>() {
             return true;
         }
         cause = error.source();
     }
     false
+}
+
+/// A damaged file is another question: somebody answers, and it is wrong.
+const fn is_archive_unusable(error: &BatchArchiveError) -> bool {
+    use BatchArchiveError::{Bucket, Denied, Differs, Full, Io};
+    match error {
+        Full { .. } | Denied { .. } | Io { .. } | Bucket(_) => true,
+        Differs { .. } => false,
+    }
 }
 
 /// Returns words of a list as a sentence.
@@ -235,8 +245,8 @@ mod tests {
         assert_eq!(CommandError::of_chain(passed_on).kind, ErrorKind::Environment);
         let refused = failure(-32_000, "nonce too low");
         assert_eq!(CommandError::of_chain(refused).kind, ErrorKind::Refused);
-        let (path, source) = ("a.blob".into(), io::ErrorKind::StorageFull.into());
-        let kept = BatchArchiveError::Io { path, source };
+        let (place, source) = ("a.blob".to_owned(), io::ErrorKind::StorageFull.into());
+        let kept = BatchArchiveError::Full { place, source };
         assert_eq!(CommandError::of_chain(kept).kind, ErrorKind::Environment);
     }
 

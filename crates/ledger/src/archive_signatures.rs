@@ -7,14 +7,10 @@
 //! A file is named by the record root and the hash of its content. So a later, fuller set stands beside the first one, and
 //! nothing is overwritten. Whether a signature is one of the meter's is for its reader to check.
 
-use std::fs;
-use std::io;
-use std::path::Path;
-
 use alloy_primitives::{B256, keccak256};
 use gridtally_settlement::LEAVES_MAX;
 
-use crate::archive::{BatchArchive, BatchArchiveError, read};
+use crate::archive::{BatchArchive, BatchArchiveError};
 
 /// The longest signature.
 const SIGNATURE_LENGTH_MAX: usize = 65;
@@ -31,7 +27,7 @@ impl BatchArchive {
     /// # Errors
     ///
     /// As [`keep_blobs`](Self::keep_blobs).
-    pub fn keep_signatures(
+    pub async fn keep_signatures(
         &self,
         record_root: B256,
         signatures: &[Option<Vec<u8>>],
@@ -49,7 +45,7 @@ impl BatchArchive {
             return Ok(());
         }
         let name = format!("{record_root}-{}{ENDING}", keccak256(&content));
-        self.keep(&self.folder().join(name), &content)
+        self.keep(&name, &content).await
     }
 
     /// Returns the signatures that are kept for a record of a batch with so many records.
@@ -57,63 +53,42 @@ impl BatchArchive {
     /// # Errors
     ///
     /// Returns a [`BatchArchiveError`], [`BatchArchiveError::Differs`] for a file that is damaged or of another batch.
-    pub fn signatures(
+    pub async fn signatures(
         &self,
         record_root: B256,
         count: u32,
         index: u32,
     ) -> Result<Vec<Vec<u8>>, BatchArchiveError> {
-        let folder = self.folder();
-        let failed = |source| BatchArchiveError::Io { path: folder.to_owned(), source };
-        let entries = match fs::read_dir(folder) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-            entries => entries.map_err(failed)?,
-        };
         let prefix = format!("{record_root}-");
-        let mut names = Vec::new();
-        for entry in entries {
-            let name = entry.map_err(failed)?.file_name().to_string_lossy().into_owned();
-            if name.starts_with(&prefix) && name.ends_with(ENDING) {
-                names.push(name);
-            }
-        }
-        names.sort_unstable();
         let mut found = Vec::new();
-        for name in names.iter().take(SETS_MAX) {
-            let path = folder.join(name);
+        let names = self.names(&prefix, SETS_MAX).await?;
+        for name in names.iter().filter(|name| name.ends_with(ENDING)).take(SETS_MAX) {
             let stated = name.trim_start_matches(&prefix).trim_end_matches(ENDING);
-            found.extend(one_of(&path, stated, count, index)?);
+            let Some(content) = self.read(name, FILE_LENGTH_MAX).await? else { continue };
+            let is_named = keccak256(&content).to_string() == stated;
+            let one = if is_named { one_of(&content, count, index) } else { None };
+            found.extend(one.ok_or_else(|| self.differs(name))?);
         }
         Ok(found)
     }
 }
 
-/// Returns the signature of one record in a file.
-fn one_of(
-    path: &Path,
-    stated: &str,
-    count: u32,
-    index: u32,
-) -> Result<Option<Vec<u8>>, BatchArchiveError> {
-    let Some(content) = read(path, FILE_LENGTH_MAX)? else { return Ok(None) };
-    let differs = || BatchArchiveError::Differs { path: path.to_owned() };
-    if keccak256(&content).to_string() != stated {
-        return Err(differs());
-    }
-    let (mut rest, mut found) = (content.as_slice(), None);
+/// Returns the signature of one record in a set, if it has one, or `None` where the set is not of so many records.
+fn one_of(content: &[u8], count: u32, index: u32) -> Option<Option<Vec<u8>>> {
+    let (mut rest, mut found) = (content, None);
     for place in 0..count {
-        let (&length, after) = rest.split_first().ok_or_else(differs)?;
+        let (&length, after) = rest.split_first()?;
         let length = usize::from(length);
         if length != 0 && !is_length(length) {
-            return Err(differs());
+            return None;
         }
-        let (signature, after) = after.split_at_checked(length).ok_or_else(differs)?;
+        let (signature, after) = after.split_at_checked(length)?;
         if place == index && length > 0 {
             found = Some(signature.to_vec());
         }
         rest = after;
     }
-    if rest.is_empty() { Ok(found) } else { Err(differs()) }
+    rest.is_empty().then_some(found)
 }
 
 const fn is_length(length: usize) -> bool {
@@ -122,38 +97,41 @@ const fn is_length(length: usize) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
-    #[test]
-    fn signatures_come_back_and_a_fuller_set_stands_beside_the_first() {
+    #[tokio::test]
+    async fn signatures_come_back_and_a_fuller_set_stands_beside_the_first() {
         let folder = tempfile::tempdir().unwrap();
-        let archive = BatchArchive::new(folder.path().join("archive"));
+        let path = folder.path().join("archive");
+        let archive = BatchArchive::new(&path);
         let root = B256::repeat_byte(7);
-        assert_eq!(archive.signatures(root, 3, 0).unwrap(), Vec::<Vec<u8>>::new());
-        archive.keep_signatures(root, &[None, Some(vec![1; 63])]).unwrap();
-        assert!(!archive.folder().exists(), "nothing to keep");
+        assert_eq!(archive.signatures(root, 3, 0).await.unwrap(), Vec::<Vec<u8>>::new());
+        archive.keep_signatures(root, &[None, Some(vec![1; 63])]).await.unwrap();
+        assert!(!path.exists(), "nothing to keep");
         let first = [None, Some(vec![1; 65]), None];
         let fuller = [Some(vec![2; 64]), Some(vec![1; 65]), None];
         for set in [&first, &first, &fuller] {
-            archive.keep_signatures(root, set).unwrap();
+            archive.keep_signatures(root, set).await.unwrap();
         }
-        assert_eq!(fs::read_dir(archive.folder()).unwrap().count(), 2);
-        assert_eq!(archive.signatures(root, 3, 0).unwrap(), [vec![2; 64]]);
-        assert_eq!(archive.signatures(root, 3, 1).unwrap(), [vec![1; 65], vec![1; 65]]);
-        assert_eq!(archive.signatures(root, 3, 2).unwrap(), Vec::<Vec<u8>>::new());
-        assert_eq!(archive.signatures(B256::ZERO, 3, 1).unwrap(), Vec::<Vec<u8>>::new());
+        assert_eq!(fs::read_dir(&path).unwrap().count(), 2);
+        assert_eq!(archive.signatures(root, 3, 0).await.unwrap(), [vec![2; 64]]);
+        assert_eq!(archive.signatures(root, 3, 1).await.unwrap(), [vec![1; 65], vec![1; 65]]);
+        assert_eq!(archive.signatures(root, 3, 2).await.unwrap(), Vec::<Vec<u8>>::new());
+        assert_eq!(archive.signatures(B256::ZERO, 3, 1).await.unwrap(), Vec::<Vec<u8>>::new());
         for count in [2, 4] {
-            let differs = archive.signatures(root, count, 0);
+            let differs = archive.signatures(root, count, 0).await;
             assert!(matches!(differs, Err(BatchArchiveError::Differs { .. })), "{count} records");
         }
     }
 
-    #[test]
-    fn a_changed_or_cut_file_is_refused_by_its_name() {
+    #[tokio::test]
+    async fn a_changed_or_cut_file_is_refused_by_its_name() {
         let folder = tempfile::tempdir().unwrap();
         let archive = BatchArchive::new(folder.path());
         let root = B256::repeat_byte(7);
-        archive.keep_signatures(root, &[Some(vec![1; 65]), Some(vec![2; 64])]).unwrap();
+        archive.keep_signatures(root, &[Some(vec![1; 65]), Some(vec![2; 64])]).await.unwrap();
         let path = fs::read_dir(folder.path()).unwrap().next().unwrap().unwrap().path();
         let whole = fs::read(&path).unwrap();
         let mut changed = whole.clone();
@@ -162,10 +140,10 @@ mod tests {
             [changed, whole[..70].to_vec(), Vec::new(), [whole.clone(), vec![0]].concat()]
         {
             fs::write(&path, content).unwrap();
-            let refused = archive.signatures(root, 2, 0).unwrap_err().to_string();
+            let refused = archive.signatures(root, 2, 0).await.unwrap_err().to_string();
             assert!(refused.contains(&path.display().to_string()), "{refused}");
         }
         fs::write(&path, whole).unwrap();
-        assert_eq!(archive.signatures(root, 2, 1).unwrap(), [vec![2; 64]]);
+        assert_eq!(archive.signatures(root, 2, 1).await.unwrap(), [vec![2; 64]]);
     }
 }

@@ -44,7 +44,8 @@ pub fn reveal(answers: &mut Answers, demanded: Demanded, input: &[u8]) {
     }
 }
 
-fn record_leaf(bytes: &[u8]) -> RecordLeaf {
+/// Reads a leaf from its preimage without the tag.
+pub(crate) fn record_leaf(bytes: &[u8]) -> RecordLeaf {
     let (record, amounts) = bytes.split_at(Record::LENGTH);
     RecordLeaf {
         record: Record::unpack(record).expect("ten bytes"),

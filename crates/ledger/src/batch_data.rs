@@ -10,6 +10,7 @@ use gridtally_settlement::{
 use tracing::warn;
 
 use crate::abi::batch::BatchSettlement;
+use crate::archive::{BatchArchive, BatchArchiveError};
 use crate::batch_call::DataEvidence;
 use crate::batch_deploy::BatchLedger;
 use crate::batch_view::TrackedBatch;
@@ -23,7 +24,7 @@ pub enum DataError {
     #[error("{0}")]
     Endpoint(#[from] EndpointError),
     /// Every place where the blobs were looked for failed; this is the last one's reason.
-    #[error(transparent)]
+    #[error("{0}")]
     Blobs(#[from] BlobSourceError),
 }
 
@@ -105,7 +106,19 @@ impl BatchLedger {
         sources: &[BlobSource],
     ) -> Result<Option<BatchData>, DataError> {
         match batch.header.data_kind {
-            DataKind::Calldata => Ok(self.calldata_of(batch).await?.map(BatchData::Calldata)),
+            DataKind::Calldata => {
+                let found = self.calldata_of(batch).await;
+                if let Ok(Some(data)) = found {
+                    return Ok(Some(BatchData::Calldata(data)));
+                }
+                // An endpoint that hides it, forgot it, or traces no calls.
+                let data_hash = batch.header.data_hash;
+                let work = async |archive: &BatchArchive| archive.calldata(data_hash).await;
+                match from_archives(sources, work).await? {
+                    Some(data) => Ok(Some(BatchData::Calldata(data))),
+                    None => Ok(found?.map(BatchData::Calldata)),
+                }
+            }
             DataKind::Blob => {
                 let TrackedBatch { header, transaction, .. } = batch;
                 self.blobs_of(*transaction, header.data_hash, header.committed_at, sources).await
@@ -131,12 +144,19 @@ impl BatchLedger {
         time_s: u64,
         sources: &[BlobSource],
     ) -> Result<Option<BatchData>, DataError> {
-        let Some(sent) = self.client().transaction(transaction).await? else { return Ok(None) };
-        let versioned_hashes = sent.blob_versioned_hashes;
-        // An endpoint that names other hashes than the contract saw.
-        if blobs_hash(&versioned_hashes) != data_hash {
-            return Ok(None);
-        }
+        let sent = self.client().transaction(transaction).await;
+        let sent = sent.map(|sent| sent.map(|sent| sent.blob_versioned_hashes));
+        let versioned_hashes = match sent {
+            Ok(Some(hashes)) if blobs_hash(&hashes) == data_hash => hashes,
+            // An endpoint that hides the transaction, or names other hashes than the contract saw.
+            other => {
+                let work = async |archive: &BatchArchive| archive.blob_hashes(data_hash).await;
+                match from_archives(sources, work).await? {
+                    Some(hashes) => hashes,
+                    None => return other.map(|_| None).map_err(Into::into),
+                }
+            }
+        };
         let mut failure = None;
         for source in sources {
             match source.blobs(&versioned_hashes, time_s).await {
@@ -150,4 +170,23 @@ impl BatchLedger {
         }
         failure.map_or(Ok(None), |error| Err(error.into()))
     }
+}
+
+/// Returns what the first archive has of something. One that fails is passed over while another has it.
+pub(crate) async fn from_archives<T>(
+    sources: &[BlobSource],
+    work: impl AsyncFn(&BatchArchive) -> Result<Option<T>, BatchArchiveError>,
+) -> Result<Option<T>, BlobSourceError> {
+    let mut failure = None;
+    for archive in sources.iter().filter_map(BlobSource::archive) {
+        match work(archive).await {
+            Ok(Some(found)) => return Ok(Some(found)),
+            Ok(None) => {}
+            Err(error) => {
+                warn!(%error, "not found here");
+                failure = Some(error);
+            }
+        }
+    }
+    failure.map_or(Ok(None), |error| Err(error.into()))
 }

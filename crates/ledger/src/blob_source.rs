@@ -23,7 +23,7 @@ pub enum BlobSourceError {
     #[error("{0}")]
     Endpoint(#[from] EndpointError),
     /// The archive cannot be read.
-    #[error(transparent)]
+    #[error("{0}")]
     Archive(#[from] BatchArchiveError),
     /// What a beacon node says of its slots makes no sense.
     #[error("{endpoint} counts slots in a way that makes no sense: {reason}")]
@@ -65,6 +65,14 @@ pub enum BlobSource {
 }
 
 impl BlobSource {
+    /// Returns the archive, if it is one.
+    pub(crate) const fn archive(&self) -> Option<&BatchArchive> {
+        match self {
+            Self::Beacon(_) => None,
+            Self::Archive(archive) => Some(archive),
+        }
+    }
+
     /// Returns the blobs with these versioned hashes in their order, or `None` where they are not there.
     ///
     /// `time_s` is the time of their block in seconds since 1970.
@@ -79,7 +87,7 @@ impl BlobSource {
     ) -> Result<Option<Vec<BlobBytes>>, BlobSourceError> {
         match self {
             Self::Beacon(node) => node.blobs(hashes, time_s).await,
-            Self::Archive(archive) => Ok(archive.blobs(hashes)?),
+            Self::Archive(archive) => Ok(archive.blobs(hashes).await?),
         }
     }
 }

@@ -11,8 +11,9 @@ use gridtally_settlement::{
 
 use crate::abi::batch::BatchSettlement;
 use crate::abi::duty::DutyProver;
+use crate::archive::BatchArchive;
 use crate::batch_call::{DataEvidence, call};
-use crate::batch_data::{BatchData, DataError};
+use crate::batch_data::{BatchData, DataError, from_archives};
 use crate::batch_deploy::BatchLedger;
 use crate::batch_view::{ForceKey, SnapshotPart};
 use crate::blob_sidecar::BlobSidecar;
@@ -145,11 +146,15 @@ impl BatchLedger {
         sources: &[BlobSource],
     ) -> Result<Option<BatchData>, DataError> {
         let prover = self.deployment().duty_prover;
-        let inputs = self.inputs_of(part.transaction, prover).await?;
+        let inputs = self.inputs_of(part.transaction, prover).await.unwrap_or_default();
         let calls = inputs.iter().filter_map(|input| {
             DutyProver::commitSnapshotCall::abi_decode(input).ok().map(|call| call.data.to_vec())
         });
         if let Some(data) = calls.into_iter().find(|data| snapshot_hash(data) == part.data_hash) {
+            return Ok(Some(BatchData::Calldata(data)));
+        }
+        let work = async |archive: &BatchArchive| archive.snapshot(part.data_hash).await;
+        if let Some(data) = from_archives(sources, work).await? {
             return Ok(Some(BatchData::Calldata(data)));
         }
         let Some(block) = self.client().block(BlockId::Number(part.block)).await? else {

@@ -504,7 +504,7 @@ fn is_passing(status: StatusCode) -> bool {
 }
 
 /// A proxy from the environment is not meant for this machine itself.
-fn is_loopback(host: &str) -> bool {
+pub(crate) fn is_loopback(host: &str) -> bool {
     let host = host.trim_start_matches('[').trim_end_matches(']');
     host == "localhost"
         || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())

@@ -5,10 +5,11 @@
 
 use std::collections::BTreeSet;
 
+use alloy_primitives::B256;
 use gridtally_core::explanations;
 use gridtally_settlement::{
-    Batch, BatchHeader, BatchPlan, BatchRefused, Opened, Record, RecordLeaf, Reference, Rule,
-    SignedReading, WithdrawalPolicy, build_batch, with_withdrawals,
+    Batch, BatchHeader, BatchPlan, BatchRefused, Opened, Record, Reference, Rule, SignedReading,
+    WithdrawalPolicy, build_batch, with_withdrawals,
 };
 use tracing::info;
 
@@ -22,7 +23,7 @@ use crate::event::EventError;
 use crate::publication::{Publication, PublicationError};
 use crate::send_error::SendError;
 use crate::sender::{Call, Sender};
-use crate::watch::{WatchError, WatchReport, Watcher};
+use crate::watch::{Outcome, WatchError, WatchReport, Watcher};
 
 /// Time for proofs, from the commit on, s.
 const WINDOW_S: u64 = 7 * 86_400;
@@ -40,7 +41,7 @@ pub trait Signatures {
 #[derive(Debug, thiserror::Error)]
 pub enum HubError {
     /// The chain cannot be followed, or tells what cannot be.
-    #[error(transparent)]
+    #[error("{0}")]
     Watch(#[from] WatchError),
     /// A batch on the chain is not valid, and so none can be built on it.
     #[error("batch {seq} on the chain is not valid")]
@@ -58,7 +59,7 @@ pub enum HubError {
         period: u32,
     },
     /// The records cannot be published.
-    #[error(transparent)]
+    #[error("{0}")]
     Publication(#[from] PublicationError),
     /// A contract cannot be asked.
     #[error(transparent)]
@@ -148,6 +149,8 @@ pub struct Hub<S> {
     signatures: S,
     publication: Publication,
     archive: Option<BatchArchive>,
+    /// Hashes of the headers that are in the archive.
+    headers_kept: BTreeSet<B256>,
     withdrawals: WithdrawalPolicy,
     /// Forced readings of which it was told that nothing refutes them.
     alerted: BTreeSet<ForceKey>,
@@ -164,6 +167,7 @@ impl<S: Signatures> Hub<S> {
             signatures,
             publication: Publication::Calldata,
             archive: None,
+            headers_kept: BTreeSet::new(),
             withdrawals: WithdrawalPolicy::LEAVING_ONLY,
             alerted: BTreeSet::new(),
         }
@@ -215,11 +219,7 @@ impl<S: Signatures> Hub<S> {
         let batch = build_batch(plan, parent, &reference)?;
         let now_s = self.now_s().await?;
         check_forced(plan, &reference, now_s)?;
-        if let Some(archive) = &self.archive {
-            let signatures = self.signatures_of(plan);
-            let kept = archive.keep_signatures(batch.commitment.record_root, &signatures);
-            kept.map_err(PublicationError::from)?;
-        }
+        self.keep_batch(plan, &batch).await?;
         let call = self
             .watcher
             .ledger()
@@ -285,6 +285,26 @@ impl<S: Signatures> Hub<S> {
         &self.sender
     }
 
+    pub(crate) const fn signatures(&self) -> &S {
+        &self.signatures
+    }
+
+    pub(crate) const fn archive(&self) -> Option<&BatchArchive> {
+        self.archive.as_ref()
+    }
+
+    pub(crate) const fn publication(&self) -> Publication {
+        self.publication
+    }
+
+    pub(crate) fn is_header_kept(&self, hash: B256) -> bool {
+        self.headers_kept.contains(&hash)
+    }
+
+    pub(crate) fn note_header_kept(&mut self, hash: B256) {
+        self.headers_kept.insert(hash);
+    }
+
     pub(crate) async fn now_s(&self) -> Result<u64, HubError> {
         let block = self.watcher.ledger().client().block_latest().await;
         Ok(block.map_err(ReadError::from)?.timestamp)
@@ -297,12 +317,17 @@ impl<S: Signatures> Hub<S> {
             | WatchReport::Forced { .. }
             | WatchReport::ForcePaid { .. }
             | WatchReport::ForceDue { .. }
-            | WatchReport::Snapshot { .. } => None,
-            WatchReport::Fraud { seq, .. }
+            | WatchReport::Snapshot { .. }
+            // What is final stays; the watcher goes on behind it, or says that it cannot.
+            | WatchReport::Fraud { outcome: Outcome::TooLate, .. }
+            | WatchReport::Resumed { .. } => None,
+            WatchReport::NotJudged { seq }
+            | WatchReport::Fraud { seq, .. }
             | WatchReport::Demanded { seq, .. }
             | WatchReport::Expired { seq, .. }
             | WatchReport::DataMissing { seq } => Some(*seq),
         });
+        self.keep_headers().await?;
         invalid.map_or(Ok(()), |seq| Err(HubError::ParentInvalid { seq }))
     }
 
@@ -312,14 +337,15 @@ impl<S: Signatures> Hub<S> {
         self.alerted.retain(|told| open.iter().any(|(force, _)| force == told));
         let mut reports = Vec::new();
         for (force, request) in open.into_iter().filter(|(_, request)| !request.is_due) {
-            if let Some((header, leaf)) = self.correction(force, &request) {
-                let call = self.watcher.ledger().refute_force_call([&header], force, &leaf);
+            if let Some((headers, leaf)) = self.correction(force, &request).await? {
+                let call = self.watcher.ledger().refute_force_call(&headers, force, &leaf);
                 match self.sender.send(call).await {
                     Ok(_) => {
-                        reports.push(HubReport::ForceRefuted { seq: header.seq, force });
+                        let seq = headers.last().map_or(0, |header| header.seq);
+                        reports.push(HubReport::ForceRefuted { seq, force });
                         continue;
                     }
-                    // Somebody else was faster, or the run left the ring of headers.
+                    // Somebody else was faster, or so many headers do not fit into a transaction.
                     Err(SendError::Refused { .. }) => {}
                     Err(error) => return Err(error.into()),
                 }
@@ -329,33 +355,6 @@ impl<S: Signatures> Hub<S> {
             }
         }
         Ok(reports)
-    }
-
-    /// Returns a record of a correction run that was committed in time and has the key of a forced reading.
-    fn correction(
-        &self,
-        force: ForceKey,
-        request: &ForceRequest,
-    ) -> Option<(BatchHeader, Opened<RecordLeaf>)> {
-        let in_time = |header: &BatchHeader| {
-            let is_run = header.run > 0 && header.period == force.period;
-            is_run && header.committed_at <= request.correct_until_s
-        };
-        let batches = self.watcher.view().batches().iter();
-        batches.filter(|batch| in_time(&batch.header)).find_map(|batch| {
-            let records = self.watcher.records(batch.header.seq)?;
-            let index = records.binary_search_by_key(&force.key, Record::key).ok()?;
-            let built = self.watcher.rebuild(&batch.header, records)?;
-            let leaf = built.open_record(u32::try_from(index).ok()?)?;
-            Some((batch.header.clone(), leaf))
-        })
-    }
-
-    /// Returns what meters signed of a plan, a place for each record.
-    fn signatures_of(&self, plan: &BatchPlan) -> Vec<Option<Vec<u8>>> {
-        let reading = |record| SignedReading::of_record(plan.period, plan.run, record);
-        let signature = |record| self.signatures.signature(&reading(record)?);
-        plan.records.iter().map(signature).collect()
     }
 
     /// Returns the signature of a record that is demanded, from the archive if nobody else has it any more.
@@ -376,7 +375,7 @@ impl<S: Signatures> Hub<S> {
             return Ok(Recalled(None));
         }
         let kept = archive.signatures(header.record_root, header.count, index);
-        let kept = kept.map_err(PublicationError::from)?;
+        let kept = kept.await.map_err(PublicationError::from)?;
         Ok(Recalled(self.watcher.ledger().valid_signature(&reading, kept).await?))
     }
 

@@ -2,7 +2,7 @@
 //!
 //! The chain is its memory here too: what a crash left half done is continued with the part that is missing.
 
-use gridtally_settlement::{Account, pack_snapshot};
+use gridtally_settlement::Account;
 use tracing::info;
 
 use crate::hub::{Hub, HubError, HubReport, Signatures};
@@ -11,9 +11,6 @@ use crate::hub::{Hub, HubError, HubReport, Signatures};
 const SNAPSHOT_EVERY_S: u64 = 14 * 86_400;
 /// Time in which all parts must come, s, less a quarter of an hour for the last one to be carried out.
 const PARTS_WITHIN_S: u64 = 86_400 - 900;
-/// Accounts of a part: its transaction stays below the 128 KB that clients take.
-const PART_ACCOUNTS_MAX: usize = 8_000;
-
 /// Parts that are continued: 33 more, which all accounts need at most, still have numbers of 8 bits.
 const BEGUN_PARTS_MAX: usize = 200;
 
@@ -50,11 +47,18 @@ impl<S: Signatures> Hub<S> {
             .map(|leaf| Account { balance: leaf.balance, payable_micro: leaf.payable_micro });
         let accounts: Vec<Account> = accounts.collect();
         let numbers = u8::try_from(parts.len()).unwrap_or(u8::MAX)..=u8::MAX;
-        for (number, accounts) in numbers.zip(accounts.chunks(PART_ACCOUNTS_MAX)) {
-            let data = pack_snapshot(accounts.iter().copied());
-            let call = ledger.commit_snapshot_call(state.header(), number, data);
+        let mut rest = accounts.as_slice();
+        for number in numbers {
+            if rest.is_empty() {
+                break;
+            }
+            let (publication, archive) = (self.publication(), self.archive());
+            let header = state.header();
+            let call = ledger.snapshot_part_call(publication, header, number, rest, archive);
+            let (count, call) = call.await?;
             self.sender().send(call).await?;
             info!(seq, part = number, "part of a snapshot published");
+            rest = &rest[count..];
         }
         Ok(Some(HubReport::SnapshotPublished { seq }))
     }

@@ -26,6 +26,9 @@ mod sender;
 
 mod abi;
 mod archive;
+mod archive_batch;
+mod archive_bucket;
+mod archive_folder;
 mod archive_signatures;
 mod batch_answer;
 mod batch_call;
@@ -53,12 +56,17 @@ mod record_export;
 mod watch;
 mod watch_duty;
 mod watch_records;
+mod watch_resume;
 
 mod hub;
+mod hub_archive;
 mod hub_snapshot;
 mod publication;
 
 pub use archive::{BatchArchive, BatchArchiveError};
+pub use archive_bucket::{
+    ArchiveBucket, BucketAddress, BucketCredentials, BucketError, BucketOptions,
+};
 pub use batch_answer::reveal;
 pub use batch_call::{DataEvidence, Demanded};
 pub use batch_data::{BatchData, DataError};

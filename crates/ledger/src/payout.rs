@@ -1,12 +1,14 @@
 //! What a participant can take out of a batch ledger, found from the chain alone.
 
-use alloy_primitives::Address;
+use alloy_primitives::{Address, U256};
 use gridtally_core::party::ParticipantNumber;
 use gridtally_settlement::{AccountLeaf, BatchHeader, InboxKind, Opened};
 
+use crate::abi::DemoToken;
 use crate::abi::batch::BatchSettlement;
 use crate::batch_deploy::BatchLedger;
-use crate::deploy::ReadError;
+use crate::client::BlockId;
+use crate::deploy::{Question, ReadError};
 use crate::sender::Call;
 use crate::watch::Watcher;
 
@@ -115,6 +117,29 @@ impl BatchLedger {
         let (payout, paid_micro, is_exited) = self.core_question().call(call).await?.into();
         let payout = Some(payout).filter(|payout| !payout.is_zero());
         Ok(PayoutState { payout, paid_micro, is_exited })
+    }
+
+    /// Returns what an address was credited, for a proof say, and did not collect, micro-units.
+    ///
+    /// # Errors
+    ///
+    /// Returns a [`ReadError`].
+    pub async fn credit_of(&self, holder: Address) -> Result<u64, ReadError> {
+        self.core_question().call(BatchSettlement::creditOfCall { holder }).await
+    }
+
+    /// Returns how many tokens an account has, and how many of them the core may draw, micro-units.
+    ///
+    /// # Errors
+    ///
+    /// Returns a [`ReadError`].
+    pub async fn tokens_of(&self, account: Address) -> Result<(U256, U256), ReadError> {
+        let contract = self.deployment().token;
+        let ask = Question { client: self.client(), contract, at: BlockId::Latest };
+        let (owner, spender) = (account, self.deployment().core);
+        let held = ask.call(DemoToken::balanceOfCall { account }).await?;
+        let allowed = ask.call(DemoToken::allowanceCall { owner, spender }).await?;
+        Ok((held, allowed))
     }
 
     /// Whether the ledger is frozen: its hub stopped, and everybody may leave.

@@ -1,11 +1,12 @@
-//! How the records of a batch are published: in blobs or in calldata, whichever is cheaper on this chain now.
+//! How records and accounts are published: in blobs or in calldata, whichever is cheaper on this chain now.
 
 use std::sync::Arc;
 
 use gridtally_core::explanations;
 use gridtally_settlement::{
-    BLOBS_MAX, BatchCommitment, BlobMalformed, CALLDATA_RECORDS_MAX, RECORDS_PER_BLOB, Record,
-    pack_blobs, pack_calldata,
+    Account, BLOBS_MAX, BatchCommitment, BatchHeader, BlobBytes, BlobMalformed,
+    CALLDATA_RECORDS_MAX, RECORDS_PER_BLOB, Record, SNAPSHOT_ACCOUNTS_PER_BLOB, pack_blobs,
+    pack_calldata, pack_snapshot, pack_snapshot_blobs,
 };
 use tracing::debug;
 
@@ -25,7 +26,10 @@ const BYTE_GAS: u128 = 40;
 /// Records that calldata may hold.
 const CALLDATA_MAX: usize = CALLDATA_RECORDS_MAX as usize;
 
-/// How records are published.
+/// Accounts of a part in calldata: its transaction stays below the 128 KB that clients take.
+const PART_ACCOUNTS_MAX: usize = 8_000;
+
+/// How records are published, and accounts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Publication {
     /// In blobs where the chain takes them and they cost less, otherwise in calldata.
@@ -55,7 +59,7 @@ pub enum PublicationError {
     #[error(transparent)]
     Malformed(#[from] BlobMalformed),
     /// The archive cannot keep them.
-    #[error(transparent)]
+    #[error("{0}")]
     Archive(#[from] BatchArchiveError),
 }
 
@@ -87,7 +91,11 @@ impl BatchLedger {
         let is_in_blobs = match publication {
             Publication::Blobs => true,
             Publication::Calldata => false,
-            Publication::Cheapest => self.is_cheaper_in_blobs(&data, records.len()).await?,
+            Publication::Cheapest => {
+                let blobs = records.len().div_ceil(RECORDS_PER_BLOB);
+                let fits = records.len() <= CALLDATA_MAX;
+                self.is_cheaper_in_blobs(&data, blobs, fits).await?
+            }
         };
         let count = records.len();
         let max = if is_in_blobs { BLOBS_MAX * RECORDS_PER_BLOB } else { CALLDATA_MAX };
@@ -96,23 +104,61 @@ impl BatchLedger {
         }
         debug!(count, is_in_blobs, "records published");
         if !is_in_blobs {
-            archive.map_or(Ok(()), |archive| archive.keep_calldata(&data))?;
+            if let Some(archive) = archive {
+                archive.keep_calldata(&data).await?;
+            }
             return Ok(self.commit_calldata_call(commitment, data));
         }
-        let blobs = pack_blobs(records);
-        let work = move || BlobSidecar::new(&blobs).map(|sidecar| (blobs, sidecar));
-        let computed = tokio::task::spawn_blocking(work).await;
-        let (blobs, sidecar) = computed.unwrap_or(Err(BlobMalformed))?;
-        if let Some(archive) = archive {
-            archive.keep_blobs(&blobs, sidecar.versioned_hashes())?;
-        }
-        Ok(self.commit_blobs_call(commitment, Arc::new(sidecar)))
+        let sidecar = sidecar(pack_blobs(records), archive).await?;
+        Ok(self.commit_blobs_call(commitment, sidecar))
     }
 
-    /// Whether records cost less in blobs than in calldata now. What both ways need besides is left out.
-    async fn is_cheaper_in_blobs(&self, data: &[u8], count: usize) -> Result<bool, EndpointError> {
+    /// Returns how many of the accounts the next part of a snapshot covers, and the call that publishes it, after keeping it in the
+    /// archive.
+    ///
+    /// # Errors
+    ///
+    /// Returns the first [`PublicationError`] in the order of its variants.
+    pub(crate) async fn snapshot_part_call(
+        &self,
+        publication: Publication,
+        header: &BatchHeader,
+        part: u8,
+        accounts: &[Account],
+        archive: Option<&BatchArchive>,
+    ) -> Result<(usize, Call), PublicationError> {
+        let is_in_blobs = match publication {
+            Publication::Blobs => true,
+            Publication::Calldata => false,
+            Publication::Cheapest => {
+                let data = pack_snapshot(accounts.iter().copied());
+                let blobs = accounts.len().div_ceil(SNAPSHOT_ACCOUNTS_PER_BLOB);
+                self.is_cheaper_in_blobs(&data, blobs, true).await?
+            }
+        };
+        debug!(part, is_in_blobs, "part of a snapshot published");
+        if is_in_blobs {
+            let count = accounts.len().min(BLOBS_MAX * SNAPSHOT_ACCOUNTS_PER_BLOB);
+            let sidecar = sidecar(pack_snapshot_blobs(&accounts[..count]), archive).await?;
+            return Ok((count, self.commit_snapshot_blobs_call(header, part, sidecar)));
+        }
+        let count = accounts.len().min(PART_ACCOUNTS_MAX);
+        let data = pack_snapshot(accounts[..count].iter().copied());
+        if let Some(archive) = archive {
+            archive.keep_snapshot(&data).await?;
+        }
+        Ok((count, self.commit_snapshot_call(header, part, data)))
+    }
+
+    /// Whether data cost less in so many blobs than in calldata now. What both ways need besides is left out.
+    async fn is_cheaper_in_blobs(
+        &self,
+        data: &[u8],
+        blobs: usize,
+        fits_calldata: bool,
+    ) -> Result<bool, EndpointError> {
         let Some(blob_price_wei) = self.client().blob_gas_price().await? else { return Ok(false) };
-        if count > CALLDATA_MAX {
+        if !fits_calldata {
             return Ok(true);
         }
         let price_wei = match self.client().gas_price().await? {
@@ -121,8 +167,21 @@ impl BatchLedger {
         };
         let zeros = data.iter().filter(|byte| **byte == 0).count();
         let calldata_gas = ZERO_BYTE_GAS * zeros as u128 + BYTE_GAS * (data.len() - zeros) as u128;
-        let blobs = count.div_ceil(RECORDS_PER_BLOB) as u128;
-        let in_blobs = (BLOB_GAS * blobs).saturating_mul(blob_price_wei);
+        let in_blobs = (BLOB_GAS * blobs as u128).saturating_mul(blob_price_wei);
         Ok(in_blobs < calldata_gas.saturating_mul(price_wei))
     }
+}
+
+/// Returns blobs with what nodes want beside them, after keeping them in the archive.
+async fn sidecar(
+    blobs: Vec<BlobBytes>,
+    archive: Option<&BatchArchive>,
+) -> Result<Arc<BlobSidecar>, PublicationError> {
+    let work = move || BlobSidecar::new(&blobs).map(|sidecar| (blobs, sidecar));
+    let computed = tokio::task::spawn_blocking(work).await;
+    let (blobs, sidecar) = computed.unwrap_or(Err(BlobMalformed))?;
+    if let Some(archive) = archive {
+        archive.keep_blobs(&blobs, sidecar.versioned_hashes()).await?;
+    }
+    Ok(Arc::new(sidecar))
 }

@@ -46,7 +46,7 @@ impl WantedRecord {
 #[derive(Debug, thiserror::Error)]
 pub enum ExportError {
     /// The published data cannot be asked for.
-    #[error(transparent)]
+    #[error("{0}")]
     Data(#[from] DataError),
     /// Nobody has the data of the batch, or of one before it.
     #[error("nobody has what batch {seq} published")]
@@ -173,7 +173,8 @@ impl Watcher {
         for source in self.sources() {
             if let BlobSource::Archive(archive) = source {
                 let signatures = archive.signatures(header.record_root, header.count, opened.index);
-                kept.extend(signatures.map_err(BlobSourceError::from).map_err(DataError::from)?);
+                let signatures = signatures.await.map_err(BlobSourceError::from);
+                kept.extend(signatures.map_err(DataError::from)?);
             }
         }
         Ok(self.ledger().valid_signature(&reading, kept).await?)

@@ -13,8 +13,8 @@ use std::collections::BTreeMap;
 use alloy_primitives::B256;
 use gridtally_core::explanations;
 use gridtally_settlement::{
-    Answers, Batch, BatchHeader, BatchPlan, CommittedBatch, Demand, FraudProof, LedgerState, Need,
-    Place, Record, Rule, Verdict, Violation, build_batch, judge,
+    Answers, Batch, BatchHeader, CommittedBatch, Demand, FraudProof, LedgerState, Need, Place,
+    Record, Rule, Verdict, Violation, judge,
 };
 use tracing::{info, warn};
 
@@ -51,7 +51,7 @@ pub enum WatchError {
     #[error(transparent)]
     Read(#[from] ReadError),
     /// The published data cannot be asked for.
-    #[error(transparent)]
+    #[error("{0}")]
     Data(#[from] DataError),
     /// Reading begins after the deployment.
     #[error("the contract was deployed before block {block}, where reading begins")]
@@ -136,6 +136,16 @@ pub enum WatchReport {
         /// Which.
         force: ForceKey,
     },
+    /// A batch became final although it breaks a rule; what comes after this one is judged all the same.
+    Resumed {
+        /// Number of the batch behind which judging goes on.
+        seq: u64,
+    },
+    /// A batch became final although it breaks a rule, and nobody can tell what it left: no later batch is judged.
+    NotJudged {
+        /// Its number.
+        seq: u64,
+    },
     /// A complete snapshot of the accounts was judged.
     Snapshot {
         /// Number of the batch whose accounts it tells.
@@ -164,6 +174,7 @@ pub enum Outcome {
 #[derive(Debug)]
 pub struct Watcher {
     ledger: BatchLedger,
+    options: FollowOptions,
     follower: Follower<BatchEntry>,
     view: BatchView,
     /// Who pays for proofs and demands; without, it only looks.
@@ -186,15 +197,11 @@ impl Watcher {
     /// Returns a watcher that begins with the deployment. Without `sender` it only looks.
     #[must_use]
     pub fn new(ledger: BatchLedger, options: FollowOptions, sender: Option<Sender>) -> Self {
-        let deployment = *ledger.deployment();
-        let filter =
-            LogFilter::all_of([deployment.core, deployment.demand_prover, deployment.duty_prover]);
-        let cursor = Cursor::at(deployment.block);
-        let follower = Follower::of(ledger.client().clone(), filter, cursor, options);
-        let view = BatchView::new(deployment.terms.calendar.slots_per_period());
+        let (follower, view) = from_deployment(&ledger, &options);
         let states = BTreeMap::from([(0, LedgerState::genesis())]);
         Self {
             ledger,
+            options,
             follower,
             view,
             sender,
@@ -265,17 +272,7 @@ impl Watcher {
     /// Builds a batch of the chain again from its records, or nothing where they are not the batch, or its parent is not known.
     pub(crate) fn rebuild(&self, header: &BatchHeader, records: &[Record]) -> Option<Batch> {
         let parent = self.state(header.seq.checked_sub(1)?)?;
-        let reference = self.view.reference(header.period)?;
-        let plan = BatchPlan {
-            period: header.period,
-            run: header.run,
-            part: header.part,
-            account_count: header.account_count,
-            inbox_to: header.inbox_to,
-            records: records.to_vec(),
-        };
-        let built = build_batch(&plan, parent, &reference).ok()?;
-        (built.commitment.record_root == header.record_root).then_some(built)
+        self.rebuild_on(parent, header, records)
     }
 
     /// Reads on, judges every batch that is new, and acts. Returns what is new, in order.
@@ -297,16 +294,25 @@ impl Watcher {
                 Err(error) => return Err(error),
             };
             let is_valid = matches!(report, WatchReport::Valid { .. });
-            if self.reported.get(&batch.header_hash) != Some(&report) {
+            let behind = if is_valid { None } else { self.resume(&batch, &report).await? };
+            let is_told = self.reported.get(&batch.header_hash) == Some(&report);
+            if !is_told {
                 self.reported.insert(batch.header_hash, report.clone());
                 reports.push(report);
             }
-            if !is_valid {
-                // What is built on it falls with it.
+            if is_valid {
+                info!(seq, "batch valid");
+            } else {
                 info!(seq, "batch not valid");
-                break;
+                let goes_on = matches!(behind, Some(WatchReport::Resumed { .. }));
+                if !is_told || goes_on {
+                    reports.extend(behind);
+                }
+                if !goes_on {
+                    // What is built on it falls with it.
+                    break;
+                }
             }
-            info!(seq, "batch valid");
             self.forget_fallen();
         }
         match self.demand_records().await {
@@ -322,8 +328,17 @@ impl Watcher {
         Ok(reports)
     }
 
-    /// Reads what the contract told, until there is as much as it says itself that there is.
+    /// Reads what the contract told, until there is as much as it says itself that there is. What does not fit together is forgotten:
+    /// the next look reads everything again.
     async fn catch_up(&mut self) -> Result<(), WatchError> {
+        let read = self.read_on().await;
+        if let Err(WatchError::View(_) | WatchError::BeginsLate { .. }) = read {
+            (self.follower, self.view) = from_deployment(&self.ledger, &self.options);
+        }
+        read
+    }
+
+    async fn read_on(&mut self) -> Result<(), WatchError> {
         let mut head = 0;
         for _ in 0..LOOKS_MAX {
             self.follow().await?;
@@ -417,7 +432,7 @@ impl Watcher {
     }
 
     /// Returns what was revealed of a batch on demand.
-    async fn answers(&self, batch: &TrackedBatch) -> Result<Answers, WatchError> {
+    pub(crate) async fn answers(&self, batch: &TrackedBatch) -> Result<Answers, WatchError> {
         let mut answers = Answers::default();
         for (demanded, state) in self.view.demands(batch.header.seq) {
             let Some(transaction) = state.answer else { continue };
@@ -525,6 +540,19 @@ impl Watcher {
     ) -> Result<bool, WatchError> {
         Ok(self.ledger.is_demanded(batch.header_hash, demanded).await?)
     }
+}
+
+/// Returns what reads from the deployment on, and a view of nothing.
+fn from_deployment(
+    ledger: &BatchLedger,
+    options: &FollowOptions,
+) -> (Follower<BatchEntry>, BatchView) {
+    let deployment = ledger.deployment();
+    let filter =
+        LogFilter::all_of([deployment.core, deployment.demand_prover, deployment.duty_prover]);
+    let cursor = Cursor::at(deployment.block);
+    let follower = Follower::of(ledger.client().clone(), filter, cursor, options.clone());
+    (follower, BatchView::new(deployment.terms.calendar.slots_per_period()))
 }
 
 const fn demanded(demand: Demand) -> Demanded {

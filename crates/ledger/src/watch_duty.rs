@@ -109,14 +109,22 @@ impl Watcher {
             return Ok(());
         }
         if let Some(snapshot) = self.view().snapshot().filter(|snapshot| snapshot.is_complete)
-            && let Some(data) = self.snapshot_parts(snapshot).await?
-            && let Some(state) = self.restored(snapshot, &accounts_of(snapshot, &data))
+            && let Some(state) = self.state_of_snapshot(snapshot).await?
         {
             info!(seq = snapshot.seq, "begun with a snapshot");
             self.states.insert(snapshot.seq, state);
         }
         self.duty.is_from_snapshot = false;
         Ok(())
+    }
+
+    /// Returns the state that a snapshot tells, if its data are there and are the accounts of its batch.
+    pub(crate) async fn state_of_snapshot(
+        &self,
+        snapshot: &TrackedSnapshot,
+    ) -> Result<Option<LedgerState>, WatchError> {
+        let Some(data) = self.snapshot_parts(snapshot).await? else { return Ok(None) };
+        Ok(self.restored(snapshot, &accounts_of(snapshot, &data)))
     }
 
     fn restored(&self, snapshot: &TrackedSnapshot, data: &[u8]) -> Option<LedgerState> {

@@ -99,6 +99,34 @@ pub fn judge(
     Judge { batch, parent, rules }.judge(answers)
 }
 
+/// Returns the state that a batch left, whether or not it breaks a rule, or `None` where published data and answers do not tell
+/// it. For a batch that nobody can strike down any more.
+///
+/// `answers` must be of this batch; they count only as far as they are under its roots.
+#[must_use]
+pub fn as_committed(
+    batch: CommittedBatch<'_>,
+    parent: &LedgerState,
+    reference: &Reference<'_>,
+    answers: &Answers,
+) -> Option<LedgerState> {
+    let header = batch.header;
+    let rules = Rules { header, parent: parent.header(), reference };
+    let published = batch.published.records(in_memory(header.count)).map(|(record, _)| record);
+    let derived = derive(parent, published, rules.inbox(), reference);
+    let leaves = KnownTree::new(&header.record_root, header.count, derived, &answers.records)
+        .map_or_else(|_| Vec::new(), |known| known.leaves);
+    let accounts = accounts_after(parent, header.account_count, &leaves);
+    let accounts: Vec<AccountLeaf> = accounts.leaves().collect();
+    let known =
+        KnownTree::new(&header.account_root, header.account_count, accounts, &answers.accounts);
+    let account =
+        |leaf: &AccountLeaf| Account { balance: leaf.balance, payable_micro: leaf.payable_micro };
+    let accounts = Accounts::new(known.ok()?.leaves.iter().map(account).collect());
+    let state = LedgerState::restored(header.clone(), accounts);
+    state.ok()
+}
+
 struct Judge<'a> {
     batch: CommittedBatch<'a>,
     parent: &'a LedgerState,

@@ -15,6 +15,7 @@
 mod code;
 mod record;
 mod record_proof;
+mod saved_header;
 
 mod amount;
 mod tariff_table;
@@ -73,7 +74,7 @@ pub use forced::{ForcedReadings, KeyGap};
 pub use fraud_proof::{Evidence, FraudProof};
 pub use header::{Acceptance, BatchCommitment, BatchHeader, DataKind, HeaderError};
 pub use inbox::{INBOX_ENTRIES_MAX, InboxEntry, InboxKind, InboxRange};
-pub use judge::{Answers, CommittedBatch, Demand, Place, Verdict, Violation, judge};
+pub use judge::{Answers, CommittedBatch, Demand, Place, Verdict, Violation, as_committed, judge};
 pub use kzg::{
     BlobMalformed, BlobProofs, ElementOpening, blob_proofs, cell_proofs, commitment, is_opening,
     open_element, versioned_hash, versioned_hashes,
@@ -92,6 +93,7 @@ pub use record_proof::{ProvedRecord, RecordProof, RecordProofError, RecordProofF
 pub use registry::{Activities, Activity};
 pub use rule::Rule;
 pub use run::{RunId, RunManifest, RunSummary};
+pub use saved_header::{SavedHeader, SavedHeaderFormat};
 pub use sealed::{
     SEALED_ACCOUNTS_MAX, SECTION_RECORDS_MAX, SealRefused, SealedBatch, SealedSection,
     SectionFault, SectionKey, is_range_included, range_path, section_digest, section_element,

@@ -8,6 +8,7 @@ use gridtally_core::party::ParticipantNumber;
 use gridtally_ledger::{BatchLedger, Call, FinalAccount, Sender, Watcher};
 use serde::Serialize;
 
+use super::order::OrderArguments;
 use crate::batch_access::BatchArguments;
 use crate::commands::watch::{DATA_MISSING, words};
 use crate::context::Context;
@@ -22,7 +23,7 @@ const PARTICIPANTS_MAX: usize = 150;
 const FREEZE: &str = "A ledger can be frozen 28 days after its newest final batch was committed, while no other can be made \
                       final; `from` is that time in seconds since 1970.";
 
-/// Pay out what final batches made payable, to the address that the contract has for each participant
+/// Pay out what final batches made payable, to the address that the contract has for each participant; pay in, ask to leave
 ///
 /// Found from the chain alone: every batch is judged on the way. Anybody may send a claim; the money goes to its owner.
 #[derive(Debug, clap::Args)]
@@ -30,10 +31,12 @@ pub(crate) struct Arguments {
     #[command(flatten)]
     batch: BatchArguments,
     /// Numbers of the participants
-    #[arg(long, value_name = "NUMBER", value_delimiter = ',', required = true)]
+    #[arg(long, value_name = "NUMBER", value_delimiter = ',', required_unless_present = "collect")]
     participant: Vec<u32>,
+    #[command(flatten)]
+    order: OrderArguments,
     /// Take everything out of a frozen ledger: the balance too, and deposits that no final batch honored
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["deposit", "exit_request", "collect"])]
     exit: bool,
     /// Freeze the ledger first: possible once its hub has made no batch final for four weeks
     #[arg(long, requires = "exit", conflicts_with = "dry_run")]
@@ -87,11 +90,14 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<(), Comman
         return Err(CommandError::usage(what).hint("Claim for the others in a second call."));
     }
     let config = context.config(|settings| arguments.batch.apply(settings))?;
+    if let Some(order) = arguments.order.order(&arguments.participant)? {
+        return order.run(&arguments.batch, arguments.dry_run, &config, context);
+    }
     let (report, done) = context.block_on(async {
         let access = if arguments.dry_run { Access::ReadOnly } else { Access::ReadWrite };
         let chain = BatchArguments::chain(&config, access).await?;
         let sender = if arguments.dry_run { None } else { Some(chain.sender(&config)?) };
-        let mut watcher = arguments.batch.watcher(&chain, None).await?;
+        let mut watcher = arguments.batch.watcher(&config, &chain, None).await?;
         if arguments.from_snapshot {
             watcher = watcher.from_snapshot();
         }
@@ -132,8 +138,8 @@ impl Arguments {
         if self.exit && !is_frozen {
             let what = anyhow::anyhow!("the ledger is not frozen");
             return Err(CommandError::refused(what).hint(
-                "Ask the hub for a withdrawal, or request an exit on the contract; only a frozen ledger pays balances. One \
-                 whose hub has stopped for four weeks is frozen with --freeze.",
+                "Ask the hub for a withdrawal, or to be paid out with --exit-request; only a frozen ledger pays balances. One whose \
+                 hub has stopped for four weeks is frozen with --freeze.",
             ));
         }
         let calls = self.find(watcher, report).await?;

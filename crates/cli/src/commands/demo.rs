@@ -332,8 +332,8 @@ mod tests {
 
     #[test]
     fn a_full_disk_or_a_rate_limit_in_the_middle_is_the_environments_fault() {
-        let (path, source) = (PathBuf::from("a.blob"), io::ErrorKind::StorageFull.into());
-        let full = PublicationError::from(BatchArchiveError::Io { path, source });
+        let (place, source) = ("a.blob".to_owned(), io::ErrorKind::StorageFull.into());
+        let full = PublicationError::from(BatchArchiveError::Full { place, source });
         let endpoint = "http://127.0.0.1:8545".to_owned();
         let limit =
             EndpointError::Status { endpoint, method: "eth_call", status: 429, attempts: 5 };

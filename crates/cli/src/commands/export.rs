@@ -4,13 +4,12 @@ use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use alloy_primitives::hex;
 use anyhow::{Context as _, anyhow};
 use gridtally_chain::Access;
 use gridtally_core::party::ParticipantNumber;
 use gridtally_core::period::{SettlementPeriod, Slot};
 use gridtally_ledger::{WantedRecord, Watcher};
-use gridtally_settlement::{BatchHeader, Code};
+use gridtally_settlement::{BatchHeader, Code, SavedHeader};
 use serde::Serialize;
 
 use crate::batch_access::BatchArguments;
@@ -31,7 +30,7 @@ pub(crate) struct Arguments {
 enum What {
     /// The proof of one record, with everything that shows it
     Proof(ProofArguments),
-    /// The header of the newest final batch, in hexadecimal: what a record of it, or of one before it, is checked against
+    /// The header of the newest final batch: what a record of it, or of one before it, is checked against
     Header(HeaderArguments),
 }
 
@@ -91,7 +90,7 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<(), Comman
     let config = context.config(|settings| batch.apply(settings))?;
     let (report, document) = context.block_on(async {
         let chain = BatchArguments::chain(&config, Access::ReadOnly).await?;
-        let watcher = batch.watcher(&chain, None).await?;
+        let watcher = batch.watcher(&config, &chain, None).await?;
         let mut watcher = watcher.with_all_states();
         watcher.poll().await.map_err(CommandError::of_chain)?;
         match &arguments.what {
@@ -130,8 +129,10 @@ impl HeaderArguments {
             CommandError::refused(anyhow!("no batch is final yet"))
                 .hint("Wait until the window of seven days is over.")
         })?;
-        let document = hex::encode_prefixed(last.header.encode()).into_bytes();
-        Ok((Exported::of(&self.out, &last.header, true), document))
+        let domain = watcher.ledger().deployment().domain();
+        let saved = SavedHeader::new(domain.chain_id, domain.contract, &last.header);
+        let document = serde_json::to_vec_pretty(&saved).context("cannot write JSON");
+        Ok((Exported::of(&self.out, &last.header, true), document.or_environment()?))
     }
 }
 

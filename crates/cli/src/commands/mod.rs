@@ -10,6 +10,7 @@ pub(crate) mod demo;
 pub(crate) mod export;
 pub(crate) mod import;
 pub(crate) mod init;
+mod order;
 pub(crate) mod reference;
 pub(crate) mod settle;
 pub(crate) mod verify;

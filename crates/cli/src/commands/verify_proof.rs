@@ -7,7 +7,7 @@ use alloy_primitives::Address;
 use anyhow::{Context as _, anyhow};
 use gridtally_core::party::ParticipantNumber;
 use gridtally_ledger::{BatchLedger, ReadError};
-use gridtally_settlement::{BatchHeader, Code, ProvedRecord, RecordProof};
+use gridtally_settlement::{Code, ProvedRecord, RecordProof, SavedHeader};
 use serde::Serialize;
 
 use crate::batch_access::deploy_error;
@@ -21,7 +21,7 @@ use crate::output::number::{counted, decimal_rounded, grouped};
 
 /// Largest proof that is read, in bytes after unpacking: its headers for more than a century.
 const PROOF_BYTES_MAX: u64 = 64 << 20;
-/// Largest header that is read: hexadecimal with room for spaces.
+/// Largest file with a header that is read.
 const HEADER_BYTES_MAX: u64 = 4_096;
 
 /// What a proof shows, step by step.
@@ -69,7 +69,7 @@ pub(crate) fn run(
     check_contract(&proof, contract)?;
     let mut report = ProofReport::new(&proof, &proved);
     if let Some(header) = header {
-        check_saved(header, &proved)?;
+        check_saved(header, &proof, &proved)?;
         (report.is_final, report.asked) = (Some(true), Some(header.display().to_string()));
     } else if let Some(endpoint) = config.chain.endpoint.as_deref() {
         context.block_on(ask(endpoint, config, &proof, &proved, &mut report))?;
@@ -101,13 +101,28 @@ fn check_contract(proof: &RecordProof, contract: Option<Address>) -> Result<(), 
 }
 
 /// Compares the newest header of a proof with one that was saved when it was final.
-fn check_saved(path: &Path, proved: &ProvedRecord) -> Result<(), CommandError> {
+fn check_saved(
+    path: &Path,
+    proof: &RecordProof,
+    proved: &ProvedRecord,
+) -> Result<(), CommandError> {
     let bytes = read_bounded(path, HEADER_BYTES_MAX)?;
-    let text = String::from_utf8_lossy(&bytes);
-    let saved = alloy_primitives::hex::decode(text.trim()).map_err(anyhow::Error::from);
-    let saved = saved.and_then(|saved| Ok(BatchHeader::decode(&saved)?));
-    let saved =
-        saved.with_context(|| format!("{} holds no header", path.display())).or_refused()?;
+    let document = serde_json::from_slice::<SavedHeader>(&bytes).map_err(anyhow::Error::from);
+    let read = document.and_then(|document| Ok((document.header()?, document)));
+    let (saved, document) =
+        read.with_context(|| format!("{} holds no header", path.display())).or_refused()?;
+    let (of_header, of_proof) =
+        ((document.chain_id, document.contract), (proof.chain_id, proof.contract));
+    if of_header != of_proof {
+        let what = anyhow!(
+            "the header is of contract {} on chain {}, the proof of {} on {}",
+            of_header.1,
+            of_header.0,
+            of_proof.1,
+            of_proof.0
+        );
+        return Err(CommandError::refused(what));
+    }
     if proved.headers.contains(&saved) {
         return Ok(());
     }

@@ -62,6 +62,8 @@ enum Told {
     Demanded { what: String },
     Expired { what: String },
     DataMissing,
+    Resumed,
+    NotJudged,
     Forced { participant: u32, period: u32, key: u64, energy_wh: i32, amount_micro: u64 },
     ForcePaid { period: u32, key: u64, transaction: String },
     ForceDue { period: u32, key: u64 },
@@ -73,10 +75,15 @@ enum Told {
 impl Told {
     /// Whether it says nothing against a batch or a snapshot.
     const fn is_sound(&self) -> bool {
-        use Told::{ForceDue, ForcePaid, Forced, SnapshotTrue, Valid};
+        use Told::{ForceDue, ForcePaid, Forced, Resumed, SnapshotTrue, Valid};
         matches!(
             self,
-            Valid { .. } | Forced { .. } | ForcePaid { .. } | ForceDue { .. } | SnapshotTrue
+            Valid { .. }
+                | Resumed
+                | Forced { .. }
+                | ForcePaid { .. }
+                | ForceDue { .. }
+                | SnapshotTrue
         )
     }
 }
@@ -108,7 +115,7 @@ impl Arguments {
         } else {
             None
         };
-        let mut watcher = self.batch.watcher(&chain, sender).await?;
+        let mut watcher = self.batch.watcher(config, &chain, sender).await?;
         if self.from_snapshot {
             watcher = watcher.from_snapshot();
         }
@@ -196,6 +203,8 @@ impl Finding {
                 (seq, Told::Expired { what: demanded.to_string() })
             }
             WatchReport::DataMissing { seq } => (seq, Told::DataMissing),
+            WatchReport::Resumed { seq } => (seq, Told::Resumed),
+            WatchReport::NotJudged { seq } => (seq, Told::NotJudged),
             WatchReport::Snapshot { seq, verdict } => {
                 let told = match verdict {
                     SnapshotVerdict::True => Told::SnapshotTrue,
@@ -238,7 +247,7 @@ impl Finding {
                     ("cancelled", Some(transaction)) => format!("struck down by {transaction}"),
                     ("fallen_already", _) => "struck down by somebody else".to_owned(),
                     ("not_sent", _) => "pending, the proof was not carried out".to_owned(),
-                    ("too_late", _) => "final, and can no longer be struck down".to_owned(),
+                    ("too_late", _) => "FINAL, and can no longer be struck down".to_owned(),
                     _ => "pending, nothing was sent".to_owned(),
                 };
                 format!("{place} breaks {rule}: {outcome}")
@@ -248,6 +257,14 @@ impl Finding {
             }
             Told::Expired { what } => format!("{what} was not shown in time: cancelled"),
             Told::DataMissing => "its published data cannot be found".to_owned(),
+            Told::Resumed => {
+                "WRONG AND FINAL up to here: taken as it was committed, and judged on from here"
+                    .to_owned()
+            }
+            Told::NotJudged => {
+                "WRONG AND FINAL, and nobody can tell what it left: NO LATER BATCH IS JUDGED"
+                    .to_owned()
+            }
             Told::SnapshotTrue => "its snapshot is true".to_owned(),
             Told::SnapshotFalse { participant, transaction } => {
                 let outcome = match transaction {

@@ -1,5 +1,6 @@
 //! The configuration: what every layer said, checked and typed.
 
+mod archive;
 mod setting;
 
 use std::net::SocketAddr;
@@ -13,6 +14,7 @@ use gridtally_core::quantity::Currency;
 use gridtally_ledger::{KeySource, PasswordSource};
 use jiff::Timestamp;
 
+pub(crate) use archive::{ArchiveConfig, ArchivePlace};
 pub(crate) use setting::{DEFAULTS, FILE_VARIABLE, SettingError, Settings, variable_name};
 
 /// The name of the file that is read from the working folder where no other is named.
@@ -26,6 +28,7 @@ pub(crate) struct Config {
     pub(crate) zone: Zone,
     pub(crate) calendar: SettlementCalendar,
     pub(crate) chain: ChainConfig,
+    pub(crate) archive: ArchiveConfig,
     pub(crate) import: ImportConfig,
 }
 
@@ -76,6 +79,7 @@ impl Config {
             zone,
             calendar,
             chain: ChainConfig::new(settings)?,
+            archive: ArchiveConfig::new(settings)?,
             import: ImportConfig::new(settings)?,
         })
     }
@@ -83,17 +87,12 @@ impl Config {
 
 impl ChainConfig {
     fn new(settings: &Settings) -> Result<Self, SettingError> {
-        let endpoint = Some(settings.text("chain.endpoint")).filter(|text| !text.is_empty());
-        if endpoint
-            .is_some_and(|text| !text.starts_with("http://") && !text.starts_with("https://"))
-        {
-            return Err(settings.refused("chain.endpoint", "an http or https address, or empty"));
-        }
+        let endpoint = http_address(settings, "chain.endpoint")?;
         let listen =
             settings.parsed("chain.listen", "an address with a port such as 127.0.0.1:8545")?;
         let seal_interval_ms = settings.number("chain.seal_interval_ms", 0..86_400_001)?;
         Ok(Self {
-            endpoint: endpoint.map(str::to_owned),
+            endpoint,
             folder: path(settings, "chain.folder"),
             key: match path(settings, "chain.keystore") {
                 Some(keystore) => KeySource::Keystore {
@@ -142,6 +141,18 @@ fn calendar(settings: &Settings) -> Result<SettlementCalendar, SettingError> {
         .map_err(|error| settings.refused(genesis_key, &error.to_string()))
 }
 
+/// Returns an address, or nothing where it is empty.
+fn http_address(settings: &Settings, key: &str) -> Result<Option<String>, SettingError> {
+    let text = settings.text(key);
+    if text.is_empty() {
+        return Ok(None);
+    }
+    if !text.starts_with("http://") && !text.starts_with("https://") {
+        return Err(settings.refused(key, "an http or https address, or empty"));
+    }
+    Ok(Some(text.to_owned()))
+}
+
 /// Returns a path, or nothing where it is empty.
 fn path(settings: &Settings, key: &str) -> Option<PathBuf> {
     (!settings.text(key).is_empty()).then(|| settings.path(key))
@@ -183,6 +194,14 @@ mod tests {
             ("chain.endpoint", "ws://x".into(), "an http or https address, or empty"),
             ("chain.listen", "8545".into(), "an address with a port such as 127.0.0.1:8545"),
             ("chain.chain_id", 0.into(), "a whole number from 1 to 9007199254740991"),
+            (
+                "archive.place",
+                "s3://Batches".into(),
+                "a folder, or s3://bucket/folder (no address of object storage: a bucket has 3 to 63 lower-case letters, digits, \
+                 dots and hyphens)",
+            ),
+            ("archive.endpoint", "s3.example".into(), "an http or https address, or empty"),
+            ("archive.region", "".into(), "a region such as us-east-1"),
             ("import.age_days_max", (-1).into(), "a whole number from 0 to 36525"),
         ];
         for (key, value, expected) in cases {

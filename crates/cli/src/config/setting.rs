@@ -163,6 +163,11 @@ impl Settings {
         })
     }
 
+    /// Returns whether something is switched on.
+    pub(crate) fn switch(&self, key: &str) -> bool {
+        self.get(key).value.as_bool().unwrap_or_default()
+    }
+
     /// Returns the refusal of a value.
     pub(crate) fn refused(&self, key: &str, expected: &str) -> SettingError {
         let Setting { value, origin } = self.get(key).clone();
@@ -417,6 +422,13 @@ mod tests {
             &[("GRIDTALLY_CHAIN_CHAIN_ID", "one")],
             &expect![[r#"
             chain.chain_id = one in the variable GRIDTALLY_CHAIN_CHAIN_ID is not a whole number
+        "#]],
+        );
+        check(
+            "[archive]\nallow_http = 'yes'\n",
+            &[],
+            &expect![[r#"
+            archive.allow_http = 'yes' in /gridtally.toml:2 is not true or false
         "#]],
         );
         check(

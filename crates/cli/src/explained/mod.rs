@@ -10,10 +10,10 @@ use gridtally_chain::rpc::error::CODES;
 use gridtally_chain::{OpenError, ServeError};
 use gridtally_core::explanation::{Explained, Explanation};
 use gridtally_ledger::{
-    BatchArchiveError, BlobSourceError, ConnectError, DataError, DeployError, EndpointError,
-    EventError, ExportError, FollowError, FundError, HistoryError, HubError, KeyError,
-    PublicationError, PublishError, ReadError, Refusal, RegisterError, SendError, SettleError,
-    WatchError,
+    BatchArchiveError, BlobSourceError, BucketError, ConnectError, DataError, DeployError,
+    EndpointError, EventError, ExportError, FollowError, FundError, HistoryError, HubError,
+    KeyError, PublicationError, PublishError, ReadError, Refusal, RegisterError, SendError,
+    SettleError, WatchError,
 };
 
 /// An error whose type is not known any more.
@@ -46,6 +46,8 @@ fn ledger(error: Said<'_>) -> Option<Explanation> {
         .or_else(|| of(error, ReadError::explanation))
         .or_else(|| of(error, SendError::explanation))
         .or_else(|| of(error, EndpointError::explanation))
+        .or_else(|| of(error, BatchArchiveError::explanation))
+        .or_else(|| of(error, BucketError::explanation))
 }
 
 fn chain(error: Said<'_>) -> Option<Explanation> {
@@ -114,7 +116,7 @@ pub(crate) fn page() -> String {
     page
 }
 
-fn ledger_explained() -> [(&'static str, &'static [Explanation]); 20] {
+fn ledger_explained() -> [(&'static str, &'static [Explanation]); 21] {
     [
         ("EndpointError", EndpointError::EXPLANATIONS),
         ("ConnectError", ConnectError::EXPLANATIONS),
@@ -135,6 +137,7 @@ fn ledger_explained() -> [(&'static str, &'static [Explanation]); 20] {
         ("BlobSourceError", BlobSourceError::EXPLANATIONS),
         ("PublicationError", PublicationError::EXPLANATIONS),
         ("BatchArchiveError", BatchArchiveError::EXPLANATIONS),
+        ("BucketError", BucketError::EXPLANATIONS),
         ("HubError", HubError::EXPLANATIONS),
     ]
 }

@@ -60,8 +60,8 @@ fn prove_and_claim(terminal: &Terminal, contract: &str) {
     );
     let said = run(&export);
     assert!(said.contains(", final, header 0x"), "{said}");
-    run(&format!("export header {there} --out header.hex"));
-    let said = run("verify --proof mine.json --header header.hex");
+    run(&format!("export header {there} --out header.json"));
+    let said = run("verify --proof mine.json --header header.json");
     assert!(said.contains("participant 1, period 2, run 0, slot 5, code 32"), "{said}");
     let said = run(&format!("watch --once {there}"));
     assert!(said.ends_with("all valid\n"), "{said}");

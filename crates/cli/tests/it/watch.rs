@@ -7,13 +7,14 @@ use gridtally_core::party::ParticipantNumber;
 use gridtally_core::period::{SettlementCalendar, SettlementPeriod, Slot};
 use gridtally_core::quantity::{Amount, Price};
 use gridtally_ledger::{
-    BatchEntry, BatchEvent, BatchLedger, BatchOffices, BatchTerms, BlobSidecar, Client,
-    EndpointOptions, GasMeasurements, Key, SendOptions, Sender, TokenChoice,
+    BatchArchive, BatchEntry, BatchEvent, BatchLedger, BatchOffices, BatchTerms, BlobSidecar,
+    Client, EndpointOptions, FollowOptions, GasMeasurements, Key, SendOptions, Sender, TokenChoice,
+    Watcher,
 };
 use gridtally_settlement::{
     Account, Activities, Batch, BatchHeader, BatchPlan, Code, ForcedReadings, InboxRange,
-    LedgerState, Record, Reference, TariffTable, build_batch, pack_blobs, pack_calldata,
-    pack_snapshot,
+    LedgerState, Record, Reference, SignedReading, TariffTable, build_batch, pack_blobs,
+    pack_calldata, pack_snapshot,
 };
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -62,6 +63,12 @@ impl Heart {
             ledger.bond_call(10 * SLASH_MICRO),
             ledger.publish_tariff_call(SettlementPeriod(1), &table),
             ledger.publish_tariff_call(SettlementPeriod(2), &table),
+            // Participant 1, whose address is the second development account.
+            ledger.register_one_call(
+                Key::test_account(2).unwrap().address(),
+                Key::test_account(1).unwrap().address(),
+                SettlementPeriod(1),
+            ),
         ] {
             sender.send(call).await.unwrap();
         }
@@ -151,6 +158,18 @@ async fn a_wrong_batch_is_seen_then_struck_down() {
     let looked = terminal.output(&heart.watch("--output json"));
     let report: Value = serde_json::from_slice(&looked.stdout).unwrap();
     assert_eq!((&report["sound"], &report["batches"]), (&json!(true), &json!(1)), "{report}");
+
+    // Half of what the hub lost was credited to whoever sent the proof.
+    let collect = heart.about("claim", "--collect");
+    let (code, out, messages) = run(&terminal, &format!("{collect} --dry-run"));
+    assert_eq!(code, Some(0), "{messages}");
+    assert!(out.contains(": 0.500000\nnothing was sent\n"), "{out}");
+    let (code, out, messages) = run(&terminal, &collect);
+    assert_eq!(code, Some(0), "{messages}");
+    assert!(out.contains(": 0.500000\ndone by 0x"), "{out}");
+    let (code, _, messages) = run(&terminal, &collect);
+    assert_eq!(code, Some(1), "{messages}");
+    assert!(messages.contains("credited nothing to 0x7099"), "{messages}");
 }
 
 #[test]
@@ -219,15 +238,15 @@ async fn a_record_is_proved_to_its_owner_offline_and_with_one_question() {
     assert_eq!(code, Some(1), "{out}");
     assert!(out.contains("final    NO") && messages.contains("not final"), "{out}{messages}");
 
-    let (code, _, messages) = run(&terminal, &heart.about("export header", "--out header.hex"));
+    let (code, _, messages) = run(&terminal, &heart.about("export header", "--out header.json"));
     assert_eq!(code, Some(1), "{messages}");
     heart.finalize().await;
     let (code, out, messages) = run(&terminal, &online);
     assert_eq!(code, Some(0), "{out}{messages}");
     assert!(out.contains("final    yes, through 1 header"), "{out}");
-    let (code, _, messages) = run(&terminal, &heart.about("export header", "--out header.hex"));
+    let (code, _, messages) = run(&terminal, &heart.about("export header", "--out header.json"));
     assert_eq!(code, Some(0), "{messages}");
-    let offline = "verify --proof record.json --header header.hex --output json";
+    let offline = "verify --proof record.json --header header.json --output json";
     let (code, out, messages) = run(&terminal, offline);
     assert_eq!(code, Some(0), "{out}{messages}");
     let report: Value = serde_json::from_str(&out).unwrap();
@@ -360,4 +379,199 @@ async fn what_lies_behind_blobs_that_are_gone_is_named_and_a_snapshot_helps() {
     let (code, out, messages) = run(&terminal, &format!("{claim} --from-snapshot"));
     assert_eq!(code, Some(0), "{messages}");
     assert!(out.starts_with("participant 0: 0.000000 to 0x"), "{out}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_participant_pays_in_and_asks_to_leave() {
+    let key = "0x59c6995e998f97a5a0044966f0945389dc9e86dae88c7a8412f4603b6b78690d";
+    let terminal = Terminal::new().variable("SETTLEMENT_KEY", key);
+    let heart = Heart::new(&Terminal::new()).await;
+    let deposit = heart.about("claim", "--participant 1 --deposit 2.50");
+    // No key is needed to look.
+    let (code, out, messages) = run(&Terminal::new(), &format!("{deposit} --dry-run"));
+    assert_eq!(code, Some(0), "{messages}");
+    assert!(out.starts_with("participant 1: 2.500000 paid in by the configured key"), "{out}");
+    assert!(out.ends_with("nothing was sent\n"), "{out}");
+    let (code, _, messages) = run(&terminal, &deposit);
+    assert_eq!(code, Some(1), "{messages}");
+    assert!(messages.contains("has 0.000000 of 2.500000"), "{messages}");
+    let owner = Key::test_account(1).unwrap().address();
+    heart.sender.send(heart.ledger.mint_call(owner, 3_000_000)).await.unwrap();
+    let (code, out, messages) = run(&terminal, &deposit);
+    assert_eq!(code, Some(0), "{messages}");
+    assert_eq!(out.matches("done by 0x").count(), 2, "the contract may draw, then draws: {out}");
+    assert_eq!(heart.ledger.tokens_of(owner).await.unwrap().0.to::<u64>(), 500_000);
+
+    let leave = heart.about("claim", "--participant 1 --exit-request");
+    let (code, out, messages) = run(&Terminal::new(), &format!("{leave} --dry-run"));
+    assert_eq!(code, Some(0), "{messages}");
+    assert!(out.ends_with("nothing was sent\n"), "{out}");
+    let stranger = "0x5de4111afa1a4b94908f83103eb1f1706367c2e68ca870fc3fb9a804cdab365a";
+    let strange = Terminal::new().variable("SETTLEMENT_KEY", stranger);
+    let (code, _, messages) = run(&strange, &leave);
+    assert_eq!(code, Some(1), "{messages}");
+    assert!(messages.contains(&format!("only {owner} may ask for participant 1")), "{messages}");
+    let (code, out, messages) = run(&terminal, &leave);
+    assert_eq!(code, Some(0), "{messages}");
+    assert_eq!(out.matches("done by 0x").count(), 1, "{out}");
+    let (code, _, messages) = run(&terminal, &leave);
+    assert_eq!(code, Some(1), "it was asked already: {messages}");
+
+    for (arguments, expected) in [
+        ("--deposit 1", 2),
+        ("--participant 1,2 --deposit 1", 2),
+        ("--participant 1 --deposit 0.5", 2),
+        ("--participant 1 --deposit 1 --exit-request", 2),
+        ("--participant 1 --collect", 2),
+        ("--participant 1 --exit --exit-request", 2),
+        ("--participant 9 --exit-request", 1),
+        ("--participant 0 --exit-request", 1),
+    ] {
+        let (code, _, messages) = run(&terminal, &heart.about("claim", arguments));
+        assert_eq!(code, Some(expected), "{arguments}: {messages}");
+    }
+}
+
+/// The contract takes two keys for a correction, and a proof is checked against both.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_correction_that_the_metering_operator_signed_is_proved() {
+    let terminal = Terminal::new();
+    let mut heart = Heart::new(&Terminal::new()).await;
+    heart.commit(1, 0).await;
+    let record = Record::new(ParticipantNumber(1), Code::CONSUMPTION, Slot(0), 1).unwrap();
+    let plan = BatchPlan {
+        period: SettlementPeriod(1),
+        run: 1,
+        part: 0,
+        account_count: 2,
+        inbox_to: 0,
+        records: vec![record],
+    };
+    let mut watcher = Watcher::new(heart.ledger.clone(), FollowOptions::default(), None);
+    watcher.poll().await.unwrap();
+    let reference = watcher.view().reference(plan.period).unwrap();
+    let batch = build_batch(&plan, watcher.state(1).unwrap(), &reference).unwrap();
+    let call = heart.ledger.commit_calldata_call(&batch.commitment, pack_calldata(plan.records));
+    heart.sender.send(call).await.unwrap();
+    watcher.poll().await.unwrap();
+    let first = watcher.view().batches()[0].header.clone();
+    let second = watcher.view().batches()[1].header.clone();
+
+    // The archive has what the operator signed, who holds the first development account.
+    let domain = heart.ledger.deployment().domain();
+    let reading = SignedReading::of_record(second.period, second.run, &record).unwrap();
+    let signed = |account| {
+        let key = Key::test_account(account).unwrap();
+        key.sign(reading.digest(&domain)).as_bytes().to_vec()
+    };
+    let archive = BatchArchive::new(terminal.path("batches"));
+    archive.keep_signatures(second.record_root, &[Some(signed(0))]).await.unwrap();
+    let wanted = "--participant 1 --period 1 --run 1 --slot 0 --archive batches --out record.json";
+    let (code, out, messages) = run(&terminal, &heart.about("export proof", wanted));
+    assert_eq!(code, Some(0), "{out}{messages}");
+    heart.state = LedgerState::genesis();
+    heart.server.ask("evm_increaseTime", json!([8 * DAY_S]));
+    heart.server.ask("evm_mine", json!([]));
+    for header in [&first, &second] {
+        heart.sender.send(heart.ledger.finalize_call(header)).await.unwrap();
+    }
+    let endpoint = heart.server.report["endpoint"].as_str().unwrap().to_owned();
+    let online = |file: &str| format!("verify --proof {file} --endpoint {endpoint}");
+    let (code, out, messages) = run(&terminal, &online("record.json"));
+    assert_eq!(code, Some(0), "{out}{messages}");
+    assert!(out.contains(", signed by the meter"), "{out}");
+
+    let proof: Value =
+        serde_json::from_slice(&std::fs::read(terminal.path("record.json")).unwrap()).unwrap();
+    let check = |field: &str, value: Value| {
+        let mut changed = proof.clone();
+        changed[field] = value;
+        std::fs::write(terminal.path("changed.json"), changed.to_string()).unwrap();
+        run(&terminal, &online("changed.json"))
+    };
+    let hex = |bytes: Vec<u8>| json!(alloy_primitives::hex::encode_prefixed(bytes));
+    // The meter's own key is as good; a stranger's is not.
+    let (code, out, messages) = check("signature", hex(signed(2)));
+    assert_eq!(code, Some(0), "{out}{messages}");
+    let (code, out, messages) = check("signature", hex(signed(3)));
+    assert_eq!(code, Some(1), "{out}");
+    assert!(out.contains("NOT signed by the meter"), "{out}");
+    assert!(messages.contains("nor, in a correction, that of the metering operator"), "{messages}");
+    // Prices are read by the number of slots.
+    for slots in [0, 2, 96, 1_024, 65_535] {
+        let (code, out, messages) = check("slots_per_period", json!(slots));
+        assert_eq!((code, out.as_str()), (Some(1), ""), "{slots}: {messages}");
+    }
+
+    // A header is of one contract on one chain.
+    let (code, _, messages) = run(&terminal, &heart.about("export header", "--out header.json"));
+    assert_eq!(code, Some(0), "{messages}");
+    let (code, out, messages) =
+        run(&terminal, &heart.about("export proof", &wanted.replace("record.json", "again.json")));
+    assert_eq!(code, Some(0), "{out}{messages}");
+    let offline = "verify --proof again.json --header header.json";
+    let (code, out, messages) = run(&terminal, offline);
+    assert_eq!(code, Some(0), "{out}{messages}");
+    let header: Value =
+        serde_json::from_slice(&std::fs::read(terminal.path("header.json")).unwrap()).unwrap();
+    for (field, value, said) in [
+        ("chain_id", json!(1), "on chain 1, the proof of"),
+        ("contract", json!("0x00000000000000000000000000000000000000aa"), "the proof of"),
+        ("header", json!("0x00"), "holds no header"),
+        ("format", json!("gridtally header 2"), "holds no header"),
+    ] {
+        let mut changed = header.clone();
+        changed[field] = value;
+        std::fs::write(terminal.path("changed.json"), changed.to_string()).unwrap();
+        let (code, out, messages) =
+            run(&terminal, "verify --proof again.json --header changed.json");
+        assert_eq!((code, out.as_str()), (Some(1), ""), "{field}: {messages}");
+        assert!(messages.contains(said), "{field}: {messages}");
+    }
+}
+
+/// Nobody noticed in time: it is told loudly, and the exit code says so for ever.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wrong_batch_that_became_final_is_told_and_judging_goes_on() {
+    let terminal = Terminal::new();
+    let mut heart = Heart::new(&Terminal::new()).await;
+    heart.commit(1, 0).await;
+    let first = heart.state.header().clone();
+    heart.commit(2, 5).await;
+    heart.server.ask("evm_increaseTime", json!([8 * DAY_S]));
+    heart.server.ask("evm_mine", json!([]));
+    for header in [&first, heart.state.header()] {
+        heart.sender.send(heart.ledger.finalize_call(header)).await.unwrap();
+    }
+    let (code, out, messages) = run(&terminal, &heart.watch(""));
+    assert_eq!(code, Some(1), "{out}{messages}");
+    assert!(out.contains("breaks R7: FINAL, and can no longer be struck down"), "{out}");
+    assert!(out.contains("batch 2: WRONG AND FINAL up to here"), "{out}");
+    assert!(out.ends_with("batches: 2, final: 2: not all valid\n"), "{out}");
+}
+
+/// What is wrong with the address or the keys of object storage is said before anything is asked.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_archive_that_cannot_be_is_a_mistake_of_usage() {
+    let mut heart = Heart::new(&Terminal::new()).await;
+    heart.commit(1, 0).await;
+    let half = Terminal::new().variable("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE");
+    let own = "--archive s3://batches/a --archive-endpoint http://127.0.0.1:1";
+    for (terminal, arguments, said) in [
+        (&half, own, "AWS_SECRET_ACCESS_KEY is not set"),
+        (&Terminal::new(), "--archive s3://Batches", "a bucket has 3 to 63 lower-case letters"),
+        (&Terminal::new(), "--archive ftp://batches", "it begins with s3://"),
+        (
+            &Terminal::new(),
+            "--archive s3://batches --archive-endpoint http://storage.example",
+            "[bucket-plain-http]",
+        ),
+    ] {
+        let (code, _, messages) = run(terminal, &heart.watch(arguments));
+        assert_eq!(code, Some(2), "{arguments}: {messages}");
+        assert!(messages.contains(said) && !messages.contains("AKIDEXAMPLE"), "{messages}");
+    }
+    // The endpoint has the calldata, so nobody asks the storage, which is not there.
+    let (code, out, messages) = run(&Terminal::new(), &heart.watch(own));
+    assert_eq!(code, Some(0), "{out}{messages}");
 }

@@ -1,23 +1,19 @@
 //! Where blobs are found, and that nobody who has them is believed.
 
-use std::fs;
-
 use alloy_primitives::{B256, hex};
-use gridtally_ledger::{
-    BatchArchive, BatchArchiveError, BeaconNode, BlobSource, BlobSourceError, EndpointOptions,
-};
+use gridtally_ledger::{BeaconNode, BlobSource, BlobSourceError, EndpointOptions};
 use gridtally_settlement::{BLOB_LENGTH, BlobBytes, versioned_hashes};
 
 use crate::hostile::{Hostile, Reply, impatient};
 
 /// A blob of zeros with one byte that differs.
-fn blob(byte: u8) -> BlobBytes {
+pub(crate) fn blob(byte: u8) -> BlobBytes {
     let mut blob = vec![0; BLOB_LENGTH];
     blob[31] = byte;
     blob.try_into().expect("the length of a blob")
 }
 
-fn hash(blob: &BlobBytes) -> B256 {
+pub(crate) fn hash(blob: &BlobBytes) -> B256 {
     versioned_hashes(std::slice::from_ref(blob)).expect("elements of the field")[0]
 }
 
@@ -111,40 +107,4 @@ async fn slots_that_make_no_sense_are_refused() {
     let server = Hostile::start(vec![genesis("1000"), spec("12000")]);
     let node = BeaconNode::new(&server.address, impatient()).unwrap();
     assert_eq!(BlobSource::Beacon(node).blobs(&[B256::ZERO], 5).await.unwrap(), None);
-}
-
-#[test]
-fn an_archive_keeps_what_it_has_and_says_what_is_wrong() {
-    let folder = tempfile::tempdir().unwrap();
-    let archive = BatchArchive::new(folder.path().join("batches"));
-    let blobs = [blob(1), blob(2)];
-    let hashes = blobs.each_ref().map(hash);
-    assert_eq!(archive.blobs(&hashes).unwrap(), None);
-    archive.keep_blobs(&blobs, &hashes).unwrap();
-    archive.keep_blobs(&blobs, &hashes).unwrap();
-    assert_eq!(archive.blobs(&hashes).unwrap().unwrap(), blobs);
-    archive.keep_calldata(b"0123456789").unwrap();
-    let data_hash = gridtally_settlement::calldata_hash(b"0123456789");
-    assert_eq!(archive.calldata(data_hash).unwrap().unwrap(), b"0123456789");
-    assert_eq!(archive.calldata(B256::ZERO).unwrap(), None);
-
-    let damaged = |error: BatchArchiveError, name: &str| {
-        let BatchArchiveError::Differs { path } = &error else { panic!("{error}") };
-        assert!(path.ends_with(name), "{error}");
-    };
-    let second = format!("{}.blob", hashes[1]);
-    let path = archive.folder().join(&second);
-    let whole = fs::read(&path).unwrap();
-    let mut changed = whole.clone();
-    changed[77] ^= 1;
-    for bytes in [&whole[..whole.len() - 1], &changed, &[whole.clone(), vec![0]].concat(), &[]] {
-        fs::write(&path, bytes).unwrap();
-        damaged(archive.blobs(&hashes).unwrap_err(), &second);
-        // What is there is never overwritten.
-        damaged(archive.keep_blobs(&blobs, &hashes).unwrap_err(), &second);
-        assert_eq!(fs::read(&path).unwrap(), bytes);
-    }
-    let calldata = format!("{data_hash}.calldata");
-    fs::write(archive.folder().join(&calldata), b"0123456780").unwrap();
-    damaged(archive.calldata(data_hash).unwrap_err(), &calldata);
 }

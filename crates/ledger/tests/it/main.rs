@@ -1,6 +1,8 @@
 //! The crate through its public interface, against real and hostile endpoints.
 
 #[cfg(test)]
+mod archive;
+#[cfg(test)]
 mod batch;
 mod blob_source;
 mod endpoint;

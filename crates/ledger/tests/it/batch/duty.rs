@@ -5,8 +5,8 @@ use std::sync::Arc;
 use gridtally_core::party::ParticipantNumber;
 use gridtally_core::period::SettlementPeriod;
 use gridtally_ledger::{
-    BeaconNode, BlobSidecar, BlobSource, EndpointOptions, FollowOptions, ForceKey, Hub, HubError,
-    HubReport, Outcome, Sender, SnapshotVerdict, WatchReport, Watcher,
+    BatchArchive, BeaconNode, BlobSidecar, BlobSource, EndpointOptions, FollowOptions, ForceKey,
+    Hub, HubError, HubReport, Outcome, Publication, Sender, SnapshotVerdict, WatchReport, Watcher,
 };
 use gridtally_settlement::{
     Account, BatchPlan, BatchRefused, KeyGap, Place, Record, Rule, SignedReading, build_batch,
@@ -211,6 +211,75 @@ async fn a_late_correction_of_a_forced_reading_falls() {
     let fallen = watcher.poll().await.unwrap();
     assert_eq!(fallen, []);
     assert_eq!(watcher.view().batches().len(), 2);
+}
+
+/// The states of more than 64 batches are not kept: an old correction is found in the archive, or computed from the chain, and the
+/// headers lead from one that the contract still has down to it.
+#[tokio::test]
+async fn a_correction_that_is_long_past_refutes_too() {
+    for has_archive in [true, false] {
+        let mut scene = Scene::new(28, false).await;
+        let folder = tempfile::tempdir().unwrap();
+        let archive = BatchArchive::new(folder.path());
+        if has_archive {
+            scene.hub = hub(&scene.stage).with_archive(archive.clone(), Publication::Calldata);
+            assert_eq!(scene.hub.poll().await.unwrap(), []);
+        }
+        let plan = scene.correction();
+        let corrected = scene.hub.commit(&plan).await.unwrap();
+        let more = async |scene: &mut Scene, count: usize| {
+            for _ in 0..count {
+                let plan = BatchPlan { records: vec![record(0, 63, 0, 0)], ..scene.correction() };
+                scene.hub.commit(&plan).await.unwrap();
+            }
+        };
+        // No more than 32 may be pending.
+        for _ in 0..2 {
+            more(&mut scene, 29).await;
+            pass(&scene.stage, 7 * DAY_S + 1).await;
+            scene.hub.poll().await.unwrap();
+        }
+        scene.force_reading().await;
+        more(&mut scene, 30).await;
+        let (force, seq) = (scene.force(), corrected.seq);
+        // A new process, which knows only the chain, and the archive if there is one.
+        let mut new = hub(&scene.stage);
+        if has_archive {
+            new = new.with_archive(archive, Publication::Calldata);
+        }
+        let reports = new.poll().await.unwrap();
+        assert_eq!(reports, [HubReport::ForceRefuted { seq, force }], "archive: {has_archive}");
+        assert!(new.watcher().state(seq).is_none(), "it is forgotten");
+        assert_eq!(new.poll().await.unwrap(), []);
+        assert_eq!(new.watcher().view().forces().count(), 0);
+    }
+}
+
+/// Blobs are cheaper than so many bytes of calldata, where a chain takes them; the archive has them before the chain.
+#[tokio::test]
+async fn a_snapshot_is_published_where_it_is_cheaper() {
+    for (publication, is_in_blobs) in
+        [(Publication::Cheapest, true), (Publication::Blobs, true), (Publication::Calldata, false)]
+    {
+        let mut scene = Scene::new(29, false).await;
+        let folder = tempfile::tempdir().unwrap();
+        let archive = BatchArchive::new(folder.path());
+        scene.hub = hub(&scene.stage).with_archive(archive.clone(), publication);
+        pass(&scene.stage, SNAPSHOT_DUE_S).await;
+        assert_eq!(scene.hub.poll().await.unwrap(), [HubReport::SnapshotPublished { seq: 2 }]);
+        let node = BeaconNode::new(&scene.stage.node.address, EndpointOptions::default()).unwrap();
+        for source in [BlobSource::Beacon(node), BlobSource::Archive(archive.clone())] {
+            let mut watcher = scene.watcher().with_blobs_from(vec![source]);
+            let reports = watcher.poll().await.unwrap();
+            let verdict = SnapshotVerdict::True;
+            assert_eq!(reports.last(), Some(&WatchReport::Snapshot { seq: 2, verdict }));
+            let part = &watcher.view().snapshot().unwrap().parts[0];
+            let hashes = archive.blob_hashes(part.data_hash).await.unwrap();
+            assert_eq!(hashes.is_some(), is_in_blobs);
+            let data = archive.snapshot(part.data_hash).await.unwrap();
+            assert_eq!(data.is_some(), !is_in_blobs);
+        }
+    }
 }
 
 /// Time to the next snapshot, s.

@@ -230,7 +230,11 @@ async fn a_hub_publishes_in_the_cheapest_way_and_archives_first() {
         assert_eq!(header.data_kind, kind);
         assert_eq!(hub.commit(&planned).await.unwrap(), header);
         if kind == DataKind::Calldata {
-            let data = archive.calldata(header.data_hash).unwrap().unwrap();
+            let data = archive.calldata(header.data_hash).await.unwrap().unwrap();
+            assert_eq!(archive.header(header.hash()).await.unwrap().unwrap(), header);
+            let (leaves, tree) = archive.leaves(header.record_root).await.unwrap().unwrap();
+            assert_eq!(leaves.len(), planned.records.len());
+            assert_eq!(tree.root(), header.record_root);
             assert_eq!(data, pack_calldata(planned.records.iter().copied()));
         }
         stage.town.state = hub.watcher().state(header.seq).unwrap().clone();
@@ -238,9 +242,9 @@ async fn a_hub_publishes_in_the_cheapest_way_and_archives_first() {
     let files = std::fs::read_dir(folder.path()).unwrap();
     let names: Vec<_> =
         files.map(|file| file.unwrap().file_name().into_string().unwrap()).collect();
-    let (signatures, data): (Vec<_>, Vec<_>) =
-        names.iter().partition(|name| name.ends_with(".signatures"));
-    assert_eq!((data.len(), signatures.len()), (3, 3), "{names:?}");
+    let count = |ending: &str| names.iter().filter(|name| name.ends_with(ending)).count();
+    let endings = [".signatures", ".leaves", ".header", ".calldata", ".blob", ".blobs"];
+    assert_eq!(endings.map(count), [3, 3, 3, 1, 2, 2], "{names:?}");
 }
 
 /// Six blobs in one transaction, as full batches have them, within the ceiling of gas.

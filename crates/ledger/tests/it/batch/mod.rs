@@ -1,9 +1,11 @@
 //! Batch settlement on the embedded chain, against the random ledgers of the settlement crate.
 
+mod archive;
 mod completeness;
 mod duty;
 mod hub;
 mod hub_faults;
+mod lies;
 mod record;
 mod signatures;
 mod stage;

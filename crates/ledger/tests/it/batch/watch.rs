@@ -158,6 +158,65 @@ async fn rows_and_groups_of_accounts_are_understood() {
     };
 }
 
+/// Nobody noticed in time: it is told, and what comes after is judged on what was committed.
+#[tokio::test]
+async fn behind_a_wrong_batch_that_became_final_judging_goes_on() {
+    let mut stage = Stage::new(Node::embedded().await, 43).await;
+    let count = commit_honest(&mut stage).await.header.count;
+    let wrong = commit_changed(&mut stage, |batch| {
+        let micro = batch.header.hub_balance.micro() + 10_000;
+        batch.header.hub_balance = Amount::from_micro(micro);
+    })
+    .await;
+    super::hub::pass(&stage, 7 * 86_400 + 1).await;
+    let first = stage.town.state.header().clone();
+    for header in [&first, &wrong.header] {
+        stage.send(stage.ledger.finalize_call(header)).await.unwrap();
+    }
+    let fraud = WatchReport::Fraud {
+        seq: 2,
+        rule: Rule::HubBalanceRuns,
+        place: Place::Record(wrong.header.count - 1),
+        outcome: Outcome::TooLate,
+    };
+    let mut watcher = watcher(&stage, true).await;
+    let expected =
+        [WatchReport::Valid { seq: 1, count }, fraud.clone(), WatchReport::Resumed { seq: 2 }];
+    assert_eq!(watcher.poll().await.unwrap(), expected);
+    assert_eq!(watcher.poll().await.unwrap(), []);
+    // Honest on what stands there, and then dishonest again.
+    stage.town.state = state_after(&wrong, wrong.header.clone());
+    let count = commit_honest(&mut stage).await.header.count;
+    assert_eq!(watcher.poll().await.unwrap(), [WatchReport::Valid { seq: 3, count }]);
+    commit_changed(&mut stage, |batch| {
+        batch.header.hub_balance = Amount::from_micro(1);
+    })
+    .await;
+    let reports = watcher.poll().await.unwrap();
+    assert!(
+        matches!(reports[..], [WatchReport::Fraud { seq: 4, outcome: Outcome::Cancelled(_), .. }]),
+        "{reports:?}"
+    );
+    assert_eq!(watcher.poll().await.unwrap(), []);
+}
+
+/// Nobody knows what is under the account root: no later batch can be judged, and that is said.
+#[tokio::test]
+async fn behind_a_final_batch_that_nobody_can_open_nothing_is_judged() {
+    let mut stage = Stage::new(Node::embedded().await, 44).await;
+    let wrong = commit_changed(&mut stage, |batch| {
+        batch.header.account_root = alloy_primitives::keccak256(b"nobody knows");
+    })
+    .await;
+    super::hub::pass(&stage, 7 * 86_400 + 1).await;
+    stage.send(stage.ledger.finalize_call(&wrong.header)).await.unwrap();
+    let mut watcher = watcher(&stage, true).await;
+    let demanded = Demanded::AccountGroup(0);
+    let expected = [WatchReport::Demanded { seq: 1, demanded }, WatchReport::NotJudged { seq: 1 }];
+    assert_eq!(watcher.poll().await.unwrap(), expected);
+    assert_eq!(watcher.poll().await.unwrap(), []);
+}
+
 /// A hub that is a contract hides its data from nobody: calls between contracts are traced.
 #[tokio::test]
 async fn a_batch_that_a_contract_commits_is_judged_too() {
@@ -241,7 +300,7 @@ async fn blobs_that_nobody_has_are_told_and_found_later_in_an_archive() {
         watcher(&stage, true).await.with_blobs_from(vec![BlobSource::Archive(archive.clone())]);
     assert_eq!(watcher.poll().await.unwrap(), [missing]);
     let Data::Blobs(blobs) = &batch.data else { panic!("in blobs") };
-    archive.keep_blobs(blobs, &versioned_hashes(blobs).unwrap()).unwrap();
+    archive.keep_blobs(blobs, &versioned_hashes(blobs).unwrap()).await.unwrap();
     let count = batch.header.count;
     assert_eq!(watcher.poll().await.unwrap(), [WatchReport::Valid { seq: 1, count }]);
 }
