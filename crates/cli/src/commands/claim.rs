@@ -81,7 +81,7 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<(), Comman
         let access = if arguments.dry_run { Access::ReadOnly } else { Access::ReadWrite };
         let chain = BatchArguments::chain(&config, access).await?;
         let sender = if arguments.dry_run { None } else { Some(chain.sender(&config)?) };
-        let mut watcher = arguments.batch.watcher(&chain, None).await?;
+        let mut watcher = arguments.batch.watcher(&config, &chain, None).await?;
         watcher.poll().await.map_err(CommandError::of_chain)?;
         arguments.claim(&mut watcher, sender, chain.shown.clone()).await
     })?;

@@ -104,7 +104,7 @@ impl Arguments {
         } else {
             None
         };
-        let mut watcher = self.batch.watcher(&chain, sender).await?;
+        let mut watcher = self.batch.watcher(config, &chain, sender).await?;
         if self.from_snapshot {
             watcher = watcher.from_snapshot();
         }
@@ -114,9 +114,8 @@ impl Arguments {
         if self.once {
             return self.look_once(&mut watcher, asked, context).await;
         }
-        context
-            .output
-            .note(&format!("Watching {} at {asked}. Ctrl-C ends it.", self.batch.contract));
+        let contract = watcher.ledger().deployment().core;
+        context.output.note(&format!("Watching {contract} at {asked}. Ctrl-C ends it."));
         loop {
             match watcher.poll().await {
                 Ok(reports) => {
@@ -142,7 +141,7 @@ impl Arguments {
             watcher.poll().await.map_err(CommandError::of_chain)?.iter().map(Finding::of).collect();
         let batches = watcher.view().batches();
         let summary = WatchSummary {
-            contract: self.batch.contract.to_string(),
+            contract: watcher.ledger().deployment().core.to_string(),
             asked,
             sound: findings.iter().all(|finding| finding.told.is_sound()),
             batches: batches.len(),
