@@ -228,7 +228,12 @@ async fn readings_that_come_late_are_settled_late() {
     // Period 2 was settled, so what is late of period 1 is a correction run.
     add_readings(&mut store, "home_2", Channel::Import, &[10, 20, 30, 40]).unwrap();
     add_readings(&mut store, "home_2", Channel::Export, &[0, 0, 0, 0]).unwrap();
-    check(&ledger.settle(&mut store, &leaving_out(both_periods())).await, expect!["1.1/0: 9; settled 8 corrected 8 already 5 deposits 1; equal 13 batches BatchCounts { batch_count: 4, final_count: 0, correction_count: 1 }"]);
+    check(
+        &ledger.settle(&mut store, &leaving_out(both_periods())).await,
+        expect![
+            "1.1/0: 9; settled 8 corrected 8 already 5 deposits 1; equal 13 batches BatchCounts { batch_count: 4, final_count: 0, correction_count: 1 }"
+        ],
+    );
     assert!(ledger.verify(folder.path()).await.is_sound());
 }
 

@@ -91,7 +91,7 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<(), Comman
     let config = context.config(|settings| batch.apply(settings))?;
     let (report, document) = context.block_on(async {
         let chain = BatchArguments::chain(&config, Access::ReadOnly).await?;
-        let watcher = batch.watcher(&chain, None).await?;
+        let watcher = batch.watcher(&config, &chain, None).await?;
         let mut watcher = watcher.with_all_states();
         watcher.poll().await.map_err(CommandError::of_chain)?;
         match &arguments.what {

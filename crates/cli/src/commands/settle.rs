@@ -114,7 +114,9 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<(), Comman
     let mode = SettlementMode::of(store.view(), asked.or(config.mode)).or_refused()?;
     if arguments.finalize && mode == SettlementMode::Direct {
         let what = anyhow::anyhow!("records that are settled one by one are final at once");
-        return Err(CommandError::usage(what).hint("Leave --finalize out, or settle with --mode batch."));
+        return Err(
+            CommandError::usage(what).hint("Leave --finalize out, or settle with --mode batch.")
+        );
     }
     let report = if arguments.no_chain {
         let settled = settle_into_store(&mut store, &options, now, &mut told);

@@ -6,7 +6,9 @@ use std::path::PathBuf;
 use alloy_primitives::Address;
 use anyhow::anyhow;
 use gridtally_aggregator::store::StoreView;
-use gridtally_aggregator::verify::{Finding, Verification, VerifyError, VerifyProgress, verify_with_blobs};
+use gridtally_aggregator::verify::{
+    Finding, Verification, VerifyError, VerifyProgress, verify_with_blobs,
+};
 use serde::Serialize;
 
 use crate::address::address;
@@ -242,10 +244,10 @@ impl Report for VerifyReport {
                 if let Some(batches) = &chain.batches {
                     writeln!(
                         out,
-                        "        {}, {} final, {}: each judged by the rules",
-                        counted(batches.batch_count, "batch"),
+                        "        batches: {}, final: {}, corrections: {}; each judged by the rules",
+                        grouped(batches.batch_count),
                         grouped(batches.final_count),
-                        counted(batches.correction_count, "correction"),
+                        grouped(batches.correction_count),
                     )?;
                 }
             }
