@@ -37,4 +37,5 @@ pub use prepared::{PreparedRun, RunPeriod, RunPeriods};
 pub use record::{CycleProgress, RunReport, settle_into_store};
 pub use recorded::{EnergyRecorded, PricesRecorded};
 pub use time::ChainTime;
+pub(crate) use time::{mine, move_time_to};
 pub use whole::{Settlement, SettlementError, settle, settle_embedded};

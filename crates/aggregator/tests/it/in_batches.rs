@@ -7,10 +7,14 @@ use gridtally_aggregator::cycle::{
     BatchError, BatchOptions, BatchSettlement, ChainError, ChainTime, EmbeddedChain, Money,
     RunError, RunOptions, SettlementError, settle_in_batches,
 };
-use gridtally_aggregator::store::{ParticipantBook, PartyEntry, Store};
+use gridtally_aggregator::demo::{BATCH_STORE_FOLDER, run_demo};
+use gridtally_aggregator::sim::NeighborhoodOptions;
+use gridtally_aggregator::store::{ParticipantBook, PartyEntry, ReadingSeries, Store};
 use gridtally_aggregator::verify::{Verification, verify};
 use gridtally_chain::CHAIN_ID_DEFAULT;
 use gridtally_core::meter::Channel;
+use gridtally_core::period::Resolution;
+use gridtally_core::reading::Quality;
 use gridtally_ledger::{
     BatchLedger, Client, FollowOptions, HubReport, Key, Publication, SendOptions, Sender, WINDOW_S,
     Watcher,
@@ -394,4 +398,47 @@ async fn verification_finds_what_is_wrong_on_either_side() {
     let other = Ledger::start().await;
     let found = other.verify(folder.path()).await.findings;
     assert!(found[0].to_string().starts_with("the contract is not the one of the store"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reading_of_a_day_of_23_hours_is_corrected() {
+    let folder = tempfile::tempdir().unwrap();
+    let neighborhood = NeighborhoodOptions {
+        household_count: 2,
+        first_day: "2026-03-28".parse().unwrap(),
+        ..NeighborhoodOptions::default()
+    };
+    let demo = run_demo(folder.path(), neighborhood, now(), &mut |_| {}).await.unwrap();
+    let hours: Vec<i64> = demo.summary.days.iter().map(|day| day.hours).collect();
+    assert_eq!(hours, [24, 23]);
+    assert!(demo.summary.batch.is_verified);
+    let count = demo.summary.record_count;
+    drop(demo);
+
+    let folder = folder.path().join(BATCH_STORE_FOLDER);
+    let mut store = Store::open(&folder).unwrap();
+    let calendar = store.view().settings().calendar;
+    let chain = Some(folder.join("chain"));
+    let chain = EmbeddedChain::open(chain, CHAIN_ID_DEFAULT, &calendar).unwrap();
+    let client = chain.client().await.unwrap();
+    let key = Key::test_account(0).unwrap();
+    let sender = Sender::new(client.clone(), key, SendOptions::default());
+    let ledger = Ledger { _chain: chain, client, sender };
+    // 03:00 of local time, the instant after 01:59: the hour that this night does not have.
+    let start = at("2026-03-29T01:00:00Z").as_second();
+    let book = store.view().participants(store.view().last()).unwrap();
+    let point = book.metering_points().last().unwrap().id.clone();
+    let series = ReadingSeries {
+        metering_point: &point,
+        channel: Channel::Import,
+        resolution: Resolution::Minutes15,
+        quality: Quality::Measured,
+        rows: &[(start, 77)],
+    };
+    assert_eq!(store.add_readings("corrected", &[series], now()).unwrap().changed_count, 1);
+    let run = RunOptions::regular(at("2026-03-27T23:00:00Z"), at("2026-03-29T22:00:00Z"));
+    let settled = ledger.settle(&mut store, &run).await;
+    let report = &settled.chain;
+    assert_eq!((report.settled, report.corrected, report.already_settled), (1, 1, count - 1));
+    assert_eq!(report.committed[0].record_count, 1);
 }

@@ -261,18 +261,18 @@ explanations! {
 
 explanations! {
     BatchDemo(&BatchDemoError) {
+        Store(error as Store);
+        Embedded(error as Embedded);
         Key(error);
+        Run(error as Run);
+        Settlement(error as Settlement);
         Deploy(error);
         Send(error);
         Endpoint(error);
-        Run(error as Run);
-        Record: "demo-batch-record" "a record is none of a batch"
-            "report it";
+        Watch(error);
         Batch: "demo-batch-refused" "a batch would break a rule"
             "give fewer --households: each pays in the same amount";
         Publication(error);
-        Hub(error);
-        Watch(error);
         FraudStands: "demo-fraud-stands" "the watcher did not strike the false batch down"
             "report it";
         NothingToForge: "demo-nothing-to-forge" "there is no record to show the fraud with"

@@ -43,7 +43,10 @@ const SETTLE: &str = "settle --from 2026-06-01T00:00:00Z --until 2026-06-02T00:0
 #[test]
 fn a_day_is_settled_in_a_batch_corrected_and_final_when_asked_for() {
     let terminal = imported();
-    check(&terminal, SETTLE, &expect![[r#"
+    check(
+        &terminal,
+        SETTLE,
+        &expect![[r#"
         Run       HASH (journal line 6)
         Span      2026-06-01T00:00:00Z to 2026-06-02T00:00:00Z, 1 settlement period
         Records   48, 0 left out for lack of values
@@ -70,13 +73,18 @@ fn a_day_is_settled_in_a_batch_corrected_and_final_when_asked_for() {
 
         Nothing is wrong.
         -- exit 0
-    "#]]);
+    "#]],
+    );
     // The store knows its mode from now on, and says so when it is asked for another one.
-    check(&terminal, &SETTLE.replace("batch", "direct"), &expect![[r#"
+    check(
+        &terminal,
+        &SETTLE.replace("batch", "direct"),
+        &expect![[r#"
         error: the store settles in mode batch, not direct [settlement-mode-differs]
         hint: Leave --mode and settlement.mode out, or settle with a store of its own.
         -- exit 1
-    "#]]);
+    "#]],
+    );
     let again = document(&terminal, SETTLE.trim_end_matches(" --mode batch"));
     let counts = |report: &Value| {
         let chain = &report["chain"];
@@ -96,7 +104,10 @@ fn a_day_is_settled_in_a_batch_corrected_and_final_when_asked_for() {
     assert_eq!((&batch["run"], &batch["record_count"]), (&json!(1), &json!(1)));
     assert_eq!(counts(&document(&terminal, &format!("{SETTLE} --finalize"))), [0, 0, 48, 2, 2]);
 
-    check(&terminal, "verify", &expect![[r#"
+    check(
+        &terminal,
+        "verify",
+        &expect![[r#"
         Store   9 journal lines and 13 files, 11,294 bytes: every byte compared with its hash
         Runs    2 runs, 96 records computed again from the readings
         Chain   the embedded chain in gridtally-store/chain, block N
@@ -106,7 +117,8 @@ fn a_day_is_settled_in_a_batch_corrected_and_final_when_asked_for() {
 
         Nothing is wrong.
         -- exit 0
-    "#]]);
+    "#]],
+    );
     // What a participant does, with nothing but the store's configuration.
     let watched = said(&terminal, "watch --once");
     assert!(watched.ends_with("batches: 2, final: 2: all valid\n"), "{watched}");

@@ -376,7 +376,10 @@ impl InBatches {
             grouped(self.final_count),
         )?;
         if let Some(final_from) = self.final_from {
-            writeln!(out, "          only final counts: the newest can be final after {final_from}")?;
+            writeln!(
+                out,
+                "          only final counts: the newest can be final after {final_from}"
+            )?;
         }
         for warning in &self.warnings {
             writeln!(out, "Warning   {warning}")?;
