@@ -109,7 +109,7 @@ pub enum BatchDemoError {
     Run(#[from] RunError),
     /// The settlement came to no end.
     #[error(transparent)]
-    Settlement(#[from] SettlementError),
+    Settlement(Box<SettlementError>),
     /// There is no contract.
     #[error(transparent)]
     Deploy(#[from] DeployError),
@@ -136,6 +136,12 @@ pub enum BatchDemoError {
     NothingToForge,
 }
 
+impl From<SettlementError> for BatchDemoError {
+    fn from(error: SettlementError) -> Self {
+        Self::Settlement(Box::new(error))
+    }
+}
+
 impl From<SettlementCalendarError> for BatchDemoError {
     fn from(error: SettlementCalendarError) -> Self {
         Self::Run(error.into())
@@ -156,7 +162,7 @@ impl Signatures for NoSignatures {
 struct Show<'a> {
     ledger: BatchLedger,
     client: Client,
-    /// The last period, which is settled falsely first.
+    /// What is settled; its last period falsely first.
     run: &'a PreparedRun,
     party: PartyId,
     participant: ParticipantNumber,

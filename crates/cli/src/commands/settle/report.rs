@@ -71,7 +71,7 @@ struct ParticipantLine {
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
 pub(super) enum OnChain {
-    Direct(Direct),
+    Direct(Box<Direct>),
     Batch(Box<InBatches>),
 }
 
@@ -186,7 +186,7 @@ impl SettleReport {
 impl OnChain {
     pub(super) fn direct(settled: &Settlement, verification: VerifyReport) -> Self {
         let measured = settled.chain.measured.clone();
-        Self::Direct(Direct {
+        Self::Direct(Box::new(Direct {
             contract: settled.deployment.contract,
             chain_id: settled.deployment.chain_id,
             settled: settled.chain.settled,
@@ -194,7 +194,7 @@ impl OnChain {
             gas_per_record: measured.total(CallKind::SettlePacked).gas_per_item_rounded_up(),
             gas: measured,
             verification,
-        })
+        }))
     }
 
     pub(super) fn batch(settled: &BatchSettlement, verification: VerifyReport) -> Self {
