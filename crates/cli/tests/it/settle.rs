@@ -542,10 +542,10 @@ fn what_the_chain_can_never_take_is_not_recorded() {
         &terminal,
         &settle(1),
         &expect![[r#"
-        error: home_01, metered at 707057500000000018, slot from 2026-06-01T09:00:00Z: 777 Wh now, but the run of journal line 6 recorded 509 Wh (period 9648 slot 9 code 32 from 1 to 0 run 0); this needs a correction, and this release settles none: what was imported since stays in the store as the newest version, and --as-of 5 repeats the earlier run [run-energy-recorded]
-        hint: Repeat the earlier run with --as-of: corrections are not part of this release.
-        -- exit 1
-    "#]],
+            error: home_01, metered at 707057500000000018, slot from 2026-06-01T09:00:00Z: 777 Wh now, but the run of journal line 6 recorded 509 Wh (period 9648 slot 9 code 32 from 1 to 0 run 0); this needs a correction, and only a store that settles in batches takes one; what was imported since stays in the store as the newest version, and --as-of 5 repeats the earlier run [run-energy-recorded]
+            hint: Repeat the earlier run with --as-of: only a store that settles in batches takes corrections.
+            -- exit 1
+        "#]],
     );
     done("verify");
 }
