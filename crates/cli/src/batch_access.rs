@@ -1,9 +1,12 @@
 //! How a command reaches a contract that settles in batches: by its address, at an endpoint, from the chain alone.
 
 use alloy_primitives::Address;
-use gridtally_aggregator::store::StoreView;
+use gridtally_aggregator::store::{BATCH_FOLDER, StoreView};
 use gridtally_chain::Access;
-use gridtally_ledger::{BatchLedger, DeployError, FollowOptions, Sender, Watcher};
+use gridtally_ledger::{
+    BatchArchive, BatchDeployment, BatchLedger, BlobSource, DeployError, FollowOptions, Sender,
+    Watcher,
+};
 
 use crate::address::address;
 use crate::blob_arguments::BlobArguments;
@@ -14,17 +17,17 @@ use crate::error::{CommandError, is_unreachable};
 /// Which contract, and where its chain is asked.
 #[derive(Debug, clap::Args)]
 pub(crate) struct BatchArguments {
-    /// Address of the contract, the core of batch settlement
+    /// Address of the contract, the core of batch settlement [default: the one that the store settles on]
     #[arg(long, value_name = "ADDRESS", value_parser = address)]
-    pub(crate) contract: Address,
+    contract: Option<Address>,
     /// JSON-RPC endpoint of the chain, http or https [default: chain.endpoint, or the embedded chain of the store]
     #[arg(long, value_name = "URL")]
     endpoint: Option<String>,
     #[command(flatten)]
     blobs: BlobArguments,
-    /// First block to read: that of the deployment, or one before it
-    #[arg(long, default_value_t = 0, value_name = "BLOCK")]
-    from_block: u64,
+    /// First block to read: that of the deployment, or one before it [default: the store's, or 0]
+    #[arg(long, value_name = "BLOCK")]
+    from_block: Option<u64>,
 }
 
 impl BatchArguments {
@@ -60,29 +63,49 @@ impl BatchArguments {
         }
     }
 
-    /// Returns the contract.
+    /// Returns the contract: the one that is named, or the one that the store settles on.
     ///
     /// # Errors
     ///
-    /// A refusal where the address is no batch settlement, an environment error where nobody answers.
-    pub(crate) async fn ledger(&self, chain: &ChainAccess) -> Result<BatchLedger, CommandError> {
-        let ledger = BatchLedger::at(chain.client.clone(), self.contract, self.from_block).await;
+    /// A usage error where no contract is named, a refusal where the address is no batch settlement, an environment error
+    /// where nobody answers.
+    pub(crate) async fn ledger(
+        &self,
+        config: &Config,
+        chain: &ChainAccess,
+    ) -> Result<BatchLedger, CommandError> {
+        let own = own_deployment(config);
+        let named = self.contract.or(own.map(|own| own.core));
+        let contract = named.ok_or_else(|| {
+            CommandError::usage(anyhow::anyhow!("no contract is named")).hint(
+                "Name the core of batch settlement with --contract, or the configuration of a store that settles in batches \
+                 with --config.",
+            )
+        })?;
+        let own = own.filter(|own| own.core == contract);
+        let block = self.from_block.or(own.map(|own| own.block)).unwrap_or(0);
+        let ledger = BatchLedger::at(chain.client.clone(), contract, block).await;
         ledger.map_err(deploy_error)
     }
 
-    /// Returns a watcher that knows nothing yet.
+    /// Returns a watcher that knows nothing yet. Where the contract is the store's own, its archive is looked through first.
     ///
     /// # Errors
     ///
-    /// A refusal where the address is no batch settlement, an environment error where nobody answers.
+    /// A usage error where no contract is named, a refusal where the address is no batch settlement, an environment error
+    /// where nobody answers.
     pub(crate) async fn watcher(
         &self,
         config: &Config,
         chain: &ChainAccess,
         sender: Option<Sender>,
     ) -> Result<Watcher, CommandError> {
-        let sources = self.blobs.sources(config, &chain.url)?;
-        let ledger = self.ledger(chain).await?;
+        let mut sources = self.blobs.sources(config, &chain.url)?;
+        let ledger = self.ledger(config, chain).await?;
+        if own_deployment(config).is_some_and(|own| own.core == ledger.deployment().core) {
+            let archive = BatchArchive::new(config.store_folder.join(BATCH_FOLDER));
+            sources.insert(0, BlobSource::Archive(archive));
+        }
         let watcher = Watcher::new(ledger, FollowOptions::default(), sender);
         Ok(watcher.with_blobs_from(sources))
     }
@@ -97,4 +120,9 @@ pub(crate) fn deploy_error(error: DeployError) -> CommandError {
         "Name the core of batch settlement with --contract; a contract that settles record by record is checked by \
          gridtally verify.",
     )
+}
+
+/// Returns where the store settles in batches, if there is a store that does.
+fn own_deployment(config: &Config) -> Option<BatchDeployment> {
+    StoreView::open(&config.store_folder).ok()?.batch_deployment().ok()?
 }

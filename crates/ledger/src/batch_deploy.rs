@@ -236,6 +236,35 @@ impl BatchLedger {
         Ok(Self { client, deployment })
     }
 
+    /// Connects to batch settlement of which everything is known, and compares that with what its contracts say.
+    ///
+    /// # Errors
+    ///
+    /// Returns the first [`DeployError`] in the order of its variants.
+    pub async fn connect(client: Client, deployment: BatchDeployment) -> Result<Self, DeployError> {
+        let (expected, found) = (deployment.chain_id, client.chain_id());
+        if expected != found {
+            return Err(DeployError::WrongChain { expected, found });
+        }
+        let ledger = Self::at(client, deployment.core, deployment.block).await?;
+        let there = ledger.deployment;
+        let shown = |address: Address| address.to_string();
+        let fields = [
+            ("fraud prover", shown(deployment.fraud_prover), shown(there.fraud_prover)),
+            ("demand prover", shown(deployment.demand_prover), shown(there.demand_prover)),
+            ("duty prover", shown(deployment.duty_prover), shown(there.duty_prover)),
+            ("token", shown(deployment.token), shown(there.token)),
+            ("terms", format!("{:?}", deployment.terms), format!("{:?}", there.terms)),
+        ];
+        let address = deployment.core;
+        match fields.into_iter().find(|(_, expected, found)| expected != found) {
+            Some((field, expected, found)) => {
+                Err(DeployError::Differs { address, field, expected, found })
+            }
+            None => Ok(ledger),
+        }
+    }
+
     /// Returns the connection.
     #[must_use]
     pub const fn client(&self) -> &Client {

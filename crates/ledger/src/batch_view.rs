@@ -15,6 +15,13 @@ use crate::batch_call::Demanded;
 use crate::batch_event::{BatchEntry, BatchEvent};
 use crate::follow::Notice;
 
+/// Blocks after which an entry of the inbox may be taken.
+///
+/// # Source
+///
+/// Settlement protocol §2.9.
+pub const INBOX_DEPTH: u64 = 64;
+
 /// A batch on the chain that was not cancelled.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TrackedBatch {
@@ -114,6 +121,8 @@ struct Told {
     activities: Vec<Activity>,
     tables: BTreeMap<SettlementPeriod, TariffTable>,
     inbox: Vec<InboxEntry>,
+    /// The block of each entry.
+    inbox_blocks: Vec<u64>,
     /// By sequence number, from 1.
     batches: Vec<TrackedBatch>,
     demands: BTreeMap<(u64, Demanded), DemandState>,
@@ -187,6 +196,32 @@ impl BatchView {
         &self.told.inbox
     }
 
+    /// Returns up to which entry a batch in a block may take the inbox: entries must be some blocks old, so that no
+    /// re-organization takes them out of a batch.
+    #[must_use]
+    pub fn inbox_ripe_to(&self, block: u64) -> u64 {
+        let is_ripe = |entry: &u64| entry.saturating_add(INBOX_DEPTH) <= block;
+        self.told.inbox_blocks.partition_point(is_ripe) as u64
+    }
+
+    /// Returns the block in which the last entry of the inbox came, or `None` while it is empty.
+    #[must_use]
+    pub fn inbox_last_block(&self) -> Option<u64> {
+        self.told.inbox_blocks.last().copied()
+    }
+
+    /// Returns how many participants are registered, the hub among them: the accounts that a batch may have.
+    #[must_use]
+    pub fn participant_count(&self) -> u32 {
+        u32::try_from(self.told.activities.len()).map_or(u32::MAX, |count| count.saturating_add(1))
+    }
+
+    /// Returns when each participant is active.
+    #[must_use]
+    pub const fn registry(&self) -> &Activities {
+        &self.told.registry
+    }
+
     /// Returns the batches that are final.
     #[must_use]
     pub fn final_batches(&self) -> &[TrackedBatch] {
@@ -244,6 +279,7 @@ impl Told {
             activities: Vec::new(),
             tables: BTreeMap::new(),
             inbox: Vec::new(),
+            inbox_blocks: Vec::new(),
             batches: Vec::new(),
             demands: BTreeMap::new(),
             is_frozen: false,
@@ -279,11 +315,12 @@ impl Told {
                     .map_err(|_| misfit("tariff of period", period.0.into()))?;
                 self.tables.insert(*period, table);
             }
-            BatchEvent::InboxAdded { entry, ordered } => {
-                if *entry != self.inbox.len() as u64 {
-                    return Err(misfit("inbox entry", *entry));
+            BatchEvent::InboxAdded { entry: number, ordered } => {
+                if *number != self.inbox.len() as u64 {
+                    return Err(misfit("inbox entry", *number));
                 }
                 self.inbox.push(*ordered);
+                self.inbox_blocks.push(entry.block.number);
             }
             BatchEvent::Committed { header_hash, header } => {
                 let parent = self

@@ -25,8 +25,11 @@ use crate::send_error::SendError;
 use crate::sender::{Call, Sender};
 use crate::watch::{Outcome, WatchError, WatchReport, Watcher};
 
+/// Most batches whose windows may be open at a time.
+pub const PENDING_MAX: u64 = 32;
+
 /// Time for proofs, from the commit on, s.
-const WINDOW_S: u64 = 7 * 86_400;
+pub const WINDOW_S: u64 = 7 * 86_400;
 
 /// Time for a commit to be carried out, s: a correction of a forced reading that would be late by then is not sent.
 const COMMIT_WITHIN_S: u64 = 900;
@@ -188,6 +191,11 @@ impl<S: Signatures> Hub<S> {
         self
     }
 
+    /// As [`paying_out`](Self::paying_out), for the batches from here on.
+    pub const fn pay_out(&mut self, policy: WithdrawalPolicy) {
+        self.withdrawals = policy;
+    }
+
     /// Returns what the hub knows of the chain.
     #[must_use]
     pub const fn watcher(&self) -> &Watcher {
@@ -281,7 +289,9 @@ impl<S: Signatures> Hub<S> {
         self.look().await
     }
 
-    pub(crate) const fn sender(&self) -> &Sender {
+    /// Returns who pays for the hub's transactions.
+    #[must_use]
+    pub const fn sender(&self) -> &Sender {
         &self.sender
     }
 

@@ -35,6 +35,7 @@ mod batch_call;
 mod batch_data;
 mod batch_deploy;
 mod batch_event;
+mod batch_money;
 mod batch_view;
 mod blob_sidecar;
 mod blob_source;
@@ -73,8 +74,8 @@ pub use batch_data::{BatchData, DataError};
 pub use batch_deploy::{BatchDeployment, BatchLedger, BatchOffices, BatchTerms};
 pub use batch_event::{BatchEntry, BatchEvent};
 pub use batch_view::{
-    BatchView, DemandState, ForceKey, ForceRequest, SnapshotPart, TrackedBatch, TrackedSnapshot,
-    ViewError,
+    BatchView, DemandState, ForceKey, ForceRequest, INBOX_DEPTH, SnapshotPart, TrackedBatch,
+    TrackedSnapshot, ViewError,
 };
 pub use blob_sidecar::BlobSidecar;
 pub use blob_source::{BeaconNode, BlobSource, BlobSourceError};
@@ -85,7 +86,7 @@ pub use event::{EventError, LedgerEntry, LedgerEvent, ParticipantRole, Participa
 pub use follow::{Cursor, FollowError, FollowOptions, Follower, LogEntry, Notice, Notices};
 pub use fund::{FundError, Funding};
 pub use gas::{CallKind, GasMeasurements, GasTotal, TRANSACTION_GAS_MAX};
-pub use hub::{Hub, HubError, HubReport, Signatures};
+pub use hub::{Hub, HubError, HubReport, PENDING_MAX, Signatures, WINDOW_S};
 pub use key::{Key, KeyError, KeySource, PasswordSource, TEST_MNEMONIC};
 pub use payout::{FinalAccount, PayoutState};
 pub use pipeline::{Progress, ProgressListener};

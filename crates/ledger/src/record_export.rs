@@ -130,7 +130,13 @@ impl Watcher {
         Err(ExportError::NotFound { participant: participant.0, period: period.0, run })
     }
 
-    async fn records_of(&self, batch: &TrackedBatch) -> Result<Vec<Record>, ExportError> {
+    /// Returns the records that a batch published, wherever they are found. Whether they are what it committed is for
+    /// [`poll`](Self::poll) to judge.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`ExportError::Data`] or [`ExportError::DataMissing`].
+    pub async fn records_of(&self, batch: &TrackedBatch) -> Result<Vec<Record>, ExportError> {
         let seq = batch.header.seq;
         let data = self.ledger().data_of(batch, self.sources()).await?;
         let data = data.ok_or(ExportError::DataMissing { seq })?;

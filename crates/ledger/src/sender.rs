@@ -137,6 +137,13 @@ impl fmt::Debug for Sender {
     }
 }
 
+/// The same key and connection; the next nonce is asked for anew.
+impl Clone for Sender {
+    fn clone(&self) -> Self {
+        Self::new(self.client.clone(), self.key.clone(), self.options.clone())
+    }
+}
+
 /// What the endpoint made of a transaction handed in.
 enum HandedIn {
     Accepted,
@@ -157,6 +164,12 @@ impl Sender {
     #[must_use]
     pub fn address(&self) -> Address {
         self.key.address()
+    }
+
+    /// Signs the digest of something that is no transaction: a reading, say. 65 bytes, low s.
+    #[must_use]
+    pub fn sign_digest(&self, digest: B256) -> Vec<u8> {
+        self.key.sign(digest).as_bytes().to_vec()
     }
 
     /// Returns the connection.

@@ -15,18 +15,11 @@ use jiff::Timestamp;
 use tracing::info;
 
 use super::error::RunError;
+use super::mode::{ModeDiffers, SettlementMode};
 use super::prepared::PreparedRun;
 use super::record::CycleProgress;
+use super::time::{ChainTime, reach_time};
 use crate::store::{ParticipantBook, Store, StoreError, settled_records};
-
-/// Who moves the time of a chain.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ChainTime {
-    /// It runs by itself: a period must be over.
-    Runs,
-    /// We move it past each period: the embedded chain and other development chains, where history settles.
-    Moved,
-}
 
 /// Where the money comes from that participants need before they can pay.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,6 +77,9 @@ pub enum ChainError {
     /// The run cannot be computed.
     #[error(transparent)]
     Run(#[from] RunError),
+    /// The store settles in batches.
+    #[error(transparent)]
+    Mode(#[from] ModeDiffers),
     /// There is no deployment to work with.
     #[error(transparent)]
     Deploy(#[from] DeployError),
@@ -214,6 +210,7 @@ async fn ledger(
     now: Timestamp,
     measured: &mut GasMeasurements,
 ) -> Result<Ledger, ChainError> {
+    SettlementMode::Direct.check(store.view())?;
     if let Some(deployment) = store.view().deployment()? {
         return Ok(Ledger::connect(sender.client().clone(), deployment).await?);
     }
@@ -227,7 +224,6 @@ async fn ledger(
     Ok(ledger)
 }
 
-/// Returns what the contract's registry is to know of the parties, in the order of their numbers.
 /// Makes sure that the chain has the tariffs of a run, or still takes them. A run that it can never take is not recorded:
 /// it would leave store and chain apart for ever.
 ///
@@ -262,6 +258,7 @@ pub(super) async fn check_tariffs(
     Ok(())
 }
 
+/// Returns what the contract's registry is to know of the parties, in the order of their numbers.
 pub(crate) fn registrations(book: &ParticipantBook, offices: Offices) -> Vec<Registration> {
     let parties = book.parties().iter();
     let registrations = parties.map(|party| Registration {
@@ -354,25 +351,8 @@ async fn reach(
     end: Timestamp,
     time: ChainTime,
 ) -> Result<(), ChainError> {
-    let client = ledger.client();
-    let now_s = client.block_latest().await?.timestamp;
-    let end_s = u64::try_from(end.as_second()).unwrap_or(0);
-    if now_s >= end_s {
-        return Ok(());
-    }
-    match time {
-        ChainTime::Runs => {
-            let now =
-                i64::try_from(now_s).ok().and_then(|now_s| Timestamp::from_second(now_s).ok());
-            let now = now.unwrap_or(Timestamp::UNIX_EPOCH);
-            Err(ChainError::PeriodNotOver { period, end, now })
-        }
-        ChainTime::Moved => {
-            let endpoint = client.endpoint();
-            let _time: serde_json::Value =
-                endpoint.request("evm_setNextBlockTimestamp", [end_s]).await?;
-            let _nothing: serde_json::Value = endpoint.request("evm_mine", ()).await?;
-            Ok(())
-        }
+    match reach_time(ledger.client(), end, time).await? {
+        None => Ok(()),
+        Some(now) => Err(ChainError::PeriodNotOver { period, end, now }),
     }
 }

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use tracing::info;
 
 use super::error::RunError;
+use super::mode::SettlementMode;
 use super::options::RunOptions;
 use super::prepared::PreparedRun;
 use super::recorded::EarlierRuns;
@@ -41,7 +42,8 @@ pub struct RunReport {
 }
 
 /// Computes a run and records it in the store. Repeating it gives the same bytes, or the store says where they differ.
-/// Nothing is recorded that contradicts an earlier run, for that may be settled on a chain.
+/// Nothing is recorded that contradicts an earlier run, for that may be settled on a chain; where the store settles in
+/// batches another energy is no contradiction, but settled as a correction.
 ///
 /// # Errors
 ///
@@ -56,6 +58,18 @@ pub fn settle_into_store(
     now: Timestamp,
     progress: &mut (dyn FnMut(CycleProgress) + Send),
 ) -> Result<(PreparedRun, RunReport), RunError> {
+    let mode = store.view().mode().unwrap_or(SettlementMode::Direct);
+    settle_into_store_as(mode, store, options, now, progress)
+}
+
+/// As [`settle_into_store`], for a store that settles in this mode or is about to.
+pub(super) fn settle_into_store_as(
+    mode: SettlementMode,
+    store: &mut Store,
+    options: &RunOptions,
+    now: Timestamp,
+    progress: &mut (dyn FnMut(CycleProgress) + Send),
+) -> Result<(PreparedRun, RunReport), RunError> {
     let run = PreparedRun::new(store.view(), options)?;
     let mut writer = store.begin_run(run.manifest())?;
     let mut summary = RunSummary::default();
@@ -63,7 +77,9 @@ pub fn settle_into_store(
     let mut earlier = EarlierRuns::new(store.view(), &run)?;
     for (done, period) in (1..).zip(run.periods(store.view())) {
         let period = period?;
-        earlier.compare(&run, &period.records, period.table)?;
+        if mode == SettlementMode::Direct {
+            earlier.compare(&run, &period.records, period.table)?;
+        }
         writer.write(&period.records, period.table, period.gaps)?;
         summary.append(&period.records);
         progress(CycleProgress { step: "settling", done, total });

@@ -20,7 +20,8 @@ use crate::store::{
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "{}, slot from {start}: {computed_wh} Wh now, but the run of journal line {line} recorded {recorded_wh} Wh ({key}); \
-     {CORRECTION} --as-of {as_of} repeats the earlier run",
+     {CORRECTION}; what was imported since stays in the store as the newest version, and --as-of {as_of} repeats the \
+     earlier run",
     place(.party.as_deref(), .metering_points)
 )]
 pub struct EnergyRecorded {
@@ -46,7 +47,8 @@ pub struct EnergyRecorded {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "settlement period {period} from {start}: its prices hash to {computed} now, but the run of journal line {line} \
-     recorded {recorded}; {CORRECTION} --as-of {as_of} repeats the earlier run"
+     recorded {recorded}; prices that were settled never change: what was imported since stays in the store as the newest \
+     version, and --as-of {as_of} repeats the earlier run"
 )]
 pub struct PricesRecorded {
     /// The settlement period.
@@ -63,9 +65,9 @@ pub struct PricesRecorded {
     pub as_of: u64,
 }
 
-/// What both refusals say of the way out.
-const CORRECTION: &str = "this needs a correction, and this release settles none: what was imported since stays in the store \
-     as the newest version, and";
+/// What another energy needs.
+const CORRECTION: &str =
+    "this needs a correction, and only a store that settles in batches takes one";
 
 fn place(party: Option<&str>, metering_points: &[String]) -> String {
     let party = party.unwrap_or("the hub");

@@ -3,6 +3,7 @@
 use gridtally_ledger::{Deployment, Key, KeyError, Ledger, SendOptions, Sender};
 use jiff::Timestamp;
 
+use super::batch::BatchError;
 use super::embedded::{EmbeddedChain, EmbeddedError};
 use super::error::RunError;
 use super::on_chain::{ChainError, ChainOptions, ChainReport, check_tariffs, settle_on_chain};
@@ -40,6 +41,9 @@ pub enum SettlementError {
     /// The run is not on the chain as a whole.
     #[error(transparent)]
     Chain(#[from] ChainError),
+    /// The run is not on the chain as a whole, in batches.
+    #[error(transparent)]
+    Batch(#[from] BatchError),
     /// The store cannot be read.
     #[error(transparent)]
     Store(#[from] StoreError),

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! sim --> readings, prices --> store --> run --> embedded chain --> verification --> DemoSummary
-//!                                         \--> batches, a fraud, a watcher ---------/
+//!                        \--> batch store --> batches, a fraud, a watcher ---------/
 //! ```
 
 mod batch;
@@ -18,7 +18,7 @@ use gridtally_core::period::{Resolution, SettlementCalendar, SettlementCalendarE
 use gridtally_core::quantity::Currency;
 use gridtally_core::reading::Quality;
 use gridtally_core::tariff::{PriceArea, Tariff};
-use gridtally_ledger::{BatchArchive, CallKind, GasMeasurements, HistoryError, SettledRecord};
+use gridtally_ledger::{CallKind, GasMeasurements, HistoryError, SettledRecord};
 use gridtally_settlement::{Code, RecordKey, Settled};
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
@@ -26,17 +26,20 @@ use serde::Serialize;
 
 pub use self::batch::{BatchDemoError, BatchSummary, ClaimSummary, FraudSummary};
 
-use self::batch::BatchDemo;
 use crate::cycle::{
     CycleProgress, EmbeddedChain, EmbeddedError, PreparedRun, RunError, RunOptions, Settlement,
     SettlementError, settle_embedded,
 };
 use crate::sim::{Neighborhood, NeighborhoodError, NeighborhoodOptions};
 use crate::store::{
-    BATCH_FOLDER, CHAIN_FOLDER, Metering, ParticipantBook, ParticipantError, PartyEntry,
-    PointEntry, PriceSeries, ReadingSeries, Settings, Store, StoreError, settled_records,
+    CHAIN_FOLDER, Metering, ParticipantBook, ParticipantError, PartyEntry, PointEntry, PriceSeries,
+    ReadingSeries, Settings, Store, StoreError, settled_records,
 };
 
+/// Where the store that settles record by record lies, below the folder of the demonstration.
+pub const STORE_FOLDER: &str = "store";
+/// Where the store that settles in batches lies.
+pub const BATCH_STORE_FOLDER: &str = "batch-store";
 /// Quarter-hours of a settlement period.
 const SLOTS: u16 = 96;
 /// Length of a settlement period, s.
@@ -192,7 +195,7 @@ pub enum DemoError {
     Batch(#[from] BatchDemoError),
 }
 
-/// Runs the demonstration in an empty folder: the store, and the chain in its folder `chain`.
+/// Runs the demonstration in an empty folder: two stores, one for each way to settle, each with its chain in its folder `chain`.
 ///
 /// # Errors
 ///
@@ -215,17 +218,20 @@ pub async fn run_demo(
     let genesis = from - SignedDuration::from_secs(i64::from(PERIOD_LENGTH_S));
     let calendar = SettlementCalendar::new(genesis, PERIOD_LENGTH_S, SLOTS)?;
     let settings = Settings::new(Currency::EUR, options.zone.clone(), calendar);
-    let mut store = Store::create(folder, &settings, now)?;
+    let (direct, in_batches) = (folder.join(STORE_FOLDER), folder.join(BATCH_STORE_FOLDER));
+    let mut store = Store::create(&direct, &settings, now)?;
     let reading_count = fill(&mut store, &neighborhood, &priced, now, progress)?;
 
-    let chain = EmbeddedChain::open(Some(folder.join(CHAIN_FOLDER)), CHAIN_ID_DEFAULT, &calendar)?;
+    let chain = Some(direct.join(CHAIN_FOLDER));
+    let chain = EmbeddedChain::open(chain, CHAIN_ID_DEFAULT, &calendar)?;
     let run_options = RunOptions::regular(from, until);
-    let run = PreparedRun::new(store.view(), &run_options)?;
-    let batches = BatchDemo::prepare(chain.client().await?, calendar, &run).await?;
     let settlement = settle_embedded(&mut store, &run_options, &chain, now, progress).await?;
     let records = shown_records(&store, &run_options, &settlement, &chain).await?;
-    let archive = BatchArchive::new(folder.join(BATCH_FOLDER));
-    let batch = batches.settle(store.view(), &run, archive, progress).await?;
+    let mut batch_store = Store::create(&in_batches, &settings, now)?;
+    fill(&mut batch_store, &neighborhood, &priced, now, progress)?;
+    let batch_chain = Some(in_batches.join(CHAIN_FOLDER));
+    let batch_chain = EmbeddedChain::open(batch_chain, CHAIN_ID_DEFAULT, &calendar)?;
+    let batch = batch::show(&mut batch_store, &run_options, &batch_chain, now, progress).await?;
 
     let totals = &settlement.run.summary.totals;
     let of_code = |code| totals.codes.get(&code).copied().unwrap_or_default();

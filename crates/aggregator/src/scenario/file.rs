@@ -14,7 +14,7 @@ use gridtally_settlement::{EstimatedPolicy, MissingPolicy};
 use jiff::Timestamp;
 use serde::Deserialize;
 
-use crate::cycle::RunOptions;
+use crate::cycle::{RunOptions, SettlementMode};
 use crate::import::Refused;
 use crate::import::csv::{DecimalSign, Label, Layout, PriceColumn, ReadingColumn, Repeated, Stamp};
 use crate::store::{
@@ -101,6 +101,9 @@ pub struct Scenario {
     /// Whole weeks by which prices are moved: the price of `t + shift` is used at `t`.
     #[serde(default)]
     pub price_shift_weeks: i32,
+    /// How the store settles, where it has not settled yet.
+    #[serde(default)]
+    pub mode: Option<SettlementMode>,
     /// Who takes part.
     pub participants: Participants,
     /// Files of readings.

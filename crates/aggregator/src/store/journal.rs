@@ -84,6 +84,11 @@ pub enum Content {
         /// Where it stands.
         file: StoredFile,
     },
+    /// A deployment of the contracts of batch settlement, on which this store settles from here on.
+    BatchDeployment {
+        /// Where they stand.
+        file: StoredFile,
+    },
     /// A settlement run.
     Run(Box<RunEntry>),
 }
@@ -141,7 +146,8 @@ impl Content {
             Self::Created { settings: file }
             | Self::Participants { file }
             | Self::Tariff { file, .. }
-            | Self::Deployment { file } => (vec![file], &[]),
+            | Self::Deployment { file }
+            | Self::BatchDeployment { file } => (vec![file], &[]),
             Self::Readings { files, .. } | Self::Prices { files, .. } => (Vec::new(), files),
             Self::Run(run) => (vec![&run.manifest, &run.records, &run.gaps], &[]),
         };

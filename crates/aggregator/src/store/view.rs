@@ -8,8 +8,9 @@ use std::path::{Path, PathBuf};
 use alloy_primitives::B256;
 use gridtally_core::period::Period;
 use gridtally_core::tariff::{PriceArea, SpotPrices, Tariff};
-use gridtally_ledger::Deployment;
+use gridtally_ledger::{BatchDeployment, Deployment};
 use jiff::Timestamp;
+use serde::de::DeserializeOwned;
 
 use super::error::{Fault, FaultKind, StoreError, failed};
 use super::journal::{self, Content, JOURNAL_FILE, Journal, Line, RunEntry, StoredFile, TableFile};
@@ -19,6 +20,7 @@ use super::participants::ParticipantBook;
 use super::row::{PriceRow, ReadingRow, RowText};
 use super::settings::{SETTINGS_FILE, Settings};
 use super::table::{difference, read_whole};
+use crate::cycle::SettlementMode;
 
 /// Longest time that a price holds, s: one that holds at an instant can have begun so long before.
 pub(crate) const PRICE_LENGTH_MAX_S: i64 = 3_600;
@@ -169,16 +171,45 @@ impl StoreView {
         Ok(toml::from_str(&text).map_err(|error| malformed(file, &error))?)
     }
 
-    /// Returns the deployment that the store settles on, or nothing before there is one.
+    /// Returns the contract that the store settles on record by record, or nothing before there is one, or in batches.
     ///
     /// # Errors
     ///
     /// [`StoreError::Damaged`] or [`StoreError::Io`].
     pub fn deployment(&self) -> Result<Option<Deployment>, StoreError> {
-        let file = self.newest_first(self.last()).find_map(|line| match &line.entry.content {
+        self.newest_document(|content| match content {
             Content::Deployment { file } => Some(file),
             _ => None,
-        });
+        })
+    }
+
+    /// Returns the contracts that the store settles on in batches, or nothing before there are any, or record by record.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Damaged`] or [`StoreError::Io`].
+    pub fn batch_deployment(&self) -> Result<Option<BatchDeployment>, StoreError> {
+        self.newest_document(|content| match content {
+            Content::BatchDeployment { file } => Some(file),
+            _ => None,
+        })
+    }
+
+    /// Returns how the store settles, or nothing before its first deployment.
+    #[must_use]
+    pub fn mode(&self) -> Option<SettlementMode> {
+        self.newest_first(self.last()).find_map(|line| match &line.entry.content {
+            Content::Deployment { .. } => Some(SettlementMode::Direct),
+            Content::BatchDeployment { .. } => Some(SettlementMode::Batch),
+            _ => None,
+        })
+    }
+
+    fn newest_document<T: DeserializeOwned>(
+        &self,
+        file_of: impl Fn(&Content) -> Option<&StoredFile>,
+    ) -> Result<Option<T>, StoreError> {
+        let file = self.newest_first(self.last()).find_map(|line| file_of(&line.entry.content));
         let Some(file) = file else { return Ok(None) };
         let text = whole_text(&self.folder, file)?;
         Ok(Some(toml::from_str(&text).map_err(|error| malformed(file, &error))?))

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use gridtally_core::rejection::{Reason, Rejection};
 use gridtally_core::tariff::Tariff;
-use gridtally_ledger::Deployment;
+use gridtally_ledger::{BatchDeployment, Deployment};
 use jiff::Timestamp;
 use tracing::info;
 
@@ -240,6 +240,25 @@ impl Store {
     ) -> Result<u64, StoreError> {
         let text = toml::to_string(deployment).expect("a deployment is a table of plain values");
         let content = |file| Content::Deployment { file };
+        Ok(self.set_document("deployments", text, None, now, content)?.line)
+    }
+
+    /// Records where the contracts stand on which this store settles in batches. Returns the number of the line.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Interrupted`] or [`StoreError::Io`].
+    ///
+    /// # Panics
+    ///
+    /// Never: a deployment is a table of plain values.
+    pub fn set_batch_deployment(
+        &mut self,
+        deployment: &BatchDeployment,
+        now: Timestamp,
+    ) -> Result<u64, StoreError> {
+        let text = toml::to_string(deployment).expect("a deployment is a table of plain values");
+        let content = |file| Content::BatchDeployment { file };
         Ok(self.set_document("deployments", text, None, now, content)?.line)
     }
 

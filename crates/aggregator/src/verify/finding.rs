@@ -88,6 +88,20 @@ pub enum Finding {
         /// The price on the chain; nothing where the code has none.
         chain_micro_per_kwh: Option<i32>,
     },
+    /// A batch on the chain breaks a rule, or cannot be judged.
+    #[error("batch {seq}: {reason}")]
+    Batch {
+        /// Its number.
+        seq: u64,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A file of the store's archive of batches is not what its name says.
+    #[error("the archive of batches: {reason}")]
+    Archive {
+        /// Which file, and why.
+        reason: String,
+    },
     /// A record on the chain is not the one that the readings give.
     #[error("{0}")]
     Record(Box<RecordFinding>),
@@ -146,14 +160,15 @@ pub struct TransactionPlace {
     pub block: u64,
     /// Hash of the transaction.
     pub transaction: B256,
-    /// Position of the event in the block.
-    pub log_index: u64,
+    /// Position of the event in the block, where the record has one of its own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub log_index: Option<u64>,
 }
 
 impl From<&SettledRecord> for TransactionPlace {
     fn from(settled: &SettledRecord) -> Self {
         let &SettledRecord { block, transaction, log_index, .. } = settled;
-        Self { block: block.number, transaction, log_index }
+        Self { block: block.number, transaction, log_index: Some(log_index) }
     }
 }
 
@@ -175,7 +190,10 @@ impl fmt::Display for RecordFinding {
             None => write!(formatter, "without a price in the store")?,
         }
         if let Some(TransactionPlace { block, transaction, log_index }) = transaction {
-            write!(formatter, ", transaction {transaction} in block {block}, event {log_index}")?;
+            write!(formatter, ", transaction {transaction} in block {block}")?;
+            if let Some(log_index) = log_index {
+                write!(formatter, ", event {log_index}")?;
+            }
         }
         formatter.write_str(")")
     }

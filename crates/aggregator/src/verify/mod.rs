@@ -3,12 +3,14 @@
 //! ```text
 //! 1. store     every byte against the journal; nothing else can be said of a store with faults
 //! 2. runs      every run again from the readings: its manifest, records and gaps, line by line
-//! 3. chain     the contract's registry, tariffs and records against what the runs say; balances against all events
+//! 3. chain     the contract's registry, tariffs and records against what the runs say; balances against all events, or
+//!              where the store settles in batches, every batch against the rules
 //! ```
 //!
 //! The chain is the measure for what was paid: the store can be written anew as a whole, the chain cannot. So what the
 //! operator changed in the store together with all its digests shows at the third step.
 
+mod batches;
 mod finding;
 mod on_chain;
 mod runs;
@@ -17,7 +19,9 @@ pub use finding::{Finding, RecordFinding, SlotPlace, TransactionPlace};
 
 use std::path::Path;
 
-use gridtally_ledger::{Client, DeployError, EndpointError, HistoryError, ReadError};
+use gridtally_ledger::{
+    Client, DeployError, EndpointError, ExportError, HistoryError, ReadError, WatchError,
+};
 use serde::Serialize;
 
 use crate::store::{CheckProgress, StoreError, StoreView};
@@ -57,6 +61,20 @@ pub struct ChainVerification {
     pub record_count: u64,
     /// The sum of all balances, micro-units; the contract says the same.
     pub balance_micro: i128,
+    /// The batches, where the store settles in them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub batches: Option<BatchCounts>,
+}
+
+/// The batches of a store, all valid where there is no finding.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+pub struct BatchCounts {
+    /// All that stand.
+    pub batch_count: u64,
+    /// Those whose window is over: only they count.
+    pub final_count: u64,
+    /// Those that correct earlier ones.
+    pub correction_count: u64,
 }
 
 /// How far a verification has come.
@@ -88,6 +106,12 @@ pub enum VerifyError {
     /// The contract cannot be asked.
     #[error(transparent)]
     Read(#[from] ReadError),
+    /// Batches cannot be followed.
+    #[error(transparent)]
+    Watch(#[from] WatchError),
+    /// What batches published cannot be read.
+    #[error(transparent)]
+    Published(#[from] ExportError),
 }
 
 impl Verification {
@@ -114,6 +138,21 @@ pub async fn verify(
     client: Option<&Client>,
     progress: &mut (dyn FnMut(VerifyProgress) + Send),
 ) -> Result<Verification, VerifyError> {
+    verify_with_blobs(folder, client, None, progress).await
+}
+
+/// As [`verify`], with the address of a beacon node that has the blobs which the store's archive does not have; without one the
+/// endpoint itself is asked, as the embedded chain serves them.
+///
+/// # Errors
+///
+/// As [`verify`].
+pub async fn verify_with_blobs(
+    folder: &Path,
+    client: Option<&Client>,
+    beacon: Option<&str>,
+    progress: &mut (dyn FnMut(VerifyProgress) + Send),
+) -> Result<Verification, VerifyError> {
     let mut verification = Verification::default();
     let view = match StoreView::open(folder) {
         Ok(view) => view,
@@ -136,11 +175,20 @@ pub async fn verify(
         return Ok(verification);
     }
     // Without a chain to compare with, nothing is kept of a run but its sums.
-    let chain = client.zip(view.deployment()?);
-    let mut books = chain.map(|_| runs::Books::default());
+    let (direct, batch) = match client {
+        Some(_) => (view.deployment()?, view.batch_deployment()?),
+        None => (None, None),
+    };
+    let is_settled = direct.is_some() || batch.is_some();
+    let mut books = is_settled.then(runs::Books::default);
     runs::recompute(&view, books.as_mut(), &mut verification, progress)?;
-    if let (Some((client, deployment)), Some(books)) = (chain, books) {
+    let (Some(client), Some(books)) = (client, books) else { return Ok(verification) };
+    if let Some(deployment) = direct {
         on_chain::compare(&view, &books, client, deployment, &mut verification, progress).await?;
+    }
+    if let Some(deployment) = batch {
+        let asked = batches::Asked { client, deployment, beacon };
+        batches::compare(&view, &books, asked, &mut verification, progress).await?;
     }
     Ok(verification)
 }

@@ -49,7 +49,8 @@ pub(super) async fn compare(
         verification.add(finding);
     }
     chain.participant_count = history.participants.len() as u64;
-    for finding in tariffs(&calendar, books, &history) {
+    let published = |period| history.tariffs.get(&period).map(|published| &published.table);
+    for finding in tariffs(&calendar, books, published) {
         verification.add(finding);
     }
     chain.tariff_count = history.tariffs.len() as u64;
@@ -92,14 +93,19 @@ fn participants(book: &ParticipantBook, history: &History, deployment: Deploymen
     findings
 }
 
-fn tariffs(calendar: &SettlementCalendar, books: &Books, history: &History) -> Vec<Finding> {
+/// Compares the prices of the runs with those that the chain has.
+pub(super) fn tariffs<'a>(
+    calendar: &SettlementCalendar,
+    books: &Books,
+    published: impl Fn(SettlementPeriod) -> Option<&'a TariffTable>,
+) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (&period, table) in &books.tables {
         let start = calendar.period_start(period).unwrap_or(calendar.genesis_time());
-        match history.tariffs.get(&period) {
+        match published(period) {
             None => findings.push(Finding::TariffMissing { period, start }),
             Some(published) => {
-                findings.extend(tariff_difference(calendar, period, table, &published.table));
+                findings.extend(tariff_difference(calendar, period, table, published));
             }
         }
     }
@@ -158,7 +164,7 @@ fn records(
     (agreeing, finding)
 }
 
-const fn key_of(difference: &Difference) -> RecordKey {
+pub(super) const fn key_of(difference: &Difference) -> RecordKey {
     match *difference {
         Difference::NotOnChain { key, .. }
         | Difference::NotInBooks { key, .. }
@@ -168,7 +174,7 @@ const fn key_of(difference: &Difference) -> RecordKey {
     }
 }
 
-fn place_of(
+pub(super) fn place_of(
     calendar: &SettlementCalendar,
     book: &ParticipantBook,
     books: &Books,

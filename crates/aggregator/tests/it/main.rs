@@ -20,6 +20,8 @@ mod demo;
 #[cfg(test)]
 mod fault;
 #[cfg(test)]
+mod in_batches;
+#[cfg(test)]
 mod kill;
 #[cfg(test)]
 mod on_chain;

@@ -3,10 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use expect_test::{Expect, expect};
-use gridtally_aggregator::cycle::{EmbeddedChain, Settlement, settle_embedded};
+use gridtally_aggregator::cycle::{
+    BatchOptions, EmbeddedChain, Settlement, SettlementMode, settle_embedded, settle_in_batches,
+};
 use gridtally_aggregator::scenario::{Scenario, ScenarioError};
 use gridtally_aggregator::store::{CHAIN_FOLDER, Store};
 use gridtally_chain::CHAIN_ID_DEFAULT;
+use gridtally_ledger::{Key, SendOptions, Sender};
 use jiff::Timestamp;
 
 use crate::import_data::data;
@@ -120,6 +123,43 @@ async fn a_month_of_the_half_hourly_homes_and_the_same_once_more() {
     assert_eq!(faults(&folder), Vec::<String>::new());
 }
 
+/// The same month in batches: the sums of the records are the same, and the chain's time passes most windows on the way.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_month_of_the_half_hourly_homes_in_batches() {
+    if data("README.md").is_none() {
+        return;
+    }
+    let parent = tempfile::tempdir().unwrap();
+    let path = parent.path().join("sgsc-batch.toml");
+    let text = std::fs::read_to_string(fixture("sgsc.toml")).unwrap();
+    let data = fixture("../../../shared").canonicalize().unwrap();
+    let text = text.replace("../../../shared", data.to_str().unwrap());
+    std::fs::write(&path, format!("mode = \"batch\"\n{text}")).unwrap();
+    let scenario = Scenario::read(&path).unwrap();
+    assert_eq!(scenario.mode, Some(SettlementMode::Batch));
+    let mut store = scenario.open_store(&parent.path().join("store"), now()).unwrap();
+    scenario.fill(&mut store, now(), &mut |_| {}).unwrap();
+    let chain = Some(store.view().folder().join(CHAIN_FOLDER));
+    let calendar = scenario.settings().unwrap().calendar;
+    let chain = EmbeddedChain::open(chain, CHAIN_ID_DEFAULT, &calendar).unwrap();
+    let sender = Sender::new(
+        chain.client().await.unwrap(),
+        Key::test_account(0).unwrap(),
+        SendOptions::default(),
+    );
+    let (run, options) = (scenario.run_options(), BatchOptions::development());
+    let settled =
+        settle_in_batches(&mut store, &run, &sender, &options, now(), &mut |_| {}).await.unwrap();
+    assert!(settled.verification.is_sound(), "{:?}", settled.verification.findings);
+    let report = &settled.chain;
+    expect!["31 batches, 23 final, 10208 records"].assert_eq(&format!(
+        "{} batches, {} final, {} records",
+        report.batch_count, report.final_count, report.settled
+    ));
+    assert_eq!(settled.verification.chain.unwrap().record_count, 10_208);
+    assert_eq!(faults(store.view().folder()), Vec::<String>::new());
+}
+
 #[test]
 fn files_that_are_no_scenario_name_their_line() {
     let folder = tempfile::tempdir().unwrap();
@@ -131,7 +171,7 @@ fn files_that_are_no_scenario_name_their_line() {
     expect!["x.toml:2: unknown time zone, expected an IANA name such as Europe/Oslo"]
         .assert_eq(&refused("currency = \"EUR\"\nzone = \"Mars/Base\"\n"));
     let text = std::fs::read_to_string(fixture("sgsc.toml")).unwrap();
-    expect!["x.toml:11: unknown field `mising`, expected one of `currency`, `zone`, `from`, `until`, `period_length_s`, `slots_per_period`, `genesis_time`, `missing`, `estimated`, `price_shift_weeks`, `participants`, `readings`, `prices`, `tariff`"].assert_eq(&refused(&text.replace("missing = ", "mising = ")));
+    expect!["x.toml:11: unknown field `mising`, expected one of `currency`, `zone`, `from`, `until`, `period_length_s`, `slots_per_period`, `genesis_time`, `missing`, `estimated`, `price_shift_weeks`, `mode`, `participants`, `readings`, `prices`, `tariff`"].assert_eq(&refused(&text.replace("missing = ", "mising = ")));
     expect!["x.toml:28: unknown variant `middle`, expected `start` or `end`"]
         .assert_eq(&refused(&text.replace("stamp = \"start\"", "stamp = \"middle\"")));
     assert!(matches!(

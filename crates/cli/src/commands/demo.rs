@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
 use gridtally_aggregator::cycle::CycleProgress;
-use gridtally_aggregator::demo::{BatchSummary, DemoError, DemoRecord, DemoSummary, run_demo};
+use gridtally_aggregator::demo::{
+    BATCH_STORE_FOLDER, BatchSummary, DemoError, DemoRecord, DemoSummary, STORE_FOLDER, run_demo,
+};
 use gridtally_aggregator::sim::NeighborhoodOptions;
 use gridtally_aggregator::store::CHAIN_FOLDER;
 use serde::Serialize;
@@ -24,8 +26,8 @@ use crate::output::table::{Align, Table};
 use crate::progress::Steps;
 use crate::stopwatch::Stopwatch;
 
-/// Where the store is, below the demonstration's folder.
-const STORE_FOLDER: &str = "store";
+/// The configuration of the store that settles in batches.
+const BATCH_FILE_NAME: &str = "batch.toml";
 /// Says that a folder may be deleted by the next demonstration.
 const MARK_FILE: &str = "made-by-gridtally-demo";
 
@@ -76,7 +78,7 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<(), Comman
         let store = arguments.folder.join(STORE_FOLDER);
         let mut steps = Steps::default();
         let mut told = |of: CycleProgress| steps.told(of.step, of.done, of.total);
-        let demo = run_demo(&store, options, context.now(), &mut told).await;
+        let demo = run_demo(&arguments.folder, options, context.now(), &mut told).await;
         steps.finish();
         let demo = demo.map_err(demo_error)?;
         let report = DemoReport {
@@ -88,6 +90,10 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<(), Comman
         context.output.report(&report)?;
         if let Some(finding) = demo.settlement.verification.findings.first() {
             return Err(CommandError::refused(anyhow!("{finding}")));
+        }
+        if !report.summary.batch.is_verified {
+            return Err(CommandError::refused(anyhow!("the batches do not verify"))
+                .hint("gridtally verify with batch.toml says what is wrong."));
         }
         if serves {
             let _note = ServedNote::write(&store.join(CHAIN_FOLDER), &demo.chain.url())?;
@@ -126,9 +132,10 @@ fn make_room(folder: &Path) -> Result<File, CommandError> {
         OpenOptions::new().write(true).create(true).truncate(false).open(folder.join(MARK_FILE))
     });
     let mut mark = locked(made.with_context(failed).or_environment()?, folder)?;
-    let configuration = format!("[store]\nfolder = \"{STORE_FOLDER}\"\n");
+    let configuration = |store: &str| format!("[store]\nfolder = \"{store}\"\n");
     mark.write_all(b"The next gridtally demo deletes this folder.\n")
-        .and_then(|()| fs::write(folder.join(FILE_NAME), configuration))
+        .and_then(|()| fs::write(folder.join(FILE_NAME), configuration(STORE_FOLDER)))
+        .and_then(|()| fs::write(folder.join(BATCH_FILE_NAME), configuration(BATCH_STORE_FOLDER)))
         .with_context(failed)
         .or_environment()?;
     Ok(mark)
@@ -152,8 +159,9 @@ fn in_use(folder: &Path) -> CommandError {
 
 /// Makes sure that nobody works with an earlier demonstration.
 fn check_unused(folder: &Path) -> Result<(), CommandError> {
-    let store = folder.join(STORE_FOLDER);
-    for lock in [store.join("lock"), store.join(CHAIN_FOLDER).join("lock")] {
+    let stores = [folder.join(STORE_FOLDER), folder.join(BATCH_STORE_FOLDER)];
+    let locks = stores.map(|store| [store.join("lock"), store.join(CHAIN_FOLDER).join("lock")]);
+    for lock in locks.into_iter().flatten() {
         let Ok(lock) = File::open(lock) else { continue };
         if matches!(lock.try_lock(), Err(TryLockError::WouldBlock)) {
             return Err(in_use(folder));
@@ -240,6 +248,7 @@ impl DemoReport {
             blob_gas_per_record,
             fraud,
             claim,
+            is_verified: _,
         } = &self.summary.batch;
         let eur = |micro: i128| decimal_rounded(micro, 6, 2);
         writeln!(out, "\nThe same in batches, on contract {contract}:\n")?;
@@ -258,7 +267,7 @@ impl DemoReport {
             "\nOn purpose batch {} first took EUR {} too much from {}. A watcher that knows only\n\
              the chain found it (rule {}) and struck it down with one transaction of {} gas; the\n\
              aggregator lost EUR {} of its bond. The true batch took its place. A week of the chain's\n\
-             time later all were final, and {} was paid the EUR {} that it had withdrawn.",
+             time later all were final, and {}, which had asked to leave, was paid its EUR {}.",
             fraud.seq,
             eur(fraud.stolen_micro.into()),
             fraud.party,
@@ -276,6 +285,10 @@ impl DemoReport {
         writeln!(out, "\nNext:")?;
         for (what, command) in [
             ("verify it yourself", format!("{program} verify {config}")),
+            (
+                "the same in batches",
+                format!("{program} verify --config {folder}/{BATCH_FILE_NAME}"),
+            ),
             (
                 "change a reading, verify again",
                 format!("sed -i '2s/,15,./,15,9/' {folder}/{STORE_FOLDER}/readings/*.csv"),

@@ -107,7 +107,7 @@ impl Order {
         let report = context.block_on(async {
             let access = if is_dry_run { Access::ReadOnly } else { Access::ReadWrite };
             let chain = BatchArguments::chain(config, access).await?;
-            let ledger = batch.ledger(&chain).await?;
+            let ledger = batch.ledger(config, &chain).await?;
             // Only the key says whose credit it is.
             let sender = if is_dry_run && !matches!(self, Self::Collect) {
                 None

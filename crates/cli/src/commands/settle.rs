@@ -6,15 +6,15 @@ mod span;
 use std::path::PathBuf;
 
 use gridtally_aggregator::cycle::{
-    ChainError, ChainOptions, ChainTime, CycleProgress, Money, RunError, RunOptions, RunReport,
-    SettlementError, settle, settle_into_store,
+    BatchError, BatchOptions, ChainError, ChainOptions, ChainTime, CycleProgress, Money, RunError,
+    RunOptions, SettlementError, SettlementMode, settle, settle_in_batches, settle_into_store,
 };
 use gridtally_aggregator::scenario::{Scenario, ScenarioError};
 use gridtally_aggregator::store::Store;
 use gridtally_settlement::{EstimatedPolicy, MissingPolicy};
 use jiff::{SignedDuration, Timestamp};
 
-use self::report::{ImportedFiles, SettleReport};
+use self::report::{ImportedFiles, OnChain, SettleReport};
 use self::span::Moment;
 use crate::chain_access::{ChainAccess, ChainArguments};
 use crate::commands::verify::{VerifyReport, verify_error};
@@ -30,7 +30,8 @@ const PUBLISHED_AHEAD: SignedDuration = SignedDuration::from_hours(48);
 /// Settle a span of time: compute its records, publish tariffs, settle on the chain, verify
 ///
 /// Doing it again settles nothing twice and goes on where it stopped. The embedded chain's clock is moved past each period,
-/// so history settles there; on an endpoint a period must be over.
+/// so history settles there; on an endpoint a period must be over. In batches, values that were corrected since are settled
+/// as correction runs.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
     /// First day or instant, such as 2026-10-25 or 2026-10-24T22:00:00Z; days are those of the store's time zone
@@ -60,8 +61,18 @@ pub(crate) struct Arguments {
     /// Publish tariffs of later periods until then, as far as prices are known [default: 48 hours after the span]
     #[arg(long, value_name = "TIME")]
     publish_until: Option<Moment>,
+    /// direct: each record moves money by itself; batch: thousands in a transaction, final after a week [default: that of the
+    /// scenario, of settlement.mode, of the store; direct for a new one]
+    #[arg(long, value_name = "direct|batch")]
+    mode: Option<SettlementMode>,
+    /// In batches: move the clock of a development chain over the windows of all batches; what can be is made final in any case
+    #[arg(long)]
+    finalize: bool,
+    /// In batches: beacon node that has the blobs which the store's archive does not have [default: the endpoint]
+    #[arg(long, value_name = "URL")]
+    beacon: Option<String>,
     /// Compute and record the run, but leave the chain alone
-    #[arg(long, conflicts_with_all = ["endpoint", "publish_until", "move_time"])]
+    #[arg(long, conflicts_with_all = ["endpoint", "publish_until", "move_time", "finalize", "beacon"])]
     no_chain: bool,
     /// Treat the endpoint as a development chain: move its clock past each period, issue demonstration money
     #[arg(long, requires = "endpoint")]
@@ -99,12 +110,20 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<(), Comman
             (store, options, None)
         }
     };
+    let asked = arguments.mode.or(scenario.as_ref().and_then(|scenario| scenario.mode));
+    let mode = SettlementMode::of(store.view(), asked.or(config.mode)).or_refused()?;
+    if arguments.finalize && mode == SettlementMode::Direct {
+        let what = anyhow::anyhow!("records that are settled one by one are final at once");
+        return Err(
+            CommandError::usage(what).hint("Leave --finalize out, or settle with --mode batch.")
+        );
+    }
     let report = if arguments.no_chain {
         let settled = settle_into_store(&mut store, &options, now, &mut told);
         let (_, run) = settled.map_err(|error| settlement_error(error.into()))?;
         SettleReport::new(&store, &options, &run, None).or_refused()?
     } else {
-        let work = arguments.settle(&config, &mut store, &options, now, &mut told);
+        let work = arguments.settle(mode, &config, &mut store, &options, now, &mut told);
         context.block_on(work)?
     };
     steps.finish();
@@ -132,6 +151,7 @@ impl Arguments {
 
     async fn settle(
         &self,
+        mode: SettlementMode,
         config: &Config,
         store: &mut Store,
         options: &RunOptions,
@@ -146,19 +166,42 @@ impl Arguments {
         let access = ChainAccess::open(config, &settings.calendar).await?;
         let sender = access.sender(config)?;
         let is_development = access.is_embedded() || self.move_time;
-        let chain_options = ChainOptions {
-            time: if is_development { ChainTime::Moved } else { ChainTime::Runs },
-            money: if is_development { Money::Demonstration } else { Money::OfParticipants },
-            publish_until: Some(publish_until),
-            ..ChainOptions::development()
-        };
-        let settled = settle(store, options, &sender, &chain_options, now, told).await;
-        let settled = settled.map_err(settlement_error)?;
-        let run: RunReport = settled.run.clone();
-        let contract = Some(settled.deployment.contract);
-        let verified = VerifyReport::new(settled.verification.clone(), Some(&access), contract);
-        let on_chain = report::OnChain::new(&settled, verified);
-        SettleReport::new(store, options, &run, Some(on_chain)).or_refused()
+        let time = if is_development { ChainTime::Moved } else { ChainTime::Runs };
+        let money = if is_development { Money::Demonstration } else { Money::OfParticipants };
+        let publish_until = Some(publish_until);
+        match mode {
+            SettlementMode::Direct => {
+                let chain_options =
+                    ChainOptions { time, money, publish_until, ..ChainOptions::development() };
+                let settled = settle(store, options, &sender, &chain_options, now, told).await;
+                let settled = settled.map_err(settlement_error)?;
+                let contract = Some(settled.deployment.contract);
+                let verified =
+                    VerifyReport::new(settled.verification.clone(), Some(&access), contract);
+                let on_chain = OnChain::direct(&settled, verified);
+                SettleReport::new(store, options, &settled.run, Some(on_chain)).or_refused()
+            }
+            SettlementMode::Batch => {
+                let batch_options = BatchOptions {
+                    time,
+                    money,
+                    publish_until,
+                    slash_unit_micro: config.batch.slash_unit_micro,
+                    demand_bond_micro: config.batch.demand_bond_micro,
+                    finalizes: self.finalize,
+                    beacon: Some(self.beacon.clone().unwrap_or_else(|| access.url.clone())),
+                    ..BatchOptions::development()
+                };
+                let settled =
+                    settle_in_batches(store, options, &sender, &batch_options, now, told).await;
+                let settled = settled.map_err(settlement_error)?;
+                let contract = Some(settled.deployment.core);
+                let verified =
+                    VerifyReport::new(settled.verification.clone(), Some(&access), contract);
+                let on_chain = OnChain::batch(&settled, verified);
+                SettleReport::new(store, options, &settled.run, Some(on_chain)).or_refused()
+            }
+        }
     }
 }
 
@@ -169,6 +212,9 @@ fn settlement_error(error: SettlementError) -> CommandError {
         | SettlementError::Run(RunError::Store(error))
         | SettlementError::Chain(
             ChainError::Store(error) | ChainError::Run(RunError::Store(error)),
+        )
+        | SettlementError::Batch(
+            BatchError::Store(error) | BatchError::Run(RunError::Store(error)),
         ) => store_error(error),
         SettlementError::Verify(error) => verify_error(error),
         SettlementError::Embedded(_) => CommandError::environment(error),
@@ -177,7 +223,13 @@ fn settlement_error(error: SettlementError) -> CommandError {
             CommandError::environment(error)
                 .hint("What was settled stays settled: the same command goes on from there.")
         }
-        SettlementError::Run(_) | SettlementError::Chain(_) => CommandError::refused(error),
+        SettlementError::Batch(ref chain) if is_unreachable(chain) => {
+            CommandError::environment(error)
+                .hint("What was settled stays settled: the same command goes on from there.")
+        }
+        SettlementError::Run(_) | SettlementError::Chain(_) | SettlementError::Batch(_) => {
+            CommandError::refused(error)
+        }
     }
 }
 

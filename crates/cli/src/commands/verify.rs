@@ -6,7 +6,9 @@ use std::path::PathBuf;
 use alloy_primitives::Address;
 use anyhow::anyhow;
 use gridtally_aggregator::store::StoreView;
-use gridtally_aggregator::verify::{Finding, Verification, VerifyError, VerifyProgress, verify};
+use gridtally_aggregator::verify::{
+    Finding, Verification, VerifyError, VerifyProgress, verify_with_blobs,
+};
 use serde::Serialize;
 
 use crate::address::address;
@@ -39,11 +41,14 @@ pub(crate) struct Arguments {
     /// [default: the word of the store or proof]
     #[arg(long, value_name = "ADDRESS", value_parser = address)]
     contract: Option<Address>,
+    /// In batches: beacon node that has the blobs which the store's archive does not have [default: the endpoint]
+    #[arg(long, value_name = "URL")]
+    beacon: Option<String>,
     /// Check the store alone
-    #[arg(long, conflicts_with_all = ["endpoint", "contract"])]
+    #[arg(long, conflicts_with_all = ["endpoint", "contract", "beacon"])]
     no_chain: bool,
     /// Check the proof of one record instead, as `gridtally export proof` writes it: with --endpoint whether it is final, too
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["store", "no_chain"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["store", "no_chain", "beacon"])]
     proof: Option<PathBuf>,
     /// A header, in hexadecimal, that was final when it was saved: the proof is checked against it, and nobody is asked
     #[arg(long, value_name = "FILE", requires = "proof", conflicts_with = "endpoint")]
@@ -86,8 +91,7 @@ impl Arguments {
         let folder = &config.store_folder;
         // What is wrong with the store shows below, with its place.
         let view = StoreView::open(folder).ok();
-        let named = view.as_ref().and_then(|view| view.deployment().ok().flatten());
-        let named = named.map(|deployment| deployment.contract);
+        let named = view.as_ref().and_then(contract_of);
         if view.is_some() {
             self.check_contract(config, named)?;
         }
@@ -99,7 +103,10 @@ impl Arguments {
         };
         let client = access.as_ref().map(|access| &access.client);
         let mut told = |of: VerifyProgress| steps.told(of.step, of.done, of.total);
-        let verification = verify(folder, client, &mut told).await.map_err(verify_error)?;
+        let url = access.as_ref().map(|access| access.url.clone());
+        let beacon = self.beacon.clone().or(url);
+        let verification = verify_with_blobs(folder, client, beacon.as_deref(), &mut told).await;
+        let verification = verification.map_err(verify_error)?;
         Ok(VerifyReport::new(verification, access.as_ref(), named))
     }
 
@@ -127,6 +134,13 @@ impl Arguments {
             _ => Ok(()),
         }
     }
+}
+
+/// Returns the contract that a store names, in whatever mode it settles.
+pub(crate) fn contract_of(view: &StoreView) -> Option<Address> {
+    let direct = view.deployment().ok().flatten().map(|deployment| deployment.contract);
+    let batch = || view.batch_deployment().ok().flatten().map(|deployment| deployment.core);
+    direct.or_else(batch)
 }
 
 /// Says whose fault a verification without end is.
@@ -178,6 +192,12 @@ fn hint(finding: &Finding) -> &'static str {
             "A run is recorded but not settled: run settle again, before its periods begin."
         }
         Finding::TariffDiffers { .. } => "The chain settled at other prices than the store names.",
+        Finding::Batch { .. } => {
+            "Whoever watches can strike it down as long as it is pending: gridtally watch --act."
+        }
+        Finding::Archive { .. } => {
+            "Restore the file from another copy of the archive: blobs leave the chain after some 18 days."
+        }
         Finding::Record(_) => {
             "What was settled is not what the readings give; where settle was interrupted, run it again."
         }
@@ -223,6 +243,15 @@ impl Report for VerifyReport {
                     counted(chain.tariff_count, "tariff"),
                     counted(chain.record_count, "equal record"),
                 )?;
+                if let Some(batches) = &chain.batches {
+                    writeln!(
+                        out,
+                        "        batches: {}, final: {}, corrections: {}; each judged by the rules",
+                        grouped(batches.batch_count),
+                        grouped(batches.final_count),
+                        grouped(batches.correction_count),
+                    )?;
+                }
             }
             _ if self.is_settled => writeln!(out, "Chain   not asked, as --no-chain says")?,
             _ => writeln!(out, "Chain   not asked: nothing was settled on one yet")?,

@@ -125,9 +125,8 @@ impl Arguments {
         if self.once {
             return self.look_once(&mut watcher, asked, context).await;
         }
-        context
-            .output
-            .note(&format!("Watching {} at {asked}. Ctrl-C ends it.", self.batch.contract));
+        let contract = watcher.ledger().deployment().core;
+        context.output.note(&format!("Watching {contract} at {asked}. Ctrl-C ends it."));
         loop {
             match watcher.poll().await {
                 Ok(reports) => {
@@ -153,7 +152,7 @@ impl Arguments {
             watcher.poll().await.map_err(CommandError::of_chain)?.iter().map(Finding::of).collect();
         let batches = watcher.view().batches();
         let summary = WatchSummary {
-            contract: self.batch.contract.to_string(),
+            contract: watcher.ledger().deployment().core.to_string(),
             asked,
             sound: findings.iter().all(|finding| finding.told.is_sound()),
             batches: batches.len(),

@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use gridtally_aggregator::cycle::SettlementMode;
 use gridtally_aggregator::store::CHAIN_FOLDER;
 use gridtally_core::calendar::Zone;
 use gridtally_core::period::SettlementCalendar;
@@ -27,9 +28,19 @@ pub(crate) struct Config {
     pub(crate) currency: Currency,
     pub(crate) zone: Zone,
     pub(crate) calendar: SettlementCalendar,
+    /// Nothing: the store's own.
+    pub(crate) mode: Option<SettlementMode>,
+    pub(crate) batch: BatchConfig,
     pub(crate) chain: ChainConfig,
     pub(crate) archive: ArchiveConfig,
     pub(crate) import: ImportConfig,
+}
+
+/// What a deployment of batch settlement fixes for ever.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct BatchConfig {
+    pub(crate) slash_unit_micro: u64,
+    pub(crate) demand_bond_micro: u64,
 }
 
 /// Which chain, and how it is asked.
@@ -78,6 +89,14 @@ impl Config {
             currency,
             zone,
             calendar,
+            mode: match settings.text("settlement.mode") {
+                "" => None,
+                _ => Some(settings.parsed("settlement.mode", "direct, batch, or empty")?),
+            },
+            batch: BatchConfig {
+                slash_unit_micro: settings.number("batch.slash_unit_micro", 1..1 << 48)?,
+                demand_bond_micro: settings.number("batch.demand_bond_micro", 1..1 << 44)?,
+            },
             chain: ChainConfig::new(settings)?,
             archive: ArchiveConfig::new(settings)?,
             import: ImportConfig::new(settings)?,
@@ -191,6 +210,8 @@ mod tests {
                 97.into(),
                 "a divisor of the 86400 s of a settlement period",
             ),
+            ("settlement.mode", "both".into(), "direct, batch, or empty"),
+            ("batch.slash_unit_micro", 0.into(), "a whole number from 1 to 281474976710655"),
             ("chain.endpoint", "ws://x".into(), "an http or https address, or empty"),
             ("chain.listen", "8545".into(), "an address with a port such as 127.0.0.1:8545"),
             ("chain.chain_id", 0.into(), "a whole number from 1 to 9007199254740991"),

@@ -1,6 +1,8 @@
 //! What the errors of stores, runs and whole settlements say. Their crate declares none of it, so it stands here.
 
-use gridtally_aggregator::cycle::{ChainError, EmbeddedError, RunError, SettlementError};
+use gridtally_aggregator::cycle::{
+    BatchError, ChainError, EmbeddedError, ModeDiffers, RunError, SettlementError,
+};
 use gridtally_aggregator::demo::{BatchDemoError, DemoError};
 use gridtally_aggregator::import::Refused;
 use gridtally_aggregator::store::StoreError;
@@ -21,6 +23,8 @@ pub(super) fn explained() -> Vec<(&'static str, &'static [Explanation])> {
         ("ReadingRefused", Reading::EXPLANATIONS),
         ("PeriodRefused", Period::EXPLANATIONS),
         ("ChainError", OnChain::EXPLANATIONS),
+        ("BatchError", InBatches::EXPLANATIONS),
+        ("ModeDiffers", MODE_DIFFERS),
         ("SettlementError", Settlement::EXPLANATIONS),
         ("VerifyError", Verify::EXPLANATIONS),
         ("EmbeddedError", Embedded::EXPLANATIONS),
@@ -35,6 +39,8 @@ pub(super) fn explained() -> Vec<(&'static str, &'static [Explanation])> {
 pub(super) fn explanation(error: Said<'_>) -> Option<Explanation> {
     None.or_else(|| of(error, |error| Settlement(error).explanation()))
         .or_else(|| of(error, |error| OnChain(error).explanation()))
+        .or_else(|| of(error, |error| InBatches(error).explanation()))
+        .or_else(|| of(error, |error| Mode(error).explanation()))
         .or_else(|| of(error, |error| Run(error).explanation()))
         .or_else(|| of(error, |error| Verify(error).explanation()))
         .or_else(|| of(error, |error| Embedded(error).explanation()))
@@ -51,8 +57,63 @@ explanations! {
         Key(error);
         Run(error as Run);
         Chain(error as OnChain);
+        Batch(error as InBatches);
         Store(error as Store);
         Verify(error as Verify);
+    }
+}
+
+/// What a store says that is asked for another mode than its own.
+struct Mode<'a>(&'a ModeDiffers);
+
+const MODE_DIFFERS: &[Explanation] = &[Explanation {
+    code: "settlement-mode-differs",
+    meaning: "a store keeps to the mode of its first deployment, direct or batch",
+    remedy: "leave --mode and settlement.mode out, or settle with a store of its own",
+}];
+
+impl Explained for Mode<'_> {
+    const EXPLANATIONS: &'static [Explanation] = MODE_DIFFERS;
+
+    fn explanation(&self) -> Explanation {
+        let _always_the_same = self.0;
+        MODE_DIFFERS[0]
+    }
+}
+
+explanations! {
+    InBatches(&BatchError) {
+        Store(error as Store);
+        Run(error as Run);
+        Mode(error as Mode);
+        Superseded: "batch-run-superseded" "a later run settles a part of the span as of a later journal line, and this one would undo it"
+            "settle without --as-of: what was corrected since is a part of it";
+        Deploy(error);
+        NotHub: "batch-not-hub" "the key is not the one of the contract's hub"
+            "settle with the key that deployed the contract: it is fixed for ever";
+        Frozen: "batch-frozen" "the ledger is frozen, because its hub had stopped for four weeks"
+            "let participants leave with gridtally claim --exit, and begin a new store";
+        Register(error);
+        Publish(error);
+        MeterSigns: "batch-meter-signs" "a meter signs with a key of its own, and the store has no signature of it: the hub could not show it on demand"
+            "leave meter out in the file of participants before the first settlement: the metering operator signs then";
+        NotActive: "batch-participant-late" "a participant has readings of periods before the chain knew it"
+            "give its metering points a since, or leave these readings out";
+        Published(error);
+        FundsMissing: "batch-funds-missing" "participants have to pay in before they are settled"
+            "let them pay in on the contract: deposit(participant, amount)";
+        FundsOutOfRange: "batch-funds-out-of-range" "somebody needs more money than one deposit can bring"
+            "settle a shorter span, and check the prices";
+        InboxYoung: "batch-deposits-young" "what was paid in must be 64 blocks old before a batch takes it"
+            "run the same command again after these blocks";
+        PeriodNotOver: "batch-period-not-over" "a settlement period is not over on the chain yet"
+            "wait until it is; on a development chain, --move-time moves its clock";
+        WindowsOpen: "batch-windows-open" "as many batches as the contract allows wait for their window of seven days"
+            "run the same command again after that time; on a development chain, --finalize moves its clock";
+        Endpoint(error);
+        Read(error);
+        Send(error);
+        Hub(error);
     }
 }
 
@@ -60,6 +121,7 @@ explanations! {
     OnChain(&ChainError) {
         Store(error as Store);
         Run(error as Run);
+        Mode(error as Mode);
         Deploy(error);
         Register(error);
         Publish(error);
@@ -111,9 +173,9 @@ explanations! {
             "import the readings, or settle with --missing leave_out: a later run settles what comes late";
         Period(error as Period);
         PricesRecorded: "run-prices-recorded" "a settlement period is recorded already, at other prices"
-            "repeat the earlier run with --as-of: corrections are not part of this release";
-        EnergyRecorded: "run-energy-recorded" "a slot is recorded already, with another energy"
-            "repeat the earlier run with --as-of: corrections are not part of this release";
+            "repeat the earlier run with --as-of: prices that were settled never change";
+        EnergyRecorded: "run-energy-recorded" "a slot is recorded already, with another energy, and the store settles record by record"
+            "repeat the earlier run with --as-of: only a store that settles in batches takes corrections";
     }
 }
 
@@ -167,6 +229,8 @@ explanations! {
         Deploy(error);
         History(error);
         Read(error);
+        Watch(error);
+        Published(error);
     }
 }
 
@@ -197,18 +261,18 @@ explanations! {
 
 explanations! {
     BatchDemo(&BatchDemoError) {
+        Store(error as Store);
+        Embedded(error as Embedded);
         Key(error);
+        Run(error as Run);
+        Settlement(error as Settlement);
         Deploy(error);
         Send(error);
         Endpoint(error);
-        Run(error as Run);
-        Record: "demo-batch-record" "a record is none of a batch"
-            "report it";
+        Watch(error);
         Batch: "demo-batch-refused" "a batch would break a rule"
             "give fewer --households: each pays in the same amount";
         Publication(error);
-        Hub(error);
-        Watch(error);
         FraudStands: "demo-fraud-stands" "the watcher did not strike the false batch down"
             "report it";
         NothingToForge: "demo-nothing-to-forge" "there is no record to show the fraud with"

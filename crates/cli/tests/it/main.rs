@@ -15,6 +15,7 @@ mod reference;
 mod run;
 mod server;
 mod settle;
+mod settle_batch;
 mod tidy;
 mod usage;
 mod watch;

@@ -3,12 +3,14 @@
 use std::io::{self, Write};
 
 use alloy_primitives::{Address, B256};
-use gridtally_aggregator::cycle::{RunOptions, RunReport, Settlement};
+use gridtally_aggregator::cycle::{
+    BatchSettlement, CommittedNow, RunOptions, RunReport, Settlement,
+};
 use gridtally_aggregator::scenario::Filled;
 use gridtally_aggregator::store::{Store, StoreError};
 use gridtally_core::party::ParticipantNumber;
 use gridtally_core::quantity::Currency;
-use gridtally_ledger::{CallKind, GasMeasurements};
+use gridtally_ledger::{CallKind, GasMeasurements, HubReport};
 use gridtally_settlement::Code;
 use jiff::Timestamp;
 use serde::Serialize;
@@ -67,7 +69,40 @@ struct ParticipantLine {
 
 /// What happened on the chain.
 #[derive(Debug, Serialize)]
-pub(super) struct OnChain {
+#[serde(untagged)]
+pub(super) enum OnChain {
+    Direct(Box<Direct>),
+    Batch(Box<InBatches>),
+}
+
+/// What was settled in batches.
+#[derive(Debug, Serialize)]
+pub(super) struct InBatches {
+    contract: Address,
+    chain_id: u64,
+    settled: u64,
+    /// How many of them correct what was settled before, or come late.
+    corrected: u64,
+    already_settled: u64,
+    deposit_count: u64,
+    deposited_micro: u64,
+    /// Those that were committed now.
+    batches: Vec<CommittedNow>,
+    batch_count: u64,
+    final_count: u64,
+    /// When the newest batch can be final, where it is not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    final_from: Option<Timestamp>,
+    /// What needs somebody's attention.
+    warnings: Vec<String>,
+    gas: GasMeasurements,
+    gas_per_record: u64,
+    verification: VerifyReport,
+}
+
+/// What was settled record by record.
+#[derive(Debug, Serialize)]
+pub(super) struct Direct {
     contract: Address,
     chain_id: u64,
     settled: u64,
@@ -144,14 +179,14 @@ impl SettleReport {
     ///
     /// A refusal that names the first finding.
     pub(super) fn verdict(&self) -> Result<(), CommandError> {
-        self.chain.as_ref().map_or(Ok(()), |chain| chain.verification.verdict())
+        self.chain.as_ref().map_or(Ok(()), |chain| chain.verification().verdict())
     }
 }
 
 impl OnChain {
-    pub(super) fn new(settled: &Settlement, verification: VerifyReport) -> Self {
+    pub(super) fn direct(settled: &Settlement, verification: VerifyReport) -> Self {
         let measured = settled.chain.measured.clone();
-        Self {
+        Self::Direct(Box::new(Direct {
             contract: settled.deployment.contract,
             chain_id: settled.deployment.chain_id,
             settled: settled.chain.settled,
@@ -159,7 +194,53 @@ impl OnChain {
             gas_per_record: measured.total(CallKind::SettlePacked).gas_per_item_rounded_up(),
             gas: measured,
             verification,
+        }))
+    }
+
+    pub(super) fn batch(settled: &BatchSettlement, verification: VerifyReport) -> Self {
+        let report = &settled.chain;
+        Self::Batch(Box::new(InBatches {
+            contract: settled.deployment.core,
+            chain_id: settled.deployment.chain_id,
+            settled: report.settled,
+            corrected: report.corrected,
+            already_settled: report.already_settled,
+            deposit_count: report.deposit_count,
+            deposited_micro: report.deposited_micro,
+            batches: report.committed.clone(),
+            batch_count: report.batch_count,
+            final_count: report.final_count,
+            final_from: report.final_from,
+            warnings: report.reports.iter().filter_map(warning).collect(),
+            gas_per_record: report.measured.total(CallKind::Commit).gas_per_item_rounded_up(),
+            gas: report.measured.clone(),
+            verification,
+        }))
+    }
+
+    fn verification(&self) -> &VerifyReport {
+        match self {
+            Self::Direct(direct) => &direct.verification,
+            Self::Batch(batch) => &batch.verification,
         }
+    }
+}
+
+/// Returns what somebody has to know of what the hub did, or could not do.
+fn warning(report: &HubReport) -> Option<String> {
+    match report {
+        HubReport::NoAnswer { seq, demanded } => {
+            Some(format!("{demanded} of batch {seq} is demanded, and nobody has its signature"))
+        }
+        HubReport::ForceOpen { force, request } => Some(format!(
+            "participant {} forces a reading of {} Wh in settlement period {}: correct it by {} s (Unix time), or it is \
+             paid out of the bond",
+            request.participant, request.value_wh, force.period, request.correct_until_s
+        )),
+        HubReport::Answered { .. }
+        | HubReport::ForceRefuted { .. }
+        | HubReport::SnapshotPublished { .. }
+        | HubReport::Finalized { .. } => None,
     }
 }
 
@@ -255,18 +336,54 @@ impl Report for SettleReport {
             writeln!(out, "  and {more} more participants; --output json has all")?;
         }
         writeln!(out)?;
-        let Some(chain) = &self.chain else {
-            return writeln!(out, "The chain was left alone.");
+        match &self.chain {
+            None => return writeln!(out, "The chain was left alone."),
+            Some(OnChain::Direct(chain)) => writeln!(
+                out,
+                "Contract  {} on chain {}: {} settled now, {} before; {} gas for a record",
+                chain.contract,
+                chain.chain_id,
+                grouped(chain.settled),
+                grouped(chain.already_settled),
+                grouped(chain.gas_per_record),
+            )?,
+            Some(OnChain::Batch(chain)) => chain.write_text(out)?,
+        }
+        self.chain.as_ref().map_or(Ok(()), |chain| chain.verification().write_text(out))
+    }
+}
+
+impl InBatches {
+    fn write_text(&self, out: &mut dyn Write) -> io::Result<()> {
+        writeln!(
+            out,
+            "Contract  {} on chain {}, in batches: {} settled now, {} of them corrections; {} before",
+            self.contract,
+            self.chain_id,
+            grouped(self.settled),
+            grouped(self.corrected),
+            grouped(self.already_settled),
+        )?;
+        let gas = match self.gas_per_record {
+            0 => String::new(),
+            gas => format!("; {} gas for a record", grouped(gas)),
         };
         writeln!(
             out,
-            "Contract  {} on chain {}: {} settled now, {} before; {} gas for a record",
-            chain.contract,
-            chain.chain_id,
-            grouped(chain.settled),
-            grouped(chain.already_settled),
-            grouped(chain.gas_per_record),
+            "Batches   {} committed now, {} in all, {} final{gas}",
+            grouped(self.batches.len() as u64),
+            grouped(self.batch_count),
+            grouped(self.final_count),
         )?;
-        chain.verification.write_text(out)
+        if let Some(final_from) = self.final_from {
+            writeln!(
+                out,
+                "          only final counts: the newest can be final after {final_from}"
+            )?;
+        }
+        for warning in &self.warnings {
+            writeln!(out, "Warning   {warning}")?;
+        }
+        Ok(())
     }
 }
