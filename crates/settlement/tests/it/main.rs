@@ -1,5 +1,6 @@
 //! The settlement crate through its public interface.
 #![expect(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
+#![expect(clippy::print_stdout, reason = "what was proved is said, and how often")]
 
 mod auditor;
 mod direct;
@@ -9,6 +10,7 @@ mod period;
 mod run;
 mod sealed;
 mod seeds;
+mod size;
 mod town;
 mod vectors;
 mod watcher;

@@ -9,8 +9,10 @@ mod signatures;
 mod stage;
 mod watch;
 
-#[path = "../../../../settlement/tests/it/mutation.rs"]
+#[path = "../../../../settlement/tests/it/mutation/mod.rs"]
 mod mutation;
+#[path = "../../../../settlement/tests/it/size.rs"]
+mod size;
 #[path = "../../../../settlement/tests/it/town.rs"]
 mod town;
 #[path = "../../../../settlement/tests/it/watcher.rs"]
