@@ -124,6 +124,12 @@ impl Town {
         self.inbox.push(InboxEntry { participant: ParticipantNumber(participant), kind });
     }
 
+    /// Asks for everything that a participant has.
+    pub(crate) fn leave(&mut self, participant: u32) {
+        let participant = ParticipantNumber(participant);
+        self.inbox.push(InboxEntry { participant, kind: InboxKind::Exit });
+    }
+
     fn inbox_range(&self, from: u64, to: u64) -> &[InboxEntry] {
         &self.inbox[usize::try_from(from).unwrap()..usize::try_from(to).unwrap()]
     }
@@ -161,7 +167,7 @@ impl Town {
             let exit = InboxEntry { participant, kind: InboxKind::Exit };
             let waiting = self.inbox_range(header.inbox_to, self.inbox.len() as u64);
             if !waiting.contains(&exit) {
-                self.inbox.push(exit);
+                self.leave(participant.0);
             }
         }
         if self.forces && header.seq > 1 {

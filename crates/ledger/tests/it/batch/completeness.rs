@@ -93,6 +93,7 @@ async fn late_corrections_of_forced_readings_fall_on_the_chain() {
         stage.settle(&honest).await;
         stage.finalize_all().await;
         forced += stage.force_readings(6).await;
+        stage.end_corrections().await;
         stage.town.corrects = Some(true);
         for _ in 0..3 {
             let honest = stage.next_batch().await;

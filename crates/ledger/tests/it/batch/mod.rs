@@ -6,6 +6,7 @@ mod hub;
 mod hub_faults;
 mod record;
 mod signatures;
+mod soundness;
 mod stage;
 mod watch;
 

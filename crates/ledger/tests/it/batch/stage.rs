@@ -38,7 +38,7 @@ pub(crate) struct Stage {
     /// The batches that stand, each with the header before it.
     pub(crate) settled: Vec<(Committed, BatchHeader)>,
     /// How many of them are final.
-    finalized: usize,
+    pub(crate) finalized: usize,
 }
 
 impl Stage {
@@ -151,8 +151,7 @@ impl Stage {
         self.finalized = self.settled.len();
     }
 
-    /// Lets participants force readings that final batches have not, lets the day go over in which they may be corrected, and
-    /// returns how many there are.
+    /// Lets participants force readings that final batches have not; returns how many.
     pub(crate) async fn force_readings(&mut self, wanted: usize) -> usize {
         let mut forced = Vec::new();
         for (batch, parent) in &self.settled[..self.finalized] {
@@ -168,9 +167,13 @@ impl Stage {
         for &(period, key, until_s) in &forced {
             self.town.forced(period, key, until_s);
         }
+        forced.len()
+    }
+
+    /// Lets the day go over in which forced readings may be corrected.
+    pub(crate) async fn end_corrections(&mut self) {
         self.pass(u64::from(DAY_S) + 1).await;
         self.town.committed_at_min_s = self.now_s().await;
-        forced.len()
     }
 
     /// Returns credits that a batch could have had, and has not.
