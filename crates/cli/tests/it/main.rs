@@ -16,5 +16,6 @@ mod run;
 mod server;
 mod settle;
 mod tidy;
+mod unseen;
 mod usage;
 mod watch;

@@ -20,7 +20,7 @@ use crate::size::times;
 use crate::town::{Committed, Town};
 use crate::watcher::{Outcome, watch};
 
-fn state_of(batch: &Committed) -> LedgerState {
+pub(crate) fn state_of(batch: &Committed) -> LedgerState {
     let account =
         |leaf: &AccountLeaf| Account { balance: leaf.balance, payable_micro: leaf.payable_micro };
     let accounts = Accounts::new(batch.accounts.iter().map(account).collect());

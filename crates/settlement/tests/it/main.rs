@@ -6,6 +6,7 @@ mod auditor;
 mod direct;
 mod judge;
 mod mutation;
+mod oracle;
 mod period;
 mod run;
 mod sealed;

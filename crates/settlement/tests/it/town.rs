@@ -79,6 +79,10 @@ pub(crate) struct Town {
     pub(crate) forces: bool,
     /// Whether every batch takes the whole inbox.
     pub(crate) takes_all: bool,
+    /// Whether correction runs also reverse what was planned before.
+    pub(crate) reverses: bool,
+    /// The readings that were planned last for a period.
+    planned: BTreeMap<SettlementPeriod, Vec<Record>>,
     /// Whether the next batches are correction runs; sometimes if it is not said.
     pub(crate) corrects: Option<bool>,
     /// No batch is committed before this time, Unix time, s.
@@ -108,6 +112,8 @@ impl Town {
             state: LedgerState::genesis(),
             forces: true,
             takes_all: false,
+            reverses: false,
+            planned: BTreeMap::new(),
             corrects: None,
             committed_at_min_s: 0,
             data_kind: None,
@@ -184,6 +190,14 @@ impl Town {
         };
         let period = SettlementPeriod(period);
         let mut records = self.readings(period, run);
+        if run == 0 {
+            self.planned.insert(period, records.clone());
+        } else if self.reverses {
+            let settled = self.planned.get(&period).into_iter().flatten();
+            records.extend(settled.step_by(3).map(|old| {
+                record(old.participant().0, old.code().number(), old.slot().0, -old.value())
+            }));
+        }
         let committed_at = self.committed_at_min_s.max(header.committed_at + BETWEEN_BATCHES_S);
         let late = self.late(period, run, committed_at);
         records.retain(|record| !late.contains(&record.key()));
