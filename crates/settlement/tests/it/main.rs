@@ -1,6 +1,5 @@
 //! The settlement crate through its public interface.
 #![expect(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
-#![expect(clippy::print_stdout, reason = "what was proved is said, and how often")]
 
 mod auditor;
 mod direct;
