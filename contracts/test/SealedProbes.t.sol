@@ -6,11 +6,11 @@ import { RecordWord } from "../src/RecordWord.sol";
 import { SealedWorld } from "./base/SealedWorld.sol";
 import { vm } from "./base/Vm.sol";
 
-/// @notice Every proof against honest sealed batches whose sections were shown, with leaves, accounts, sections, entries and
-/// openings taken at random from any of them, right ones and changed ones: none succeeds. A run makes 32 probes.
+/// @notice Every proof, and false answers, against honest sealed batches whose sections were shown, with leaves, accounts, sections, entries and
+/// openings taken at random from any of them, right ones and changed ones: none succeeds. A run makes 34 probes.
 contract SealedProbesTest is SealedWorld {
-    uint256 private constant PROBES = 32;
-    uint256 private constant KINDS = 16;
+    uint256 private constant PROBES = 34;
+    uint256 private constant KINDS = 17;
     uint256 private constant BATCHES = 4;
     /// A refused point evaluation burns the gas that it was given.
     uint256 private constant GAS = 3_000_000;
@@ -146,6 +146,7 @@ contract SealedProbesTest is SealedWorld {
             return (address(demands), abi.encodeCall(demands.proveSectionForeign, (b.header, parent.header, number, l)));
         }
         if (kind == 14) return (address(demands), _apart(b, parent, number));
+        if (kind == 16) return (address(demands), _falseSection(_kept(3), _blob(3)));
         return (address(demands), _sectionDeposit(b, parent));
     }
 
@@ -154,6 +155,19 @@ contract SealedProbesTest is SealedWorld {
         IBatchSettlement.Leaf memory l = count > 0 && _random(4) > 0 ? b.leaves[from] : _leaf(b);
         IBatchSettlement.Account memory old = _account(parent, l.record.participant());
         return abi.encodeCall(demands.proveSectionOpening, (b.header, parent.header, l, old));
+    }
+
+    /// Carl has no record in the last batch: whatever is shown as his section is not.
+    function _falseSection(Batch memory c, Blob memory blob) private returns (bytes memory) {
+        uint32 from = uint32(_random(c.leaves.length));
+        uint32 count = 1 + uint32(_random(c.leaves.length - from));
+        bytes32[] memory hashes = hashesIn(c, from, count);
+        bytes32[] memory path = rangePath(leafHashes(c), from, count);
+        uint256 e = _random(3) == 0 ? _random(blob.elements.length) : CARL;
+        return abi.encodeCall(
+            demands.answerSection,
+            (c.header, CARL, from, hashes, path, blob.versionedHashes, blob.commitment, blob.proofs[e])
+        );
     }
 
     function _apart(Batch memory b, Batch memory parent, uint32 number) private returns (bytes memory) {
