@@ -1,9 +1,9 @@
 // Compares snapshots/gas.json, which Foundry measured, with the receipts of the same transactions on anvil (Osaka).
-import { spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
-import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
-import { Contract, ContractFactory, JsonRpcProvider, solidityPacked, toBeHex, zeroPadValue } from "ethers";
+import { solidityPacked, toBeHex, zeroPadValue } from "ethers";
+import { deploy, withAnvil } from "./anvil.js";
+import { compareBatches } from "./gas-anvil-batches.js";
 
 const SLOTS = 96;
 const DAY = 86_400;
@@ -15,15 +15,8 @@ const CONSUMPTION = 32;
 process.chdir(fileURLToPath(new URL("..", import.meta.url)));
 const snapshots = JSON.parse(readFileSync("snapshots/gas.json", "utf8"));
 
-const anvil = spawn("node_modules/.bin/anvil", ["--port", "0", "--hardfork", "osaka", "--accounts", "1"]);
-try {
-  const provider = new JsonRpcProvider(`http://${await listening(anvil)}`, undefined, { cacheTimeout: -1 });
-  const failures = await compare(provider);
-  provider.destroy();
-  process.exitCode = failures ? 1 : 0;
-} finally {
-  anvil.kill();
-}
+const failures = (await withAnvil(compare)) + (await withAnvil(compareBatches));
+process.exitCode = failures ? 1 : 0;
 
 /** One account holds every office; who calls does not change the gas, only what is called. */
 async function compare(provider) {
@@ -75,24 +68,8 @@ async function compare(provider) {
   return failures;
 }
 
-async function deploy(name, signer, args) {
-  const { abi, bytecode } = JSON.parse(readFileSync(`artifacts/${name}.json`, "utf8"));
-  const contract = await new ContractFactory(abi, bytecode, signer).deploy(...args);
-  await contract.waitForDeployment();
-  return new Contract(contract.target, abi, signer);
-}
-
 /** Feed-in at 0.081234, consumption at 0.1234, the same in all slots. */
 function tariff() {
   const row = (code, price) => toBeHex(code, 1).slice(2) + toBeHex(price, 4).slice(2).repeat(SLOTS);
   return `0x${row(FEED_IN, 81_234)}${row(CONSUMPTION, 123_400)}`;
-}
-
-/** Returns host and port once anvil answers. */
-async function listening(child) {
-  for await (const line of createInterface({ input: child.stdout })) {
-    const match = line.match(/Listening on (\S+)/);
-    if (match) return match[1];
-  }
-  throw new Error("anvil ended before it listened");
 }

@@ -17,5 +17,6 @@ mod server;
 mod settle;
 mod settle_batch;
 mod tidy;
+mod unseen;
 mod usage;
 mod watch;

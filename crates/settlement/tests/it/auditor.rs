@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use gridtally_settlement::{AccountLeaf, InboxEntry, InboxKind, LedgerState, Record, RecordLeaf};
 
 use super::town::{Committed, Town};
+use super::watcher::{root, rows};
 
-/// Returns the numbers of all rules of 1 to 9, 11 and 13 that a batch breaks.
+/// Returns the numbers of all rules of 1 to 9 and 11 to 13 that a batch breaks.
 pub(crate) fn audit(batch: &Committed, parent: &LedgerState, town: &Town) -> BTreeSet<u8> {
     let header = &batch.header;
     let mut broken = BTreeSet::new();
@@ -27,6 +28,15 @@ pub(crate) fn audit(batch: &Committed, parent: &LedgerState, town: &Town) -> BTr
         .collect();
     let mut hub = i128::from(parent.header().hub_balance.micro());
 
+    let (record_row, account_row) = rows(batch);
+    let is_open = u32::try_from(batch.leaves.len()) == Ok(header.count)
+        && u32::try_from(batch.accounts.len()) == Ok(header.account_count)
+        && root(record_row) == header.record_root
+        && root(account_row) == header.account_root;
+    if !is_open {
+        broken.insert(12);
+    }
+
     let keys: Vec<u64> = batch.leaves.iter().map(|leaf| leaf.record.key()).collect();
     let ascends = keys.windows(2).all(|pair| pair[0] < pair[1]);
     if !ascends || keys.first() != Some(&header.first_key) || keys.last() != Some(&header.last_key)
@@ -40,7 +50,7 @@ pub(crate) fn audit(batch: &Committed, parent: &LedgerState, town: &Town) -> BTr
         let (p, code, slot) = (record.participant().0, record.code().number(), record.slot().0);
         let is_reading = (1..=62).contains(&code);
         let is_active = town.activities.is_active(record.participant(), header.period);
-        let forced = town.forced.correct_until_s(header.period, record.key());
+        let forced = town.forced_readings.correct_until_s(header.period, record.key());
         if header.run > 0 && forced.is_some_and(|until| header.committed_at > until) {
             broken.insert(13);
         }

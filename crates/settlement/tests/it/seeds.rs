@@ -4,6 +4,8 @@
 mod batch_header;
 #[path = "../../../../fuzz/decoders/judge.rs"]
 mod judge;
+#[path = "../../../../fuzz/decoders/published.rs"]
+mod published;
 #[path = "../../../../fuzz/decoders/record.rs"]
 mod record;
 #[path = "../../../../fuzz/decoders/record_proof.rs"]
@@ -27,6 +29,11 @@ fn batch_header_reads_or_refuses_every_seed() {
 #[test]
 fn judge_decides_every_seed() {
     runner::run("judge", judge::decode);
+}
+
+#[test]
+fn published_reads_or_refuses_every_seed() {
+    runner::run("published", published::decode);
 }
 
 #[test]

@@ -72,13 +72,21 @@ pub(crate) struct Town {
     pub(crate) activities: Activities,
     pub(crate) participants: u32,
     pub(crate) inbox: Vec<InboxEntry>,
-    pub(crate) forced: ForcedReadings,
+    pub(crate) forced_readings: ForcedReadings,
     pub(crate) forced_keys: Vec<(SettlementPeriod, u64)>,
     pub(crate) state: LedgerState,
     /// Whether participants force readings.
     pub(crate) forces: bool,
     /// Whether every batch takes the whole inbox.
     pub(crate) takes_all: bool,
+    /// Whether correction runs also reverse what was planned before.
+    pub(crate) reverses: bool,
+    /// The readings that were planned last for a period.
+    planned: BTreeMap<SettlementPeriod, Vec<Record>>,
+    /// Whether the next batches are correction runs; sometimes if it is not said.
+    pub(crate) corrects: Option<bool>,
+    /// No batch is committed before this time, Unix time, s.
+    pub(crate) committed_at_min_s: u64,
     /// Where batches are published; anywhere if it is not said.
     pub(crate) data_kind: Option<DataKind>,
 }
@@ -99,11 +107,15 @@ impl Town {
             activities,
             participants,
             inbox: Vec::new(),
-            forced: ForcedReadings::default(),
+            forced_readings: ForcedReadings::default(),
             forced_keys: Vec::new(),
             state: LedgerState::genesis(),
             forces: true,
             takes_all: false,
+            reverses: false,
+            planned: BTreeMap::new(),
+            corrects: None,
+            committed_at_min_s: 0,
             data_kind: None,
         };
         for participant in 0..=town.participants {
@@ -112,9 +124,16 @@ impl Town {
         town
     }
 
-    fn deposit(&mut self, participant: u32, units: i64) {
+    /// Pays in for a participant.
+    pub(crate) fn deposit(&mut self, participant: u32, units: i64) {
         let kind = InboxKind::Deposit(Amount::from_micro(units * UNIT));
         self.inbox.push(InboxEntry { participant: ParticipantNumber(participant), kind });
+    }
+
+    /// Asks for everything that a participant has.
+    pub(crate) fn leave(&mut self, participant: u32) {
+        let participant = ParticipantNumber(participant);
+        self.inbox.push(InboxEntry { participant, kind: InboxKind::Exit });
     }
 
     fn inbox_range(&self, from: u64, to: u64) -> &[InboxEntry] {
@@ -138,7 +157,7 @@ impl Town {
 
     pub(crate) fn reference<'a>(&'a self, table: &'a TariffTable) -> Reference<'a> {
         let inbox = InboxRange { first: 0, entries: &self.inbox };
-        Reference { table, activities: &self.activities, inbox, forced: &self.forced }
+        Reference { table, activities: &self.activities, inbox, forced: &self.forced_readings }
     }
 
     /// Plans and builds the next batch; the ledger does not move yet.
@@ -154,7 +173,7 @@ impl Town {
             let exit = InboxEntry { participant, kind: InboxKind::Exit };
             let waiting = self.inbox_range(header.inbox_to, self.inbox.len() as u64);
             if !waiting.contains(&exit) {
-                self.inbox.push(exit);
+                self.leave(participant.0);
             }
         }
         if self.forces && header.seq > 1 {
@@ -162,7 +181,8 @@ impl Town {
                 self.force(&header);
             }
         }
-        let is_correction = header.seq > 1 && self.random.random_bool(0.25);
+        let often = self.random.random_bool(0.25);
+        let is_correction = header.seq > 1 && self.corrects.unwrap_or(often);
         let (period, run) = if is_correction {
             (self.random.random_range(1..=header.reg_period.0), header.last_run + 1)
         } else {
@@ -170,7 +190,15 @@ impl Town {
         };
         let period = SettlementPeriod(period);
         let mut records = self.readings(period, run);
-        let committed_at = header.committed_at + BETWEEN_BATCHES_S;
+        if run == 0 {
+            self.planned.insert(period, records.clone());
+        } else if self.reverses {
+            let settled = self.planned.get(&period).into_iter().flatten();
+            records.extend(settled.step_by(3).map(|old| {
+                record(old.participant().0, old.code().number(), old.slot().0, -old.value())
+            }));
+        }
+        let committed_at = self.committed_at_min_s.max(header.committed_at + BETWEEN_BATCHES_S);
         let late = self.late(period, run, committed_at);
         records.retain(|record| !late.contains(&record.key()));
         let taken_max = self.inbox.len() as u64 - header.inbox_to;
@@ -216,6 +244,12 @@ impl Town {
         }
     }
 
+    /// Takes in that a reading was forced.
+    pub(crate) fn forced(&mut self, period: SettlementPeriod, key: u64, correct_until_s: u64) {
+        self.forced_readings.request(period, key, correct_until_s);
+        self.forced_keys.push((period, key));
+    }
+
     /// Lets a participant force a reading of a period that was settled, as it seems from after the last batch.
     fn force(&mut self, last: &BatchHeader) {
         let period = SettlementPeriod(self.random.random_range(1..=last.reg_period.0));
@@ -223,17 +257,17 @@ impl Town {
         let is_active = self.activities.is_active(ParticipantNumber(participant), period);
         let (code, slot) = (self.random.random_range(1..=2), self.random.random_range(0..SLOTS));
         let key = record(participant, code, slot, 0).key();
-        if is_active && self.forced.correct_until_s(period, key).is_none() {
+        if is_active && self.forced_readings.correct_until_s(period, key).is_none() {
             // The next batch can still correct it.
-            self.forced.request(period, key, last.committed_at + BETWEEN_BATCHES_S);
-            self.forced_keys.push((period, key));
+            self.forced(period, key, last.committed_at + BETWEEN_BATCHES_S);
         }
     }
 
     /// Returns the forced keys that a correction must not have any more.
     fn late(&self, period: SettlementPeriod, run: u32, committed_at_s: u64) -> Vec<u64> {
         let forced = self.forced_keys.iter().filter(|&&(of, _)| run > 0 && of == period);
-        let late = forced.filter(|&&(_, key)| self.forced.is_late(period, key, committed_at_s));
+        let late =
+            forced.filter(|&&(_, key)| self.forced_readings.is_late(period, key, committed_at_s));
         late.map(|&(_, key)| key).collect()
     }
 

@@ -15,7 +15,7 @@ pub(crate) enum Outcome {
     Valid(LedgerState),
     Fraud(Violation),
     /// A demand that nobody can answer: the batch falls when it expires.
-    Unanswerable,
+    Unanswerable(Demand),
 }
 
 pub(crate) fn hashes<L>(leaves: &[L], hash: impl Fn(&L) -> B256) -> Vec<B256> {
@@ -76,7 +76,7 @@ pub(crate) fn watch(
             }
         };
         if !is_answered {
-            return (Outcome::Unanswerable, demands + 1);
+            return (Outcome::Unanswerable(demand), demands + 1);
         }
     }
     panic!("more demands than two for each tree")

@@ -8,11 +8,14 @@ mod hub_faults;
 mod lies;
 mod record;
 mod signatures;
+mod soundness;
 mod stage;
 mod watch;
 
-#[path = "../../../../settlement/tests/it/mutation.rs"]
+#[path = "../../../../settlement/tests/it/mutation/mod.rs"]
 mod mutation;
+#[path = "../../../../settlement/tests/it/size.rs"]
+mod size;
 #[path = "../../../../settlement/tests/it/town.rs"]
 mod town;
 #[path = "../../../../settlement/tests/it/watcher.rs"]

@@ -9,12 +9,13 @@ use gridtally_ledger::{
     GasMeasurements, Receipt, SendError, Sender, TokenChoice,
 };
 use gridtally_settlement::{
-    Account, Accounts, BatchCommitment, BatchHeader, DataKind, InboxKind, LedgerState,
+    Account, Accounts, BatchCommitment, BatchHeader, DataKind, InboxKind, KeyGap, LedgerState,
+    Record, RecordLeaf, SignedReading, Tree,
 };
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::town::{Committed, Data, SLOTS, Town};
+use super::town::{Committed, Data, SLOTS, Town, record};
 use crate::node::{Node, START_UNIX_S};
 use crate::town::{DAY_S, OFFICER, brisk, key, sender};
 
@@ -22,6 +23,8 @@ use crate::town::{DAY_S, OFFICER, brisk, key, sender};
 const PERIODS: u32 = 20;
 /// Money for everything, micro-units.
 const MONEY_MICRO: u64 = 1 << 60;
+/// Time from a commit to the end of its window, s.
+const WINDOW_S: u64 = 7 * 86_400;
 /// What a cancelled batch costs, micro-units.
 pub(crate) const SLASH_MICRO: u64 = 5_000_000_000;
 
@@ -32,6 +35,10 @@ pub(crate) struct Stage {
     pub(crate) town: Town,
     /// Entries of the town's inbox that are on the chain.
     mirrored: usize,
+    /// The batches that stand, each with the header before it.
+    pub(crate) settled: Vec<(Committed, BatchHeader)>,
+    /// How many of them are final.
+    pub(crate) finalized: usize,
 }
 
 impl Stage {
@@ -56,7 +63,7 @@ impl Stage {
         town.takes_all = true;
         town.forces = false;
         town.data_kind = Some(data_kind);
-        let stage = Self { node, ledger, town, mirrored: 0 };
+        let stage = Self { node, ledger, town, mirrored: 0, settled: Vec::new(), finalized: 0 };
         stage.set_up(&officer).await
     }
 
@@ -125,6 +132,90 @@ impl Stage {
         if self.node.client.block_latest().await.unwrap().timestamp < over {
             self.node.mine_at(over).await;
         }
+    }
+
+    /// Commits an honest batch, and goes on from it.
+    pub(crate) async fn settle(&mut self, batch: &Committed) {
+        let header = self.commit(batch).await.unwrap();
+        let parent = self.town.state.header().clone();
+        self.town.state = state_after(batch, header.clone());
+        self.settled.push((Committed { header, ..batch.clone() }, parent));
+    }
+
+    /// Lets the window of every batch go over, and makes all final.
+    pub(crate) async fn finalize_all(&mut self) {
+        self.pass(WINDOW_S + 1).await;
+        for (batch, _) in &self.settled[self.finalized..] {
+            self.send(self.ledger.finalize_call(&batch.header)).await.unwrap();
+        }
+        self.finalized = self.settled.len();
+    }
+
+    /// Lets participants force readings that final batches have not; returns how many.
+    pub(crate) async fn force_readings(&mut self, wanted: usize) -> usize {
+        let mut forced = Vec::new();
+        for (batch, parent) in &self.settled[..self.finalized] {
+            let candidates = self.unsettled(batch);
+            for record in candidates.into_iter().take(wanted.div_ceil(2)) {
+                if forced.len() < wanted
+                    && let Some(until_s) = self.force(batch, parent, record).await
+                {
+                    forced.push((batch.header.period, record.key(), until_s));
+                }
+            }
+        }
+        for &(period, key, until_s) in &forced {
+            self.town.forced(period, key, until_s);
+        }
+        forced.len()
+    }
+
+    /// Lets the day go over in which forced readings may be corrected.
+    pub(crate) async fn end_corrections(&mut self) {
+        self.pass(u64::from(DAY_S) + 1).await;
+        self.town.committed_at_min_s = self.now_s().await;
+    }
+
+    /// Returns credits that a batch could have had, and has not.
+    fn unsettled(&self, batch: &Committed) -> Vec<Record> {
+        let period = batch.header.period;
+        let table = &self.town.tables[&period];
+        let numbers = (1..=self.town.participants)
+            .filter(|&number| self.town.activities.is_active(ParticipantNumber(number), period));
+        let slots = |number| (0..SLOTS).map(move |slot| record(number, 1, slot, 1_000));
+        numbers
+            .flat_map(slots)
+            .filter(|record| {
+                let price = table.price(record.code(), record.slot()).unwrap();
+                let has = |leaf: &RecordLeaf| leaf.record.key() == record.key();
+                price.micro_per_kwh() > 0 && !batch.leaves.iter().any(has)
+            })
+            .collect()
+    }
+
+    /// Forces a reading, if the batch shows that it is missing; returns until when it may be corrected, Unix time, s.
+    async fn force(&self, batch: &Committed, parent: &BatchHeader, record: Record) -> Option<u64> {
+        let Committed { header, leaves, .. } = batch;
+        let tree = Tree::new(leaves.iter().map(RecordLeaf::hash).collect()).unwrap();
+        let gap = KeyGap::find(header, parent, leaves, &tree, header.period, record.key())?;
+        let reading = SignedReading::of_record(header.period, 0, &record).unwrap();
+        let digest = reading.digest(&self.ledger.deployment().domain());
+        let signature = key(1).sign(digest).as_bytes().to_vec();
+        let table = &self.town.tables[&header.period];
+        let period = header.period;
+        let call = self.ledger.force_reading_call(&gap, period, &record, signature, table);
+        self.send(call).await.unwrap();
+        Some(self.now_s().await + u64::from(DAY_S))
+    }
+
+    async fn now_s(&self) -> u64 {
+        self.node.client.block_latest().await.unwrap().timestamp
+    }
+
+    /// Lets time go by.
+    pub(crate) async fn pass(&self, seconds: u64) {
+        let now_s = self.now_s().await;
+        self.node.mine_at(now_s + seconds).await;
     }
 
     /// Commits a batch, honest or not, and returns the header that the chain made.
