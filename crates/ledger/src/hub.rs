@@ -7,8 +7,8 @@ use std::collections::BTreeSet;
 
 use gridtally_core::explanations;
 use gridtally_settlement::{
-    Batch, BatchHeader, BatchPlan, BatchRefused, Opened, Record, RecordLeaf, Reference, Rule,
-    SignedReading, WithdrawalPolicy, build_batch, with_withdrawals,
+    Batch, BatchHeader, BatchPlan, BatchRefused, DataKind, Opened, Record, RecordLeaf, Reference,
+    Rule, SignedReading, WithdrawalPolicy, build_batch, with_withdrawals,
 };
 use tracing::info;
 
@@ -19,7 +19,9 @@ use crate::batch_view::{ForceKey, ForceRequest, TrackedBatch};
 use crate::blob_source::BlobSource;
 use crate::deploy::ReadError;
 use crate::event::EventError;
+use crate::hub_sealed::SealError;
 use crate::publication::{Publication, PublicationError};
+use crate::section_store::SectionStore;
 use crate::send_error::SendError;
 use crate::sender::{Call, Sender};
 use crate::watch::{WatchError, WatchReport, Watcher};
@@ -57,6 +59,9 @@ pub enum HubError {
         /// The period.
         period: u32,
     },
+    /// The batch cannot be sealed.
+    #[error(transparent)]
+    Seal(#[from] SealError),
     /// The records cannot be published.
     #[error(transparent)]
     Publication(#[from] PublicationError),
@@ -80,6 +85,7 @@ explanations! {
             "correct the records as the message says";
         NoTariff: "batch-no-tariff" "no prices were published for the period of the batch"
             "publish prices before a period begins; this one can never be settled";
+        Seal(error);
         Publication(error);
         Read(error);
         Send(error);
@@ -106,7 +112,7 @@ pub enum HubReport {
         /// What.
         demanded: Demanded,
     },
-    /// A demand cannot be answered: nobody handed in the signature.
+    /// A demand cannot be answered: nobody handed in the signature, or the section was erased.
     NoAnswer {
         /// Number of the batch.
         seq: u64,
@@ -148,6 +154,8 @@ pub struct Hub<S> {
     signatures: S,
     publication: Publication,
     archive: Option<BatchArchive>,
+    /// Where what is sealed is kept.
+    sections: Option<SectionStore>,
     withdrawals: WithdrawalPolicy,
     /// Forced readings of which it was told that nothing refutes them.
     alerted: BTreeSet<ForceKey>,
@@ -164,6 +172,7 @@ impl<S: Signatures> Hub<S> {
             signatures,
             publication: Publication::Calldata,
             archive: None,
+            sections: None,
             withdrawals: WithdrawalPolicy::LEAVING_ONLY,
             alerted: BTreeSet::new(),
         }
@@ -197,26 +206,12 @@ impl<S: Signatures> Hub<S> {
     ///
     /// Returns the first [`HubError`] in the order of its variants.
     pub async fn commit(&mut self, plan: &BatchPlan) -> Result<BatchHeader, HubError> {
-        self.wait_and_look().await?;
-        let seq = self.watcher.view().batches().len() as u64;
-        let reference = self.watcher.view().reference(plan.period);
-        let reference = reference.ok_or(HubError::NoTariff { period: plan.period.0 })?;
-        let planned_on =
-            |parent| with_withdrawals(plan.clone(), parent, &reference, &self.withdrawals);
-        if let Some(batch) = self.watcher.view().batches().last()
-            && is_for(plan, &batch.header)
-            && let Some(before) = self.watcher.state(seq - 1)
-            && self.watcher.rebuild(&batch.header, &planned_on(before).records).is_some()
-        {
-            return Ok(batch.header.clone());
-        }
-        let parent = self.watcher.state(seq).ok_or(HubError::ParentInvalid { seq })?;
-        let plan = &planned_on(parent);
-        let batch = build_batch(plan, parent, &reference)?;
-        let now_s = self.now_s().await?;
-        check_forced(plan, &reference, now_s)?;
+        let (seq, plan, batch) = match self.prepare(plan).await? {
+            Prepared::There(header) => return Ok(*header),
+            Prepared::Next { seq, plan, batch } => (seq, plan, *batch),
+        };
         if let Some(archive) = &self.archive {
-            let signatures = self.signatures_of(plan);
+            let signatures = self.signatures_of(&plan);
             let kept = archive.keep_signatures(batch.commitment.record_root, &signatures);
             kept.map_err(PublicationError::from)?;
         }
@@ -230,8 +225,49 @@ impl<S: Signatures> Hub<S> {
                 self.archive.as_ref(),
             )
             .await?;
+        self.carry_out(seq, call).await
+    }
+
+    /// Builds the batch of a plan on the newest one, unless that is this very one.
+    pub(crate) async fn prepare(&mut self, plan: &BatchPlan) -> Result<Prepared, HubError> {
+        self.wait_and_look().await?;
+        let seq = self.watcher.view().batches().len() as u64;
+        let reference = self.watcher.view().reference(plan.period);
+        let reference = reference.ok_or(HubError::NoTariff { period: plan.period.0 })?;
+        let planned_on =
+            |parent| with_withdrawals(plan.clone(), parent, &reference, &self.withdrawals);
+        if let Some(batch) = self.watcher.view().batches().last()
+            && is_for(plan, &batch.header)
+            && let Some(before) = self.watcher.state(seq - 1)
+            && self.holds(&batch.header, &planned_on(before).records)?
+        {
+            return Ok(Prepared::There(Box::new(batch.header.clone())));
+        }
+        let parent = self.watcher.state(seq).ok_or(HubError::ParentInvalid { seq })?;
+        let plan = planned_on(parent);
+        let batch = Box::new(build_batch(&plan, parent, &reference)?);
+        let now_s = self.now_s().await?;
+        check_forced(&plan, &reference, now_s)?;
+        Ok(Prepared::Next { seq: seq + 1, plan, batch })
+    }
+
+    /// Whether a batch of the chain has these records.
+    fn holds(&self, header: &BatchHeader, records: &[Record]) -> Result<bool, HubError> {
+        Ok(match self.kept(header)? {
+            Some(kept) => kept.holds(records),
+            None => self.watcher.rebuild(header, records).is_some(),
+        })
+    }
+
+    /// Sends a commit and returns the header that the chain made.
+    pub(crate) async fn carry_out(
+        &mut self,
+        seq: u64,
+        call: Call,
+    ) -> Result<BatchHeader, HubError> {
+        let count = call.items;
         let receipt = self.sender.send(call).await?;
-        info!(seq = seq + 1, count = batch.commitment.count, "batch committed");
+        info!(seq, count, "batch committed");
         self.look().await?;
         let committed = self
             .watcher
@@ -241,7 +277,7 @@ impl<S: Signatures> Hub<S> {
             .find(|batch| batch.transaction == receipt.transaction_hash);
         let header = committed.map(|batch| batch.header.clone());
         // It was carried out, and fell since, or its block left the chain.
-        header.ok_or(HubError::ParentInvalid { seq: seq + 1 })
+        header.ok_or(HubError::ParentInvalid { seq })
     }
 
     /// Answers every open demand, and makes the next batch final once it can be.
@@ -281,6 +317,22 @@ impl<S: Signatures> Hub<S> {
         self.look().await
     }
 
+    pub(crate) const fn watcher_mut(&mut self) -> &mut Watcher {
+        &mut self.watcher
+    }
+
+    pub(crate) const fn sections(&self) -> Option<&SectionStore> {
+        self.sections.as_ref()
+    }
+
+    pub(crate) fn set_sections(&mut self, store: SectionStore) {
+        self.sections = Some(store);
+    }
+
+    pub(crate) const fn archive(&self) -> Option<&BatchArchive> {
+        self.archive.as_ref()
+    }
+
     pub(crate) const fn sender(&self) -> &Sender {
         &self.sender
     }
@@ -294,6 +346,8 @@ impl<S: Signatures> Hub<S> {
         let reports = self.watcher.poll().await?;
         let invalid = reports.iter().find_map(|report| match report {
             WatchReport::Valid { .. }
+            | WatchReport::Sealed { .. }
+            | WatchReport::Partly { .. }
             | WatchReport::Forced { .. }
             | WatchReport::ForcePaid { .. }
             | WatchReport::ForceDue { .. }
@@ -312,7 +366,7 @@ impl<S: Signatures> Hub<S> {
         self.alerted.retain(|told| open.iter().any(|(force, _)| force == told));
         let mut reports = Vec::new();
         for (force, request) in open.into_iter().filter(|(_, request)| !request.is_due) {
-            if let Some((header, leaf)) = self.correction(force, &request) {
+            if let Some((header, leaf)) = self.correction(force, &request)? {
                 let call = self.watcher.ledger().refute_force_call([&header], force, &leaf);
                 match self.sender.send(call).await {
                     Ok(_) => {
@@ -336,23 +390,34 @@ impl<S: Signatures> Hub<S> {
         &self,
         force: ForceKey,
         request: &ForceRequest,
-    ) -> Option<(BatchHeader, Opened<RecordLeaf>)> {
+    ) -> Result<Option<(BatchHeader, Opened<RecordLeaf>)>, HubError> {
         let in_time = |header: &BatchHeader| {
             let is_run = header.run > 0 && header.period == force.period;
             is_run && header.committed_at <= request.correct_until_s
         };
         let batches = self.watcher.view().batches().iter();
-        batches.filter(|batch| in_time(&batch.header)).find_map(|batch| {
-            let records = self.watcher.records(batch.header.seq)?;
-            let index = records.binary_search_by_key(&force.key, Record::key).ok()?;
-            let built = self.watcher.rebuild(&batch.header, records)?;
-            let leaf = built.open_record(u32::try_from(index).ok()?)?;
-            Some((batch.header.clone(), leaf))
-        })
+        for batch in batches.filter(|batch| in_time(&batch.header)) {
+            let records = self.watcher.records(batch.header.seq).unwrap_or_default();
+            let place = records.binary_search_by_key(&force.key, Record::key);
+            let Some(index) = place.ok().and_then(|place| u32::try_from(place).ok()) else {
+                continue;
+            };
+            let opened = match self.kept(&batch.header)? {
+                Some(kept) => kept.open_record(index).map(|(leaf, _)| leaf),
+                None => self
+                    .watcher
+                    .rebuild(&batch.header, records)
+                    .and_then(|built| built.open_record(index)),
+            };
+            if let Some(leaf) = opened {
+                return Ok(Some((batch.header.clone(), leaf)));
+            }
+        }
+        Ok(None)
     }
 
     /// Returns what meters signed of a plan, a place for each record.
-    fn signatures_of(&self, plan: &BatchPlan) -> Vec<Option<Vec<u8>>> {
+    pub(crate) fn signatures_of(&self, plan: &BatchPlan) -> Vec<Option<Vec<u8>>> {
         let reading = |record| SignedReading::of_record(plan.period, plan.run, record);
         let signature = |record| self.signatures.signature(&reading(record)?);
         plan.records.iter().map(signature).collect()
@@ -392,6 +457,9 @@ impl<S: Signatures> Hub<S> {
         if open.is_empty() {
             return Ok(Vec::new());
         }
+        if batch.header.data_kind == DataKind::SealedBlob {
+            return self.answer_sealed(batch, open).await;
+        }
         let records = self.watcher.records(seq);
         let built = records.and_then(|records| self.watcher.rebuild(&batch.header, records));
         let built = built.ok_or(HubError::ParentInvalid { seq })?;
@@ -410,6 +478,42 @@ impl<S: Signatures> Hub<S> {
         }
         Ok(reports)
     }
+
+    async fn answer_sealed(
+        &self,
+        batch: &TrackedBatch,
+        open: Vec<Demanded>,
+    ) -> Result<Vec<HubReport>, HubError> {
+        let seq = batch.header.seq;
+        let kept = self.kept(&batch.header)?.ok_or(HubError::ParentInvalid { seq })?;
+        let mut reports = Vec::new();
+        for demanded in open {
+            let ledger = self.watcher.ledger();
+            let call = ledger.answer_sealed_call(&batch.header, &kept, demanded, &self.signatures);
+            let Some(call) = call else {
+                reports.push(HubReport::NoAnswer { seq, demanded });
+                continue;
+            };
+            self.sender.send(call).await?;
+            reports.push(HubReport::Answered { seq, demanded });
+        }
+        Ok(reports)
+    }
+}
+
+/// What there is to do with a plan.
+pub(crate) enum Prepared {
+    /// Nothing: its batch is on the chain.
+    There(Box<BatchHeader>),
+    /// This is its batch, to be committed.
+    Next {
+        /// The number that it will have.
+        seq: u64,
+        /// The plan with its withdrawals.
+        plan: BatchPlan,
+        /// The batch.
+        batch: Box<Batch>,
+    },
 }
 
 /// Whether a header says of its batch what a plan says; the records are another question.
@@ -458,7 +562,7 @@ impl BatchLedger {
                 let participant = gridtally_core::party::ParticipantNumber(index);
                 let leaf = batch.accounts.leaf(participant)?;
                 let path = batch.account_tree.path(usize::try_from(index).ok()?)?;
-                self.answer_account_call(header, &Opened { index, leaf, path })
+                self.answer_account_call(header, &Opened { index, leaf, salt: None, path })
             }
             Demanded::RecordRow => self.answer_row_call(header, demanded, batch.record_tree.row()),
             Demanded::AccountRow => {
@@ -479,7 +583,7 @@ impl BatchLedger {
                 let path = batch.account_tree.group_path(group)?;
                 self.answer_group_call(header, demanded, packed, &path)
             }
-            // Open batches have no sections, and this hub seals none.
+            // Open batches have no sections.
             Demanded::Section(_) => return None,
         })
     }

@@ -13,6 +13,7 @@ use crate::context::Context;
 use crate::error::CommandError;
 use crate::output::Report;
 use crate::output::number::{decimal_rounded, grouped};
+use crate::section_arguments::SectionArguments;
 
 /// Participants of one claim at most, so that it stays within the gas of a transaction.
 const PARTICIPANTS_MAX: usize = 150;
@@ -27,6 +28,8 @@ pub(crate) struct Arguments {
     /// Numbers of the participants
     #[arg(long, value_name = "NUMBER", value_delimiter = ',', required = true)]
     participant: Vec<u32>,
+    #[command(flatten)]
+    sections: SectionArguments,
     /// Take everything out of a frozen ledger: the balance too, and deposits that no final batch honored
     #[arg(long)]
     exit: bool,
@@ -81,7 +84,9 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<(), Comman
         let access = if arguments.dry_run { Access::ReadOnly } else { Access::ReadWrite };
         let chain = BatchArguments::chain(&config, access).await?;
         let sender = if arguments.dry_run { None } else { Some(chain.sender(&config)?) };
-        let mut watcher = arguments.batch.watcher(&chain, None).await?;
+        let watcher = arguments.batch.watcher(&chain, None).await?;
+        let participants = arguments.participant.iter().copied().map(ParticipantNumber);
+        let mut watcher = arguments.sections.apply(watcher, participants);
         watcher.poll().await.map_err(CommandError::of_chain)?;
         arguments.claim(&mut watcher, sender, chain.shown.clone()).await
     })?;
@@ -149,7 +154,8 @@ impl Arguments {
                 if deposits.is_empty() {
                     let what = anyhow::anyhow!("participant {number} has no final account");
                     return Err(CommandError::refused(what).hint(
-                        "Only what is in a final batch can be claimed: seven days after its commit.",
+                        "Only what is in a final batch can be claimed: seven days after its commit. Where that batch is sealed, \
+                         name the folder with what the hub delivered with --sections.",
                     ));
                 }
                 report.add_deposits(number, &deposits);

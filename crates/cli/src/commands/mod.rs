@@ -8,12 +8,14 @@ pub(crate) mod conformance;
 pub(crate) mod cost;
 pub(crate) mod demo;
 pub(crate) mod export;
+mod export_section;
 pub(crate) mod import;
 pub(crate) mod init;
 pub(crate) mod reference;
 pub(crate) mod settle;
 pub(crate) mod verify;
 mod verify_proof;
+mod verify_section;
 pub(crate) mod watch;
 
 use std::path::PathBuf;

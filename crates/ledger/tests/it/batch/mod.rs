@@ -5,6 +5,8 @@ mod duty;
 mod hub;
 mod hub_faults;
 mod record;
+mod sealed;
+mod sealed_stage;
 mod signatures;
 mod stage;
 mod watch;

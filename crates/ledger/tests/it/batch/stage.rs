@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use alloy_primitives::Address;
 use gridtally_core::party::ParticipantNumber;
 use gridtally_core::period::{SettlementCalendar, SettlementPeriod};
 use gridtally_ledger::{
@@ -41,10 +42,20 @@ impl Stage {
 
     /// Returns a stage whose batches are published in this way.
     pub(crate) async fn publishing(node: Node, seed: u64, data_kind: DataKind) -> Self {
+        Self::with_auditor(node, seed, data_kind, None).await
+    }
+
+    /// Returns a stage whose contract takes sealed batches too where it has an auditor.
+    pub(crate) async fn with_auditor(
+        node: Node,
+        seed: u64,
+        data_kind: DataKind,
+        auditor: Option<Address>,
+    ) -> Self {
         let genesis = Timestamp::from_second(i64::try_from(START_UNIX_S).unwrap()).unwrap();
         let officer = sender(&node.client, OFFICER);
         let terms = BatchTerms {
-            offices: BatchOffices::all_held_by(officer.address()),
+            offices: BatchOffices { auditor, ..BatchOffices::all_held_by(officer.address()) },
             calendar: SettlementCalendar::new(genesis, DAY_S, SLOTS).unwrap(),
             slash_unit_micro: SLASH_MICRO,
             demand_bond_micro: 25_000_000,
@@ -169,7 +180,7 @@ impl Stage {
     }
 }
 
-fn commitment(batch: &Committed) -> BatchCommitment {
+pub(crate) fn commitment(batch: &Committed) -> BatchCommitment {
     let header = &batch.header;
     BatchCommitment {
         period: header.period,
