@@ -316,6 +316,16 @@ impl BatchLedger {
         self.question(self.deployment.core).call(call).await
     }
 
+    /// Whether a batch is final, of the newest ones that the contract remembers.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`ReadError`].
+    pub async fn is_final(&self, seq: u64, header_hash: B256) -> Result<bool, ReadError> {
+        let call = BatchSettlement::isFinalCall { seq, headerHash: header_hash };
+        self.question(self.deployment.core).call(call).await
+    }
+
     /// Whether something of a batch was demanded, answered or not.
     ///
     /// # Errors

@@ -24,7 +24,9 @@ use crate::batch_answer::reveal_sealed;
 use crate::batch_call::Demanded;
 use crate::batch_data::BatchData;
 use crate::batch_view::TrackedBatch;
-use crate::section_source::{Deliveries, SectionReader, SectionSource};
+use crate::section_source::{
+    Delivered, Deliveries, SectionReader, SectionSource, SectionSourceError,
+};
 use crate::watch::{Outcome, WatchError, WatchReport, Watcher, demanded};
 
 /// Open demands on a batch beyond which the contract doubles the bond.
@@ -37,7 +39,7 @@ const WINDOW_S: u64 = 7 * 86_400;
 pub(crate) struct VeiledState {
     pub(crate) header: BatchHeader,
     /// The tree over the published account leaves; none after an open batch.
-    pub(crate) account_tree: Option<Tree>,
+    account_tree: Option<Tree>,
     /// The accounts that are known, with their paths.
     accounts: BTreeMap<ParticipantNumber, Opened<AccountLeaf>>,
 }
@@ -123,6 +125,23 @@ impl Watcher {
 
     pub(crate) fn read_sections(&mut self, source: SectionSource, reader: SectionReader) {
         self.sealed.source = Some((source, reader));
+    }
+
+    /// Returns a participant's section of a batch as it was delivered. Nothing of it is checked.
+    pub(crate) fn delivered(
+        &self,
+        header: &BatchHeader,
+        participant: ParticipantNumber,
+    ) -> Result<Option<Delivered>, SectionSourceError> {
+        match &self.sealed.source {
+            Some((source, _)) => source.of(header)?.section(participant),
+            None => Ok(None),
+        }
+    }
+
+    /// Returns the hashes of all accounts after a sealed batch, as they are published.
+    pub(crate) fn account_tree_after(&self, seq: u64) -> Option<&Tree> {
+        self.sealed.state(seq)?.account_tree.as_ref()
     }
 
     /// Returns a participant's account after a batch, as far as this watcher knows it.

@@ -50,8 +50,7 @@ impl SectionExport {
         let config = context.config(|settings| self.batch.apply(settings))?;
         let store = SectionStore::new(&self.section_store);
         let source = SectionSource::Store(store.clone());
-        let prepare =
-            |watcher: Watcher| watcher.with_sections(source, SectionReader::Auditor);
+        let prepare = |watcher: Watcher| watcher.with_sections(source, SectionReader::Auditor);
         let watcher = context.block_on(judged(&self.batch, &config, prepare))?;
         let place = self.seq.checked_sub(1).and_then(|place| usize::try_from(place).ok());
         let batch = place.and_then(|place| watcher.view().batches().get(place));

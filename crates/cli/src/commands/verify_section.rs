@@ -67,7 +67,9 @@ pub(crate) fn run(path: &Path, config: &Config, context: &Context) -> Result<(),
             report.readings - signed,
             report.readings
         ))
-        .hint("Have them shown with gridtally watch --act --sections --participant --demand-records.")),
+        .hint(
+            "Have them shown with gridtally watch --act --sections --participant --demand-records.",
+        )),
         _ => Ok(()),
     }
 }
@@ -101,8 +103,7 @@ async fn ask(
     report.signed = Some(signed.count());
     report.asked = Some(shown(endpoint));
     let hash = header.hash();
-    let is_final =
-        ledger.is_final_header(header.seq, hash).await.map_err(CommandError::of_chain)?;
+    let is_final = ledger.is_final(header.seq, hash).await.map_err(CommandError::of_chain)?;
     let is_pending = ledger.is_pending(header.seq, hash).await.map_err(CommandError::of_chain)?;
     report.stands = Some(match (is_final, is_pending) {
         (true, _) => "final",

@@ -133,7 +133,9 @@ impl Arguments {
         }
         let reader = match self.participant.as_slice() {
             [] => SectionReader::Auditor,
-            own => SectionReader::Participants(own.iter().copied().map(ParticipantNumber).collect()),
+            own => {
+                SectionReader::Participants(own.iter().copied().map(ParticipantNumber).collect())
+            }
         };
         watcher = self.sections.read(watcher, reader);
         let participants = self.demand_records.iter().copied().map(ParticipantNumber);
