@@ -2,7 +2,8 @@
 //!
 //! The chain is its memory here too: what a crash left half done is continued with the part that is missing.
 
-use gridtally_settlement::{Account, pack_snapshot};
+use alloy_primitives::B256;
+use gridtally_settlement::{Account, DataKind, pack_snapshot};
 use tracing::info;
 
 use crate::hub::{Hub, HubError, HubReport, Signatures};
@@ -13,6 +14,8 @@ const SNAPSHOT_EVERY_S: u64 = 14 * 86_400;
 const PARTS_WITHIN_S: u64 = 86_400 - 900;
 /// Accounts of a part: its transaction stays below the 128 KB that clients take.
 const PART_ACCOUNTS_MAX: usize = 8_000;
+/// Hashes of accounts of a part, where the batch is sealed.
+const PART_HASHES_MAX: usize = 3_750;
 
 /// Parts that are continued: 33 more, which all accounts need at most, still have numbers of 8 bits.
 const BEGUN_PARTS_MAX: usize = 200;
@@ -50,8 +53,18 @@ impl<S: Signatures> Hub<S> {
             .map(|leaf| Account { balance: leaf.balance, payable_micro: leaf.payable_micro });
         let accounts: Vec<Account> = accounts.collect();
         let numbers = u8::try_from(parts.len()).unwrap_or(u8::MAX)..=u8::MAX;
-        for (number, accounts) in numbers.zip(accounts.chunks(PART_ACCOUNTS_MAX)) {
-            let data = pack_snapshot(accounts.iter().copied());
+        let parts: Vec<Vec<u8>> = match state.header().data_kind {
+            // Of a sealed batch nothing but hashes.
+            DataKind::SealedBlob => {
+                let hashes = state.account_hashes().get(covered..).unwrap_or_default();
+                hashes.chunks(PART_HASHES_MAX).map(<[B256]>::concat).collect()
+            }
+            DataKind::Calldata | DataKind::Blob => {
+                let parts = accounts.chunks(PART_ACCOUNTS_MAX);
+                parts.map(|accounts| pack_snapshot(accounts.iter().copied())).collect()
+            }
+        };
+        for (number, data) in numbers.zip(parts) {
             let call = ledger.commit_snapshot_call(state.header(), number, data);
             self.sender().send(call).await?;
             info!(seq, part = number, "part of a snapshot published");

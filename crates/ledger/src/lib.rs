@@ -43,6 +43,7 @@ mod sealed_call;
 mod section_export;
 mod section_source;
 mod section_store;
+mod snapshot_sealed;
 
 mod deploy;
 mod fund;

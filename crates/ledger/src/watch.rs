@@ -313,6 +313,7 @@ impl Watcher {
     pub async fn poll(&mut self) -> Result<Vec<WatchReport>, WatchError> {
         self.catch_up().await?;
         self.restore().await?;
+        self.reopen_sealed()?;
         self.forget_fallen();
         let mut reports = self.look_after_duty().await?;
         while let Some(batch) = self.next_unjudged() {

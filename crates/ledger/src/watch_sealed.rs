@@ -84,10 +84,6 @@ impl SealedWatch {
     pub(crate) fn insert(&mut self, state: VeiledState) {
         self.veiled.insert(state.header.seq, state);
     }
-
-    fn forget_from(&mut self, seq: u64) {
-        self.veiled.retain(|&of, _| of < seq);
-    }
 }
 
 impl VeiledState {
@@ -479,14 +475,37 @@ impl Watcher {
         }))
     }
 
-    /// Demands what was withheld, lets expire what was not shown in time, and forgets what must be judged again because more of it
-    /// is known now.
-    pub(crate) async fn pursue_sections(&mut self) -> Result<Vec<WatchReport>, WatchError> {
-        let mut reports = Vec::new();
-        let batches: Vec<TrackedBatch> = self.view().batches().to_vec();
+    /// Forgets the states from the first sealed batch on of which more is known now than when it was judged: so it is judged again.
+    pub(crate) fn reopen_sealed(&mut self) -> Result<(), WatchError> {
+        let batches = self.view().batches();
         let stands: BTreeSet<B256> = batches.iter().map(|batch| batch.header_hash).collect();
         self.sealed.withheld.retain(|hash, _| stands.contains(hash));
         self.sealed.told.retain(|(hash, _)| stands.contains(hash));
+        let mut reopened = None;
+        for batch in self.view().batches() {
+            let seq = batch.header.seq;
+            let Some(withheld) = self.sealed.withheld.get(&batch.header_hash) else { continue };
+            for &need in &withheld.needs {
+                let state = self.view().demand(seq, demanded_of(need));
+                let is_shown = state.is_some_and(|state| state.answer.is_some());
+                if is_shown || self.is_delivered(batch, need)? {
+                    reopened.get_or_insert((seq, batch.header_hash));
+                }
+            }
+        }
+        if let Some((seq, header_hash)) = reopened {
+            info!(seq, "more of a sealed batch is known");
+            self.sealed.veiled.retain(|&of, _| of < seq);
+            self.states.retain(|&of, _| of < seq);
+            self.sealed.withheld.remove(&header_hash);
+        }
+        Ok(())
+    }
+
+    /// Demands what was withheld, and lets expire what was not shown in time.
+    pub(crate) async fn pursue_sections(&mut self) -> Result<Vec<WatchReport>, WatchError> {
+        let mut reports = Vec::new();
+        let batches: Vec<TrackedBatch> = self.view().batches().to_vec();
         if self.sealed.withheld.is_empty() || self.sender.is_none() {
             return Ok(reports);
         }
@@ -500,14 +519,6 @@ impl Watcher {
             for need in needs {
                 let demanded = demanded_of(need);
                 let state = self.view().demand(seq, demanded);
-                let is_shown = state.is_some_and(|state| state.answer.is_some());
-                if is_shown || self.is_delivered(&batch, need)? {
-                    info!(seq, "more of a sealed batch is known");
-                    self.sealed.forget_from(seq);
-                    self.states.retain(|&of, _| of < seq);
-                    self.sealed.withheld.remove(&batch.header_hash);
-                    break;
-                }
                 let is_late = now_s >= batch.header.committed_at + WINDOW_S
                     && !matches!(need, SectionNeed::Record { .. });
                 match state {

@@ -37,7 +37,7 @@ impl SealedStage {
     pub(crate) async fn new(seed: u64) -> Self {
         let auditor = Some(key(AUDITOR).address());
         let node = Node::embedded().await;
-        let stage = Stage::with_auditor(node, seed, DataKind::Calldata, auditor).await;
+        let mut stage = Stage::with_auditor(node, seed, DataKind::Calldata, auditor).await;
         let ledger = &stage.ledger;
         for index in [AUDITOR, HOUSEHOLD] {
             stage.send(ledger.mint_call(key(index).address(), MONEY_MICRO)).await.unwrap();
@@ -46,6 +46,7 @@ impl SealedStage {
         }
         let call = ledger.set_payout_call(OWN, key(HOUSEHOLD).address());
         stage.send(call).await.unwrap();
+        stage.independent = Some((OWN, HOUSEHOLD));
         Self { stage, folder: tempfile::tempdir().unwrap() }
     }
 
@@ -158,16 +159,6 @@ impl SealedStage {
         fs::create_dir_all(self.delivered()).unwrap();
         let path = self.delivered().join(section_file_name(&header.hash(), participant));
         fs::write(path, serde_json::to_vec(file).unwrap()).unwrap();
-    }
-
-    /// Plans the next batch and returns it changed, sealed.
-    pub(crate) async fn forged(
-        &mut self,
-        change: impl FnOnce(&mut Vec<RecordLeaf>, &mut Vec<AccountLeaf>, &mut BatchHeader),
-    ) -> SealedBatch {
-        let mut planned = self.stage.next_batch().await;
-        change(&mut planned.leaves, &mut planned.accounts, &mut planned.header);
-        sealed(&planned)
     }
 }
 
