@@ -325,11 +325,13 @@ impl KeptBatch {
     fn is_consistent(&self) -> bool {
         self.sections.iter().enumerate().all(|(number, kept)| {
             let Some(kept) = kept else { return true };
-            let Some(range) = range_of(kept) else { return false };
+            let committed = range_of(kept).and_then(|range| self.record_tree.leaves().get(range));
+            // Also keeps the indices within the batch.
+            let Some(committed) = committed else { return false };
             let indexed = (kept.first..).zip(&kept.leaves);
             let hashes: Vec<B256> =
                 indexed.map(|(index, leaf)| kept.key.sealed_hash(index, leaf)).collect();
-            self.record_tree.leaves().get(range) == Some(hashes.as_slice())
+            committed == hashes.as_slice()
                 && self.elements.get(number) == Some(&section_element(&hashes))
                 && self.account_tree.leaves().get(number)
                     == Some(&kept.key.sealed_account_hash(&kept.account))

@@ -54,7 +54,8 @@ impl KnownSection {
 impl From<&SealedSection> for KnownSection {
     fn from(section: &SealedSection) -> Self {
         let SealedSection { key, first, leaves, path, account, account_path } = section;
-        let indexed = (*first..).zip(leaves);
+        let index = |place: usize| first.saturating_add(u32::try_from(place).unwrap_or(u32::MAX));
+        let indexed = leaves.iter().enumerate().map(|(place, leaf)| (index(place), leaf));
         let account = Opened {
             index: account.participant.0,
             leaf: *account,
