@@ -14,6 +14,7 @@ mod explained;
 mod input;
 mod output;
 mod progress;
+mod section_arguments;
 mod stopwatch;
 
 use std::io::IsTerminal;

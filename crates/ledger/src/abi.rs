@@ -4,7 +4,7 @@
 
 use alloy_primitives::aliases::U48;
 use alloy_sol_types::sol;
-use gridtally_settlement::{AccountLeaf, BatchHeader, Opened, RecordLeaf};
+use gridtally_settlement::{AccountLeaf, BatchHeader, Opened, RecordLeaf, Salt};
 
 sol!(
     #[derive(Debug, PartialEq, Eq)]
@@ -67,8 +67,8 @@ pub(crate) mod duty {
     );
 }
 
-/// Open batches ignore the salt.
-const NO_SALT: [u8; 16] = [0; 16];
+/// What stands where there is no salt: open batches ignore it.
+const NO_SALT: Salt = [0; 16];
 
 /// Gives the types of a module the protocol's own.
 macro_rules! protocol_types {
@@ -109,7 +109,7 @@ macro_rules! protocol_types {
                     amount: leaf.amount.micro(),
                     balanceAfter: leaf.balance_after.micro(),
                     hubAfter: leaf.hub_after.micro(),
-                    salt: NO_SALT.into(),
+                    salt: opened.salt.unwrap_or(NO_SALT).into(),
                     path: opened.path.clone(),
                 }
             }
@@ -139,7 +139,7 @@ macro_rules! protocol_types {
                     participant: opened.leaf.participant.0,
                     balance: opened.leaf.balance.micro(),
                     payableMicro: opened.leaf.payable_micro,
-                    salt: NO_SALT.into(),
+                    salt: opened.salt.unwrap_or(NO_SALT).into(),
                     path: opened.path.clone(),
                 }
             }

@@ -1,11 +1,17 @@
 //! What a hub revealed on demand, read from the input of the transaction that answered.
 
+use alloy_primitives::B256;
 use alloy_sol_types::SolCall;
 use gridtally_core::party::ParticipantNumber;
 use gridtally_core::quantity::Amount;
-use gridtally_settlement::{AccountLeaf, Answers, Record, RecordLeaf};
+use gridtally_settlement::{
+    AccountLeaf, Answers, Opened, Record, RecordLeaf, Revealed, SectionAnswers, ShownSection,
+};
 
-use crate::abi::demand::DemandProver::{answerGroupCall, answerRowCall};
+use crate::abi::demand::DemandProver::{
+    answerAccountCall, answerGroupCall, answerRecordCall, answerRowCall, answerSealedGroupCall,
+    answerSectionCall,
+};
 use crate::batch_call::Demanded;
 
 /// Bytes of a record leaf in the answer for a group: the preimage without its tag.
@@ -41,6 +47,58 @@ pub fn reveal(answers: &mut Answers, demanded: Demanded, input: &[u8]) {
         }
         // They show a signature, and nothing that the rule engine lacks.
         Demanded::Record(_) | Demanded::Account(_) | Demanded::Section(_) => {}
+    }
+}
+
+/// Adds what a transaction's input reveals of a sealed batch: the hashes of accounts, and of sections where they lie and what is in
+/// them; nothing where it is no answer of this kind.
+///
+/// Whether it is what the batch holds is for the reader to check.
+pub fn reveal_sealed(
+    accounts: &mut Revealed<B256>,
+    sections: &mut SectionAnswers,
+    demanded: Demanded,
+    input: &[u8],
+) {
+    match demanded {
+        Demanded::AccountRow => {
+            if let Ok(call) = answerRowCall::abi_decode(input) {
+                accounts.row = Some(call.row);
+            }
+        }
+        Demanded::AccountGroup(group) => {
+            if let Ok(call) = answerSealedGroupCall::abi_decode(input) {
+                accounts.groups.insert(group, call.hashes);
+            }
+        }
+        Demanded::Section(participant) => {
+            let Ok(call) = answerSectionCall::abi_decode(input) else { return };
+            let (first, hashes, path) = (call.first, call.hashes, call.path);
+            let shown = ShownSection { first, hashes, path };
+            sections.sections.insert(ParticipantNumber(participant), shown);
+        }
+        Demanded::Account(participant) => {
+            let Ok(call) = answerAccountCall::abi_decode(input) else { return };
+            let participant = ParticipantNumber(participant);
+            let leaf = AccountLeaf {
+                participant,
+                balance: Amount::from_micro(call.a.balance),
+                payable_micro: call.a.payableMicro,
+            };
+            let (index, salt) = (participant.0, Some(call.a.salt.0));
+            sections.accounts.insert(participant, Opened { index, leaf, salt, path: call.a.path });
+        }
+        Demanded::Record(index) => {
+            let Ok(call) = answerRecordCall::abi_decode(input) else { return };
+            let Ok(record) = Record::unpack(call.l.record.as_slice()) else { return };
+            let [amount, balance_after, hub_after] =
+                [call.l.amount, call.l.balanceAfter, call.l.hubAfter].map(Amount::from_micro);
+            let leaf = RecordLeaf { record, amount, balance_after, hub_after };
+            let salt = Some(call.l.salt.0);
+            sections.records.insert(index, Opened { index, leaf, salt, path: call.l.path });
+        }
+        // The records of a sealed batch are told section by section.
+        Demanded::RecordRow | Demanded::RecordGroup(_) => {}
     }
 }
 

@@ -406,7 +406,7 @@ pub(crate) fn call(kind: CallKind, items: u64, to: Address, data: Vec<u8>) -> Ca
     Call { kind, items, to: Some(to), data: data.into(), gas_limit: None, blobs: None }
 }
 
-fn batch_in(commitment: &BatchCommitment) -> IBatchSettlement::BatchIn {
+pub(crate) fn batch_in(commitment: &BatchCommitment) -> IBatchSettlement::BatchIn {
     IBatchSettlement::BatchIn {
         period: commitment.period.0,
         run: commitment.run,

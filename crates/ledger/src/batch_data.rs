@@ -83,7 +83,7 @@ impl BatchData {
         self.evidence_at(place.blob, place.element)
     }
 
-    fn evidence_at(&self, blob: usize, element: usize) -> Option<DataEvidence<'_>> {
+    pub(crate) fn evidence_at(&self, blob: usize, element: usize) -> Option<DataEvidence<'_>> {
         match self {
             Self::Calldata(data) => Some(DataEvidence::Calldata(data)),
             Self::Blobs { blobs, versioned_hashes } => {
@@ -119,11 +119,10 @@ impl BatchLedger {
                     None => Ok(found?.map(BatchData::Calldata)),
                 }
             }
-            DataKind::Blob => {
+            DataKind::Blob | DataKind::SealedBlob => {
                 let TrackedBatch { header, transaction, .. } = batch;
                 self.blobs_of(*transaction, header.data_hash, header.committed_at, sources).await
             }
-            _ => Ok(None),
         }
     }
 

@@ -35,10 +35,13 @@ pub struct BatchOffices {
     pub metering_operator: Address,
     /// Pauses commits.
     pub guardian: Address,
+    /// Reads every section of sealed batches and may demand what is withheld; without one, nothing can be sealed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub auditor: Option<Address>,
 }
 
 impl BatchOffices {
-    /// Returns all offices in one hand, as on a development chain.
+    /// Returns all offices in one hand, as on a development chain; nobody is the auditor.
     #[must_use]
     pub const fn all_held_by(address: Address) -> Self {
         Self {
@@ -48,7 +51,14 @@ impl BatchOffices {
             tariff_authority: address,
             metering_operator: address,
             guardian: address,
+            auditor: None,
         }
+    }
+
+    /// Returns the same offices with an auditor, so that batches can be sealed.
+    #[must_use]
+    pub const fn audited_by(self, auditor: Address) -> Self {
+        Self { auditor: Some(auditor), ..self }
     }
 }
 
@@ -164,7 +174,11 @@ impl BatchLedger {
                 "demand prover",
                 demand_prover,
                 &DemandProver::BYTECODE,
-                DemandProver::constructorCall { core_: core, auditor_: Address::ZERO }.abi_encode(),
+                DemandProver::constructorCall {
+                    core_: core,
+                    auditor_: offices.auditor.unwrap_or_default(),
+                }
+                .abi_encode(),
             ),
             (
                 "duty prover",
@@ -209,6 +223,9 @@ impl BatchLedger {
         }
         let ask = Question { client: &client, contract: core, at: BlockId::Latest };
         let (payout, _, _) = ask.call(BatchSettlement::payoutOfCall { number: 0 }).await?.into();
+        let demand_prover = ask.call(BatchSettlement::demandProverCall {}).await?;
+        let ask_prover = Question { client: &client, contract: demand_prover, at: BlockId::Latest };
+        let auditor: Address = ask_prover.call(DemandProver::auditorCall {}).await?;
         let offices = BatchOffices {
             hub: ask.call(BatchSettlement::hubCall {}).await?,
             hub_payout: payout,
@@ -216,6 +233,7 @@ impl BatchLedger {
             tariff_authority: ask.call(BatchSettlement::tariffAuthorityCall {}).await?,
             metering_operator: ask.call(BatchSettlement::meteringOperatorCall {}).await?,
             guardian: ask.call(BatchSettlement::guardianCall {}).await?,
+            auditor: Some(auditor).filter(|auditor| !auditor.is_zero()),
         };
         let terms = BatchTerms {
             offices,
@@ -227,7 +245,7 @@ impl BatchLedger {
             chain_id,
             core,
             fraud_prover: ask.call(BatchSettlement::fraudProverCall {}).await?,
-            demand_prover: ask.call(BatchSettlement::demandProverCall {}).await?,
+            demand_prover,
             duty_prover: ask.call(BatchSettlement::dutyProverCall {}).await?,
             token: ask.call(BatchSettlement::tokenCall {}).await?,
             block,
@@ -324,6 +342,16 @@ impl BatchLedger {
     /// Returns [`ReadError`].
     pub async fn is_pending(&self, seq: u64, header_hash: B256) -> Result<bool, ReadError> {
         let call = BatchSettlement::isPendingCall { seq, headerHash: header_hash };
+        self.question(self.deployment.core).call(call).await
+    }
+
+    /// Whether a batch is final, of the newest ones that the contract remembers.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`ReadError`].
+    pub async fn is_final(&self, seq: u64, header_hash: B256) -> Result<bool, ReadError> {
+        let call = BatchSettlement::isFinalCall { seq, headerHash: header_hash };
         self.question(self.deployment.core).call(call).await
     }
 

@@ -8,8 +8,8 @@ use std::collections::BTreeSet;
 use alloy_primitives::B256;
 use gridtally_core::explanations;
 use gridtally_settlement::{
-    Batch, BatchHeader, BatchPlan, BatchRefused, Opened, Record, Reference, Rule, SignedReading,
-    WithdrawalPolicy, build_batch, with_withdrawals,
+    Batch, BatchHeader, BatchPlan, BatchRefused, DataKind, Opened, Record, Reference, Rule,
+    SignedReading, WithdrawalPolicy, build_batch, with_withdrawals,
 };
 use tracing::info;
 
@@ -20,7 +20,9 @@ use crate::batch_view::{ForceKey, ForceRequest, TrackedBatch};
 use crate::blob_source::BlobSource;
 use crate::deploy::ReadError;
 use crate::event::EventError;
+use crate::hub_sealed::SealError;
 use crate::publication::{Publication, PublicationError};
+use crate::section_store::SectionStore;
 use crate::send_error::SendError;
 use crate::sender::{Call, Sender};
 use crate::watch::{Outcome, WatchError, WatchReport, Watcher};
@@ -61,6 +63,9 @@ pub enum HubError {
         /// The period.
         period: u32,
     },
+    /// The batch cannot be sealed.
+    #[error(transparent)]
+    Seal(#[from] SealError),
     /// The records cannot be published.
     #[error("{0}")]
     Publication(#[from] PublicationError),
@@ -84,6 +89,7 @@ explanations! {
             "correct the records as the message says";
         NoTariff: "batch-no-tariff" "no prices were published for the period of the batch"
             "publish prices before a period begins; this one can never be settled";
+        Seal(error);
         Publication(error);
         Read(error);
         Send(error);
@@ -110,7 +116,7 @@ pub enum HubReport {
         /// What.
         demanded: Demanded,
     },
-    /// A demand cannot be answered: nobody handed in the signature.
+    /// A demand cannot be answered: nobody handed in the signature, or the section was erased.
     NoAnswer {
         /// Number of the batch.
         seq: u64,
@@ -154,6 +160,8 @@ pub struct Hub<S> {
     archive: Option<BatchArchive>,
     /// Hashes of the headers that are in the archive.
     headers_kept: BTreeSet<B256>,
+    /// Where what is sealed is kept.
+    sections: Option<SectionStore>,
     withdrawals: WithdrawalPolicy,
     /// Forced readings of which it was told that nothing refutes them.
     alerted: BTreeSet<ForceKey>,
@@ -171,6 +179,7 @@ impl<S: Signatures> Hub<S> {
             publication: Publication::Calldata,
             archive: None,
             headers_kept: BTreeSet::new(),
+            sections: None,
             withdrawals: WithdrawalPolicy::LEAVING_ONLY,
             alerted: BTreeSet::new(),
         }
@@ -209,25 +218,11 @@ impl<S: Signatures> Hub<S> {
     ///
     /// Returns the first [`HubError`] in the order of its variants.
     pub async fn commit(&mut self, plan: &BatchPlan) -> Result<BatchHeader, HubError> {
-        self.wait_and_look().await?;
-        let seq = self.watcher.view().batches().len() as u64;
-        let reference = self.watcher.view().reference(plan.period);
-        let reference = reference.ok_or(HubError::NoTariff { period: plan.period.0 })?;
-        let planned_on =
-            |parent| with_withdrawals(plan.clone(), parent, &reference, &self.withdrawals);
-        if let Some(batch) = self.watcher.view().batches().last()
-            && is_for(plan, &batch.header)
-            && let Some(before) = self.watcher.state(seq - 1)
-            && self.watcher.rebuild(&batch.header, &planned_on(before).records).is_some()
-        {
-            return Ok(batch.header.clone());
-        }
-        let parent = self.watcher.state(seq).ok_or(HubError::ParentInvalid { seq })?;
-        let plan = &planned_on(parent);
-        let batch = build_batch(plan, parent, &reference)?;
-        let now_s = self.now_s().await?;
-        check_forced(plan, &reference, now_s)?;
-        self.keep_batch(plan, &batch).await?;
+        let (seq, plan, batch) = match self.prepare(plan).await? {
+            Prepared::There(header) => return Ok(*header),
+            Prepared::Next { seq, plan, batch } => (seq, plan, *batch),
+        };
+        self.keep_batch(&plan, &batch).await?;
         let call = self
             .watcher
             .ledger()
@@ -238,8 +233,49 @@ impl<S: Signatures> Hub<S> {
                 self.archive.as_ref(),
             )
             .await?;
+        self.carry_out(seq, call).await
+    }
+
+    /// Builds the batch of a plan on the newest one, unless that is this very one.
+    pub(crate) async fn prepare(&mut self, plan: &BatchPlan) -> Result<Prepared, HubError> {
+        self.wait_and_look().await?;
+        let seq = self.watcher.view().batches().len() as u64;
+        let reference = self.watcher.view().reference(plan.period);
+        let reference = reference.ok_or(HubError::NoTariff { period: plan.period.0 })?;
+        let planned_on =
+            |parent| with_withdrawals(plan.clone(), parent, &reference, &self.withdrawals);
+        if let Some(batch) = self.watcher.view().batches().last()
+            && is_for(plan, &batch.header)
+            && let Some(before) = self.watcher.state(seq - 1)
+            && self.holds(&batch.header, &planned_on(before).records)?
+        {
+            return Ok(Prepared::There(Box::new(batch.header.clone())));
+        }
+        let parent = self.watcher.state(seq).ok_or(HubError::ParentInvalid { seq })?;
+        let plan = planned_on(parent);
+        let batch = Box::new(build_batch(&plan, parent, &reference)?);
+        let now_s = self.now_s().await?;
+        check_forced(&plan, &reference, now_s)?;
+        Ok(Prepared::Next { seq: seq + 1, plan, batch })
+    }
+
+    /// Whether a batch of the chain has these records.
+    fn holds(&self, header: &BatchHeader, records: &[Record]) -> Result<bool, HubError> {
+        Ok(match self.kept(header)? {
+            Some(kept) => kept.holds(records),
+            None => self.watcher.rebuild(header, records).is_some(),
+        })
+    }
+
+    /// Sends a commit and returns the header that the chain made.
+    pub(crate) async fn carry_out(
+        &mut self,
+        seq: u64,
+        call: Call,
+    ) -> Result<BatchHeader, HubError> {
+        let count = call.items;
         let receipt = self.sender.send(call).await?;
-        info!(seq = seq + 1, count = batch.commitment.count, "batch committed");
+        info!(seq, count, "batch committed");
         self.look().await?;
         let committed = self
             .watcher
@@ -249,7 +285,7 @@ impl<S: Signatures> Hub<S> {
             .find(|batch| batch.transaction == receipt.transaction_hash);
         let header = committed.map(|batch| batch.header.clone());
         // It was carried out, and fell since, or its block left the chain.
-        header.ok_or(HubError::ParentInvalid { seq: seq + 1 })
+        header.ok_or(HubError::ParentInvalid { seq })
     }
 
     /// Answers every open demand, and makes the next batch final once it can be.
@@ -289,6 +325,18 @@ impl<S: Signatures> Hub<S> {
         self.look().await
     }
 
+    pub(crate) const fn watcher_mut(&mut self) -> &mut Watcher {
+        &mut self.watcher
+    }
+
+    pub(crate) const fn sections(&self) -> Option<&SectionStore> {
+        self.sections.as_ref()
+    }
+
+    pub(crate) fn set_sections(&mut self, store: SectionStore) {
+        self.sections = Some(store);
+    }
+
     /// Returns who pays for the hub's transactions.
     #[must_use]
     pub const fn sender(&self) -> &Sender {
@@ -324,6 +372,8 @@ impl<S: Signatures> Hub<S> {
         let reports = self.watcher.poll().await?;
         let invalid = reports.iter().find_map(|report| match report {
             WatchReport::Valid { .. }
+            | WatchReport::Sealed { .. }
+            | WatchReport::Partly { .. }
             | WatchReport::Forced { .. }
             | WatchReport::ForcePaid { .. }
             | WatchReport::ForceDue { .. }
@@ -401,6 +451,9 @@ impl<S: Signatures> Hub<S> {
         if open.is_empty() {
             return Ok(Vec::new());
         }
+        if batch.header.data_kind == DataKind::SealedBlob {
+            return self.answer_sealed(batch, open).await;
+        }
         let records = self.watcher.records(seq);
         let built = records.and_then(|records| self.watcher.rebuild(&batch.header, records));
         let built = built.ok_or(HubError::ParentInvalid { seq })?;
@@ -419,6 +472,42 @@ impl<S: Signatures> Hub<S> {
         }
         Ok(reports)
     }
+
+    async fn answer_sealed(
+        &self,
+        batch: &TrackedBatch,
+        open: Vec<Demanded>,
+    ) -> Result<Vec<HubReport>, HubError> {
+        let seq = batch.header.seq;
+        let kept = self.kept(&batch.header)?.ok_or(HubError::ParentInvalid { seq })?;
+        let mut reports = Vec::new();
+        for demanded in open {
+            let ledger = self.watcher.ledger();
+            let call = ledger.answer_sealed_call(&batch.header, &kept, demanded, &self.signatures);
+            let Some(call) = call else {
+                reports.push(HubReport::NoAnswer { seq, demanded });
+                continue;
+            };
+            self.sender.send(call).await?;
+            reports.push(HubReport::Answered { seq, demanded });
+        }
+        Ok(reports)
+    }
+}
+
+/// What there is to do with a plan.
+pub(crate) enum Prepared {
+    /// Nothing: its batch is on the chain.
+    There(Box<BatchHeader>),
+    /// This is its batch, to be committed.
+    Next {
+        /// The number that it will have.
+        seq: u64,
+        /// The plan with its withdrawals.
+        plan: BatchPlan,
+        /// The batch.
+        batch: Box<Batch>,
+    },
 }
 
 /// Whether a header says of its batch what a plan says; the records are another question.
@@ -467,7 +556,7 @@ impl BatchLedger {
                 let participant = gridtally_core::party::ParticipantNumber(index);
                 let leaf = batch.accounts.leaf(participant)?;
                 let path = batch.account_tree.path(usize::try_from(index).ok()?)?;
-                self.answer_account_call(header, &Opened { index, leaf, path })
+                self.answer_account_call(header, &Opened { index, leaf, salt: None, path })
             }
             Demanded::RecordRow => self.answer_row_call(header, demanded, batch.record_tree.row()),
             Demanded::AccountRow => {
@@ -488,7 +577,7 @@ impl BatchLedger {
                 let path = batch.account_tree.group_path(group)?;
                 self.answer_group_call(header, demanded, packed, &path)
             }
-            // Open batches have no sections, and this hub seals none.
+            // Open batches have no sections.
             Demanded::Section(_) => return None,
         })
     }

@@ -46,7 +46,7 @@ impl<S: Signatures> Hub<S> {
     }
 
     /// Returns what meters signed of a plan, a place for each record.
-    fn signatures_of(&self, plan: &BatchPlan) -> Vec<Option<Vec<u8>>> {
+    pub(crate) fn signatures_of(&self, plan: &BatchPlan) -> Vec<Option<Vec<u8>>> {
         let reading = |record| SignedReading::of_record(plan.period, plan.run, record);
         let signature = |record| self.signatures().signature(&reading(record)?);
         plan.records.iter().map(signature).collect()
@@ -85,10 +85,13 @@ impl<S: Signatures> Hub<S> {
             let index = records.binary_search_by_key(&key, Record::key).ok()?;
             open(u32::try_from(index).ok()?)
         };
-        if let Some(records) = watcher.records(header.seq)
-            && let Some(built) = watcher.rebuild(header, records)
-        {
-            return Ok(open(records, &|index| built.open_record(index)));
+        if let Some(records) = watcher.records(header.seq) {
+            if let Some(kept) = self.kept(header)? {
+                return Ok(open(records, &|index| kept.open_record(index).map(|(leaf, _)| leaf)));
+            }
+            if let Some(built) = watcher.rebuild(header, records) {
+                return Ok(open(records, &|index| built.open_record(index)));
+            }
         }
         let kept = async |archive: &BatchArchive| archive.leaves(header.record_root).await;
         match from_archives(watcher.sources(), kept).await {
@@ -97,7 +100,7 @@ impl<S: Signatures> Hub<S> {
                 let opened = open(&records, &|index| {
                     let place = usize::try_from(index).ok()?;
                     let (leaf, path) = (*leaves.get(place)?, tree.path(place)?);
-                    Some(Opened { index, leaf, path })
+                    Some(Opened { index, leaf, salt: None, path })
                 });
                 return Ok(opened);
             }

@@ -2,7 +2,8 @@
 //!
 //! The chain is its memory here too: what a crash left half done is continued with the part that is missing.
 
-use gridtally_settlement::Account;
+use alloy_primitives::B256;
+use gridtally_settlement::{Account, DataKind};
 use tracing::info;
 
 use crate::hub::{Hub, HubError, HubReport, Signatures};
@@ -11,6 +12,8 @@ use crate::hub::{Hub, HubError, HubReport, Signatures};
 const SNAPSHOT_EVERY_S: u64 = 14 * 86_400;
 /// Time in which all parts must come, s, less a quarter of an hour for the last one to be carried out.
 const PARTS_WITHIN_S: u64 = 86_400 - 900;
+/// Hashes of accounts of a part, where the batch is sealed: its transaction stays below the 128 KB that clients take.
+const PART_HASHES_MAX: usize = 3_750;
 /// Parts that are continued: 33 more, which all accounts need at most, still have numbers of 8 bits.
 const BEGUN_PARTS_MAX: usize = 200;
 
@@ -47,6 +50,17 @@ impl<S: Signatures> Hub<S> {
             .map(|leaf| Account { balance: leaf.balance, payable_micro: leaf.payable_micro });
         let accounts: Vec<Account> = accounts.collect();
         let numbers = u8::try_from(parts.len()).unwrap_or(u8::MAX)..=u8::MAX;
+        if state.header().data_kind == DataKind::SealedBlob {
+            // Of a sealed batch nothing but hashes.
+            let hashes = state.account_hashes().get(covered..).unwrap_or_default();
+            let parts = hashes.chunks(PART_HASHES_MAX).map(<[B256]>::concat);
+            for (number, data) in numbers.zip(parts) {
+                let call = ledger.commit_snapshot_call(state.header(), number, data);
+                self.sender().send(call).await?;
+                info!(seq, part = number, "part of a snapshot published");
+            }
+            return Ok(Some(HubReport::SnapshotPublished { seq }));
+        }
         let mut rest = accounts.as_slice();
         for number in numbers {
             if rest.is_empty() {

@@ -43,6 +43,11 @@ mod event;
 mod refusal;
 
 mod duty_call;
+mod sealed_call;
+mod section_export;
+mod section_source;
+mod section_store;
+mod snapshot_sealed;
 
 mod deploy;
 mod fund;
@@ -58,9 +63,11 @@ mod watch;
 mod watch_duty;
 mod watch_records;
 mod watch_resume;
+mod watch_sealed;
 
 mod hub;
 mod hub_archive;
+mod hub_sealed;
 mod hub_snapshot;
 mod publication;
 
@@ -68,7 +75,7 @@ pub use archive::{BatchArchive, BatchArchiveError};
 pub use archive_bucket::{
     ArchiveBucket, BucketAddress, BucketCredentials, BucketError, BucketOptions,
 };
-pub use batch_answer::reveal;
+pub use batch_answer::{reveal, reveal_sealed};
 pub use batch_call::{DataEvidence, Demanded};
 pub use batch_data::{BatchData, DataError};
 pub use batch_deploy::{BatchDeployment, BatchLedger, BatchOffices, BatchTerms};
@@ -87,6 +94,7 @@ pub use follow::{Cursor, FollowError, FollowOptions, Follower, LogEntry, Notice,
 pub use fund::{FundError, Funding};
 pub use gas::{CallKind, GasMeasurements, GasTotal, TRANSACTION_GAS_MAX};
 pub use hub::{Hub, HubError, HubReport, PENDING_MAX, Signatures, WINDOW_S};
+pub use hub_sealed::SealError;
 pub use key::{Key, KeyError, KeySource, PasswordSource, TEST_MNEMONIC};
 pub use payout::{FinalAccount, PayoutState};
 pub use pipeline::{Progress, ProgressListener};
@@ -95,6 +103,11 @@ pub use read::{History, HistoryError, PublishedTariff, SettledRecord};
 pub use record_export::{ExportError, WantedRecord};
 pub use refusal::{Refusal, SolidityError};
 pub use register::{Participant, RegisterError, Registration};
+pub use section_export::SectionExportError;
+pub use section_source::{
+    SectionReader, SectionSource, SectionSourceError, read_section_file, section_file_name,
+};
+pub use section_store::{KeptBatch, SectionStore, SectionStoreError};
 pub use send_error::SendError;
 pub use sender::{Call, SendOptions, Sender, Sent};
 pub use settle::{GasLimit, SettleError, SettleForm, SettleOptions, SettleSummary};

@@ -59,7 +59,7 @@ impl Watcher {
     #[must_use]
     pub fn final_account(&self, participant: ParticipantNumber) -> Option<FinalAccount> {
         let last = self.view().batches().iter().rev().find(|batch| batch.is_final)?;
-        let account = self.state(last.header.seq)?.open_account(participant)?;
+        let account = self.account_after(last.header.seq, participant)?;
         Some(FinalAccount { header: last.header.clone(), account })
     }
 

@@ -5,7 +5,8 @@ use gridtally_core::explanations;
 use gridtally_core::party::ParticipantNumber;
 use gridtally_core::period::{SettlementPeriod, Slot};
 use gridtally_settlement::{
-    BatchHeader, Code, MeterKey, Opened, Record, RecordLeaf, RecordProof, SignedReading,
+    BatchHeader, Code, DataKind, KnownSection, MeterKey, Opened, Record, RecordLeaf, RecordProof,
+    SignedReading,
 };
 
 use crate::abi::batch::BatchSettlement;
@@ -17,6 +18,7 @@ use crate::batch_view::TrackedBatch;
 use crate::blob_source::{BlobSource, BlobSourceError};
 use crate::client::BlockId;
 use crate::deploy::{Question, ReadError};
+use crate::section_source::SectionSourceError;
 use crate::watch::{WatchReport, Watcher};
 
 /// Which record is wanted.
@@ -40,6 +42,20 @@ impl WantedRecord {
             && record.slot() == self.slot
             && self.code.is_none_or(|code| record.code() == code)
     }
+
+    /// Returns where it stands among these records.
+    fn place_in<'a>(
+        &self,
+        records: impl Iterator<Item = &'a Record>,
+    ) -> Result<Option<usize>, ExportError> {
+        let found: Vec<_> = records.enumerate().filter(|(_, record)| self.is(record)).collect();
+        if let [_, _, ..] = found[..] {
+            let codes = found.iter().map(|(_, record)| record.code().to_string());
+            let codes = codes.collect::<Vec<_>>().join(", ");
+            return Err(ExportError::Ambiguous { participant: self.participant.0, codes });
+        }
+        Ok(found.first().map(|(place, _)| *place))
+    }
 }
 
 /// Why a record has no proof, in order of precedence.
@@ -60,6 +76,17 @@ pub enum ExportError {
         /// Its number.
         seq: u64,
     },
+    /// Nobody delivered the section in which the record would be.
+    #[error("the section of participant {participant} in batch {seq} is not here, or is not right")]
+    Sealed {
+        /// Number of the batch.
+        seq: u64,
+        /// Whose.
+        participant: u32,
+    },
+    /// Sections cannot be read.
+    #[error(transparent)]
+    Sections(#[from] SectionSourceError),
     /// There is no such record.
     #[error("participant {participant} has no such record in period {period}, run {run}")]
     NotFound {
@@ -90,6 +117,9 @@ explanations! {
             "name an archive of batches with --archive";
         Invalid: "export-batch-invalid" "the batch of the record breaks a rule, or is built on one that does"
             "prove it wrong with gridtally watch --act";
+        Sealed: "export-section-missing" "the batch of the record is sealed, and its section was not delivered"
+            "name the folder with what the hub delivered with --sections";
+        Sections(error);
         NotFound: "export-record-missing" "there is no such record in the batches that stand"
             "check participant, period, run and slot; a reading may be settled in a correction run";
         Ambiguous: "export-record-ambiguous" "the participant has several records in the slot"
@@ -109,25 +139,53 @@ impl Watcher {
             if (batch.header.period, batch.header.run) != (wanted.period, wanted.run) {
                 continue;
             }
+            if batch.header.data_kind == DataKind::SealedBlob {
+                if let Some(proof) = self.export_sealed(batch, wanted).await? {
+                    return Ok(proof);
+                }
+                continue;
+            }
             let records = self.records_of(batch).await?;
-            let found: Vec<usize> =
-                (0..records.len()).filter(|place| wanted.is(&records[*place])).collect();
-            match found[..] {
-                [] => {}
-                [place] => {
-                    let index = u32::try_from(place).unwrap_or(u32::MAX);
-                    return self.prove_record(batch, records, index).await;
-                }
-                _ => {
-                    let codes = found.iter().map(|place| records[*place].code().to_string());
-                    let codes = codes.collect::<Vec<_>>().join(", ");
-                    let participant = wanted.participant.0;
-                    return Err(ExportError::Ambiguous { participant, codes });
-                }
+            if let Some(place) = wanted.place_in(records.iter())? {
+                let index = u32::try_from(place).unwrap_or(u32::MAX);
+                return self.prove_record(batch, records, index).await;
             }
         }
         let WantedRecord { participant, period, run, .. } = *wanted;
         Err(ExportError::NotFound { participant: participant.0, period: period.0, run })
+    }
+
+    /// Returns the proof of a record of a sealed batch, from the section that was delivered.
+    async fn export_sealed(
+        &self,
+        batch: &TrackedBatch,
+        wanted: &WantedRecord,
+    ) -> Result<Option<RecordProof>, ExportError> {
+        let header = &batch.header;
+        let (seq, participant) = (header.seq, wanted.participant);
+        let missing = || ExportError::Sealed { seq, participant: participant.0 };
+        let delivered = self.delivered(header, participant)?.ok_or_else(missing)?;
+        let is_own = delivered.section.account.participant == participant;
+        if !is_own || delivered.section.check(header).is_err() {
+            return Err(missing());
+        }
+        let known = KnownSection::from(&delivered.section);
+        let records = known.leaves.iter().map(|(leaf, _)| &leaf.record);
+        let Some(place) = wanted.place_in(records)? else { return Ok(None) };
+        let opened = known.open(place, header.count).ok_or_else(missing)?;
+        let table = self.view().table(header.period).ok_or(ExportError::Invalid { seq })?;
+        let reading = SignedReading::of_record(header.period, header.run, &opened.leaf.record);
+        let kept = delivered.signatures.get(place).cloned().flatten();
+        let signature = match (self.shown_signature(batch, opened.index).await?, reading) {
+            (Some(signature), _) => Some(signature),
+            (None, Some(reading)) => {
+                self.ledger().valid_signature(&reading, kept.into_iter().collect()).await?
+            }
+            (None, None) => None,
+        };
+        let domain = self.ledger().deployment().domain();
+        let chain = self.chain_down_to(batch);
+        Ok(Some(RecordProof::new(&domain, &opened, &chain, table, signature)))
     }
 
     /// Returns the records that a batch published, wherever they are found. Whether they are what it committed is for

@@ -13,8 +13,8 @@ use std::collections::BTreeMap;
 use alloy_primitives::B256;
 use gridtally_core::explanations;
 use gridtally_settlement::{
-    Answers, Batch, BatchHeader, CommittedBatch, Demand, FraudProof, LedgerState, Need, Place,
-    Record, Rule, Verdict, Violation, judge,
+    Answers, Batch, BatchHeader, CommittedBatch, DataKind, Demand, FraudProof, LedgerState, Need,
+    Place, Record, Rule, Verdict, Violation, judge,
 };
 use tracing::{info, warn};
 
@@ -29,9 +29,11 @@ use crate::client::LogFilter;
 use crate::deploy::ReadError;
 use crate::endpoint::EndpointError;
 use crate::follow::{Cursor, FollowError, FollowOptions, Follower, Notice};
-use crate::sender::Sender;
+use crate::section_source::SectionSourceError;
+use crate::sender::{Call, Sender};
 use crate::watch_duty::{DutyTold, SnapshotVerdict};
 use crate::watch_records::RecordDemands;
+use crate::watch_sealed::SealedWatch;
 
 /// States that are kept for batches that may still fall, unless all are wanted.
 const STATES_MAX: usize = 64;
@@ -47,6 +49,9 @@ pub enum WatchError {
     /// The endpoint failed.
     #[error("{0}")]
     Endpoint(#[from] EndpointError),
+    /// Sections cannot be read.
+    #[error(transparent)]
+    Sections(#[from] SectionSourceError),
     /// A contract cannot be asked.
     #[error(transparent)]
     Read(#[from] ReadError),
@@ -68,6 +73,7 @@ explanations! {
     WatchError {
         Follow(error);
         Endpoint(error);
+        Sections(error);
         Read(error);
         Data(error);
         BeginsLate: "watch-begins-late" "reading begins after the block in which the contract was deployed"
@@ -82,6 +88,28 @@ explanations! {
 pub enum WatchReport {
     /// A batch obeys every rule that published data can tell.
     Valid {
+        /// Its number.
+        seq: u64,
+        /// How many records it has.
+        count: u32,
+    },
+    /// A sealed batch: it has the form of one, its accounts are those that are published as hashes, and the sections that were read
+    /// are right. What others have in it was not judged.
+    Sealed {
+        /// Its number.
+        seq: u64,
+        /// How many records it has.
+        count: u32,
+        /// How many sections it has: one for each account.
+        sections: u32,
+        /// How many of them were read and judged.
+        read: u32,
+        /// How many were to be read and were not delivered, or not with everything.
+        withheld: u32,
+    },
+    /// An open batch on accounts that a sealed one hides: the published records break no rule, as far as that can be told without
+    /// balances. Balances and accounts were not judged.
+    Partly {
         /// Its number.
         seq: u64,
         /// How many records it has.
@@ -191,6 +219,7 @@ pub struct Watcher {
     reported: BTreeMap<B256, WatchReport>,
     pub(crate) duty: DutyTold,
     pub(crate) record_demands: RecordDemands,
+    pub(crate) sealed: SealedWatch,
 }
 
 impl Watcher {
@@ -212,6 +241,7 @@ impl Watcher {
             reported: BTreeMap::new(),
             duty: DutyTold::default(),
             record_demands: RecordDemands::default(),
+            sealed: SealedWatch::default(),
         }
     }
 
@@ -269,6 +299,10 @@ impl Watcher {
         self.reported.get(&batch.header_hash)
     }
 
+    pub(crate) fn insert_records(&mut self, seq: u64, records: Vec<Record>) {
+        self.records.insert(seq, records);
+    }
+
     /// Builds a batch of the chain again from its records, or nothing where they are not the batch, or its parent is not known.
     pub(crate) fn rebuild(&self, header: &BatchHeader, records: &[Record]) -> Option<Batch> {
         let parent = self.state(header.seq.checked_sub(1)?)?;
@@ -283,6 +317,7 @@ impl Watcher {
     pub async fn poll(&mut self) -> Result<Vec<WatchReport>, WatchError> {
         self.catch_up().await?;
         self.restore().await?;
+        self.reopen_sealed()?;
         self.forget_fallen();
         let mut reports = self.look_after_duty().await?;
         while let Some(batch) = self.next_unjudged() {
@@ -293,7 +328,10 @@ impl Watcher {
                 Err(_) if !reports.is_empty() => return Ok(reports),
                 Err(error) => return Err(error),
             };
-            let is_valid = matches!(report, WatchReport::Valid { .. });
+            let is_valid = matches!(
+                report,
+                WatchReport::Valid { .. } | WatchReport::Sealed { .. } | WatchReport::Partly { .. }
+            );
             let behind = if is_valid { None } else { self.resume(&batch, &report).await? };
             let is_told = self.reported.get(&batch.header_hash) == Some(&report);
             if !is_told {
@@ -314,6 +352,11 @@ impl Watcher {
                 }
             }
             self.forget_fallen();
+        }
+        match self.pursue_sections().await {
+            Ok(report) => reports.extend(report),
+            Err(_) if !reports.is_empty() => {}
+            Err(error) => return Err(error),
         }
         match self.demand_records().await {
             Ok(report) => reports.extend(report),
@@ -373,13 +416,14 @@ impl Watcher {
     /// Drops the states of batches that are no longer there, and of those that are long final.
     fn forget_fallen(&mut self) {
         let batches = self.view.batches();
-        let stands = |seq: u64, state: &LedgerState| {
+        let stands = |seq: u64, header: &BatchHeader| {
             let place = seq.checked_sub(1).and_then(|place| usize::try_from(place).ok());
             let batch = place.and_then(|place| batches.get(place));
-            seq == 0 || batch.is_some_and(|batch| batch.header == *state.header())
+            seq == 0 || batch.is_some_and(|batch| batch.header == *header)
         };
-        self.states.retain(|&seq, state| stands(seq, state));
-        if self.states.is_empty() {
+        self.states.retain(|&seq, state| stands(seq, state.header()));
+        self.sealed.retain(stands, self.states_max);
+        if self.states.is_empty() && self.sealed.last().is_none() {
             // More fell than is kept: judge again from the beginning.
             self.states.insert(0, LedgerState::genesis());
         }
@@ -391,14 +435,18 @@ impl Watcher {
             place.and_then(|place| batches.get(place)).is_some_and(|batch| !batch.is_final)
         };
         // Corrections refute forced readings, when they are final too.
-        let is_kept = |seq: u64, state: &LedgerState| is_pending(seq) || state.header().run > 0;
-        self.records
-            .retain(|&seq, _| self.states.get(&seq).is_some_and(|state| is_kept(seq, state)));
+        let (states, sealed) = (&self.states, &self.sealed);
+        self.records.retain(|&seq, _| {
+            let header = states.get(&seq).map(LedgerState::header);
+            let header = header.or_else(|| sealed.state(seq).map(|state| &state.header));
+            header.is_some_and(|header| is_pending(seq) || header.run > 0)
+        });
     }
 
-    /// Returns the first batch whose parent is valid and which is not judged yet.
+    /// Returns the first batch whose parent is judged and which is not judged yet.
     fn next_unjudged(&self) -> Option<TrackedBatch> {
-        let (&last, _) = self.states.last_key_value()?;
+        let last = self.states.last_key_value().map(|(&seq, _)| seq);
+        let last = last.max(self.sealed.last())?;
         self.view.batches().get(usize::try_from(last).ok()?).cloned()
     }
 
@@ -407,11 +455,18 @@ impl Watcher {
         let Some(data) = self.ledger.data_of(batch, &self.sources).await? else {
             return Ok(WatchReport::DataMissing { seq });
         };
+        if header.data_kind == DataKind::SealedBlob {
+            return self.judge_sealed(batch, &data).await;
+        }
         let answers = self.answers(batch).await?;
         // The contract accepts no batch without tariff, nor one whose parent is not the last.
-        let reference = self.view.reference(header.period);
-        let reference = reference.ok_or(ViewError { what: "batch", number: seq })?;
-        let (_, parent) = self.states.last_key_value().expect("there is always a state");
+        let misfit = || ViewError { what: "batch", number: seq };
+        let Some(parent) = self.states.get(&(seq - 1)) else {
+            let parent = self.parent_of(batch);
+            let judged = self.judge_veiled(batch, &parent, &data, &answers).await?;
+            return Ok(judged.ok_or_else(misfit)?);
+        };
+        let reference = self.view.reference(header.period).ok_or_else(misfit)?;
         let committed = CommittedBatch { header, published: data.published() };
         match judge(committed, parent, &reference, &answers) {
             Verdict::Valid(state) => {
@@ -453,22 +508,28 @@ impl Watcher {
         if batch.is_final {
             return Ok(Outcome::TooLate);
         }
-        let Some(sender) = &self.sender else { return Ok(Outcome::Seen) };
-        let (_, parent) = self.states.last_key_value().expect("there is always a state");
+        if self.sender.is_none() {
+            return Ok(Outcome::Seen);
+        }
+        let parent = self.parent_of(batch);
         let table = self.view.table(batch.header.period);
         let table = table.ok_or(ViewError { what: "batch", number: batch.header.seq })?;
         let evidence = match &violation.proof {
             FraudProof::Data { leaf } => data.evidence(leaf.index),
             _ => None,
         };
-        let call = self.ledger.prove_call(
-            &violation.proof,
-            &batch.header,
-            parent.header(),
-            table,
-            evidence,
-        );
-        let call = call.expect("the data are at hand");
+        let call =
+            self.ledger.prove_call(&violation.proof, &batch.header, &parent, table, evidence);
+        self.send_proof(batch, call.expect("the data are at hand")).await
+    }
+
+    /// Sends a proof and tells what became of the batch.
+    pub(crate) async fn send_proof(
+        &self,
+        batch: &TrackedBatch,
+        call: Call,
+    ) -> Result<Outcome, WatchError> {
+        let Some(sender) = &self.sender else { return Ok(Outcome::Seen) };
         match sender.send(call).await {
             Ok(receipt) => Ok(Outcome::Cancelled(receipt.transaction_hash)),
             Err(error) if self.has_fallen(batch).await? => {
@@ -522,7 +583,7 @@ impl Watcher {
     }
 
     /// Returns the header that a batch was built on.
-    fn parent_of(&self, batch: &TrackedBatch) -> BatchHeader {
+    pub(crate) fn parent_of(&self, batch: &TrackedBatch) -> BatchHeader {
         let place = batch.header.seq.checked_sub(2).and_then(|place| usize::try_from(place).ok());
         let parent = place.and_then(|place| self.view.batches().get(place));
         parent.map_or(BatchHeader::GENESIS, |parent| parent.header.clone())
@@ -533,7 +594,7 @@ impl Watcher {
         Ok(!is_pending?)
     }
 
-    async fn is_demanded(
+    pub(crate) async fn is_demanded(
         &self,
         batch: &TrackedBatch,
         demanded: Demanded,
@@ -555,7 +616,7 @@ fn from_deployment(
     (follower, BatchView::new(deployment.terms.calendar.slots_per_period()))
 }
 
-const fn demanded(demand: Demand) -> Demanded {
+pub(crate) const fn demanded(demand: Demand) -> Demanded {
     match demand {
         Demand::Records(Need::Row) => Demanded::RecordRow,
         Demand::Records(Need::Group(group)) => Demanded::RecordGroup(group),

@@ -5,12 +5,13 @@ use std::collections::BTreeSet;
 
 use alloy_primitives::B256;
 use gridtally_core::party::ParticipantNumber;
-use gridtally_settlement::{LedgerState, unpack_snapshot};
+use gridtally_settlement::{BatchHeader, DataKind, LedgerState, unpack_snapshot};
 use tracing::{info, warn};
 
 use crate::batch_data::BatchData;
 use crate::batch_event::{BatchEntry, BatchEvent};
 use crate::batch_view::{ForceKey, TrackedSnapshot};
+use crate::snapshot_sealed::restored_sealed;
 use crate::watch::{WatchError, WatchReport, Watcher};
 
 /// Time to refute, after that in which a correction may be committed, s.
@@ -109,33 +110,42 @@ impl Watcher {
             return Ok(());
         }
         if let Some(snapshot) = self.view().snapshot().filter(|snapshot| snapshot.is_complete)
-            && let Some(state) = self.state_of_snapshot(snapshot).await?
+            && let Some(data) = self.snapshot_parts(snapshot).await?
+            && let Some(header) = self.header_of(snapshot)
         {
-            info!(seq = snapshot.seq, "begun with a snapshot");
-            self.states.insert(snapshot.seq, state);
+            let seq = snapshot.seq;
+            if header.data_kind == DataKind::SealedBlob {
+                if let Some(state) = restored_sealed(&header, snapshot, &data) {
+                    info!(seq, "begun with the hashes of a snapshot");
+                    self.sealed.insert(state);
+                }
+            } else if let Some(state) = restored(header, &accounts_of(snapshot, &data)) {
+                info!(seq, "begun with a snapshot");
+                self.states.insert(seq, state);
+            }
         }
         self.duty.is_from_snapshot = false;
         Ok(())
     }
 
-    /// Returns the state that a snapshot tells, if its data are there and are the accounts of its batch.
+    /// Returns the state that a snapshot tells, if its data are there and are the accounts of its batch; nothing for that of a sealed
+    /// batch, which tells hashes.
     pub(crate) async fn state_of_snapshot(
         &self,
         snapshot: &TrackedSnapshot,
     ) -> Result<Option<LedgerState>, WatchError> {
         let Some(data) = self.snapshot_parts(snapshot).await? else { return Ok(None) };
-        Ok(self.restored(snapshot, &accounts_of(snapshot, &data)))
+        let header = self.header_of(snapshot);
+        let open = header.filter(|header| header.data_kind != DataKind::SealedBlob);
+        Ok(open.and_then(|header| restored(header, &accounts_of(snapshot, &data))))
     }
 
-    fn restored(&self, snapshot: &TrackedSnapshot, data: &[u8]) -> Option<LedgerState> {
+    /// Returns the header of the final batch that a snapshot is of.
+    fn header_of(&self, snapshot: &TrackedSnapshot) -> Option<BatchHeader> {
         let place = usize::try_from(snapshot.seq.checked_sub(1)?).ok()?;
         let batch = self.view().batches().get(place)?;
-        if !batch.is_final || batch.header_hash != snapshot.header_hash {
-            return None;
-        }
-        let restored = unpack_snapshot(data)
-            .and_then(|accounts| LedgerState::restored(batch.header.clone(), accounts));
-        restored.inspect_err(|error| warn!(seq = snapshot.seq, %error, "false snapshot")).ok()
+        let is_its = batch.is_final && batch.header_hash == snapshot.header_hash;
+        is_its.then(|| batch.header.clone())
     }
 
     /// Returns the data of all parts, or `None` if one cannot be found.
@@ -163,7 +173,17 @@ impl Watcher {
             return Ok(None);
         };
         let seq = snapshot.seq;
-        let Some(state) = self.state(seq) else { return Ok(None) };
+        let place = seq.checked_sub(1).and_then(|place| usize::try_from(place).ok());
+        let header = place.and_then(|place| self.view().batches().get(place));
+        let Some(header) = header.map(|batch| &batch.header) else { return Ok(None) };
+        let sealed = match header.data_kind {
+            DataKind::SealedBlob => self.sealed_tree(seq),
+            DataKind::Calldata | DataKind::Blob => None,
+        };
+        let state = self.state(seq);
+        if sealed.is_none() && state.is_none() {
+            return Ok(None);
+        }
         let judged = self.duty.snapshot.filter(|&(judged, _)| judged == published);
         let is_settled = match judged {
             Some((_, SnapshotVerdict::True)) => true,
@@ -177,7 +197,11 @@ impl Watcher {
             return Ok(None);
         }
         let verdict = match self.snapshot_parts(snapshot).await? {
-            Some(data) => self.compare(snapshot, state, data).await,
+            Some(data) => match (&sealed, state) {
+                (Some(tree), _) => self.compare_sealed(snapshot, header, tree, data).await,
+                (None, Some(state)) => self.compare(snapshot, state, data).await,
+                (None, None) => return Ok(None),
+            },
             None => SnapshotVerdict::DataMissing,
         };
         let told = Some((published, verdict));
@@ -216,6 +240,13 @@ impl Watcher {
         }
         SnapshotVerdict::True
     }
+}
+
+fn restored(header: BatchHeader, data: &[u8]) -> Option<LedgerState> {
+    let seq = header.seq;
+    let restored =
+        unpack_snapshot(data).and_then(|accounts| LedgerState::restored(header, accounts));
+    restored.inspect_err(|error| warn!(seq, %error, "false snapshot")).ok()
 }
 
 /// Returns the accounts of all parts, one after the other, as calldata holds them.

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use alloy_primitives::B256;
 use gridtally_core::party::ParticipantNumber;
+use gridtally_settlement::DataKind;
 
 use crate::batch_call::Demanded;
 use crate::batch_view::TrackedBatch;
@@ -20,6 +21,13 @@ pub(crate) struct RecordDemands {
     participants: BTreeSet<ParticipantNumber>,
     /// By header hash: a number would be told of a batch that took the place of another.
     told: BTreeSet<(B256, u32)>,
+}
+
+impl RecordDemands {
+    /// Whether the records of a participant are to be shown with their signatures.
+    pub(crate) fn is_of(&self, participant: ParticipantNumber) -> bool {
+        self.participants.contains(&participant)
+    }
 }
 
 impl Watcher {
@@ -42,7 +50,7 @@ impl Watcher {
         }
         let now_s = self.ledger().client().block_latest().await?.timestamp;
         let pending: Vec<TrackedBatch> =
-            self.view().batches().iter().filter(|batch| !batch.is_final).cloned().collect();
+            self.view().batches().iter().filter(|batch| is_due(batch)).cloned().collect();
         for batch in pending {
             let seq = batch.header.seq;
             let demands = self.view().demands(seq).filter(|(_, state)| state.answer.is_none());
@@ -81,4 +89,9 @@ impl Watcher {
         });
         wanted.map(|(index, _)| index).collect()
     }
+}
+
+/// Whether single records of a batch can be demanded: those of a sealed one are demanded with their section.
+fn is_due(batch: &TrackedBatch) -> bool {
+    !batch.is_final && batch.header.data_kind != DataKind::SealedBlob
 }

@@ -56,13 +56,13 @@ impl Batch {
     pub fn open_record(&self, index: u32) -> Option<Opened<RecordLeaf>> {
         let place = usize::try_from(index).ok()?;
         let leaf = *self.leaves.get(place)?;
-        Some(Opened { index, leaf, path: self.record_tree.path(place)? })
+        Some(Opened { index, leaf, salt: None, path: self.record_tree.path(place)? })
     }
 
     /// Returns the state after the batch, once the chain has made a header of its commitment.
     #[must_use]
     pub fn into_state(self, header: BatchHeader) -> LedgerState {
-        LedgerState::with_tree(header, self.accounts, self.account_tree)
+        LedgerState::with_tree(header, self.accounts, self.account_tree, None)
     }
 }
 

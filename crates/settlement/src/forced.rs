@@ -82,7 +82,7 @@ impl<'a> KeyGap<'a> {
         let right = leaves.binary_search_by_key(&key, |leaf| leaf.record.key()).err()?;
         let open = |place: usize| {
             let index = u32::try_from(place).ok()?;
-            Some(Opened { index, leaf: *leaves.get(place)?, path: tree.path(place)? })
+            Some(Opened { index, leaf: *leaves.get(place)?, salt: None, path: tree.path(place)? })
         };
         let neighbors = Some((open(right.checked_sub(1)?)?, open(right)?));
         Some(Self { header, parent, neighbors })

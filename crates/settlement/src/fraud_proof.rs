@@ -132,9 +132,8 @@ impl FraudProof {
             return None;
         }
         let rules = Rules { header, parent, reference };
-        let record = |leaf: &Opened<RecordLeaf>| leaf.is_under(&header.record_root, header.count);
-        let account =
-            |leaf: &Opened<AccountLeaf>| leaf.is_under(&header.account_root, header.account_count);
+        let record = |leaf: &Opened<RecordLeaf>| header.has_record(leaf);
+        let account = |leaf: &Opened<AccountLeaf>| header.has_account(leaf);
         let follows = |left: &Option<Opened<RecordLeaf>>, right: &Option<Opened<RecordLeaf>>| {
             neighbours(header, left.as_ref(), right.as_ref())
         };
@@ -200,7 +199,7 @@ impl<L: Leaf> Opened<L> {
     /// Whether the leaf stands at its index under a root.
     #[must_use]
     pub fn is_under(&self, root: &B256, count: u32) -> bool {
-        is_included(root, &self.leaf.leaf_hash(), self.index, count, &self.path)
+        is_included(root, &self.hash(), self.index, count, &self.path)
     }
 }
 
@@ -210,9 +209,8 @@ fn neighbours(
     left: Option<&Opened<RecordLeaf>>,
     right: Option<&Opened<RecordLeaf>>,
 ) -> bool {
-    let is_there = |leaf: Option<&Opened<RecordLeaf>>| {
-        leaf.is_none_or(|leaf| leaf.is_under(&header.record_root, header.count))
-    };
+    let is_there =
+        |leaf: Option<&Opened<RecordLeaf>>| leaf.is_none_or(|leaf| header.has_record(leaf));
     let after_left = left.map_or(Some(0), |left| left.index.checked_add(1));
     let at_right = right.map_or(header.count, |right| right.index);
     is_there(left) && is_there(right) && after_left == Some(at_right)
@@ -227,9 +225,8 @@ fn old_account(
 ) -> Option<Account> {
     match old {
         Some(old) => {
-            let is_own = old.leaf.participant.0 == participant && old.index == participant;
-            (is_own && old.is_under(&parent.account_root, parent.account_count))
-                .then(|| account_of(&old.leaf))
+            let is_own = old.leaf.participant.0 == participant;
+            (is_own && parent.has_account(old)).then(|| account_of(&old.leaf))
         }
         None if participant >= parent.account_count => {
             Some(Account { balance: Amount::ZERO, payable_micro: 0 })

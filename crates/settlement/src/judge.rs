@@ -66,6 +66,8 @@ pub enum Place {
     Account(ParticipantNumber),
     /// The inbox entry with this number.
     Inbox(u64),
+    /// The section of this participant, in a sealed batch.
+    Section(ParticipantNumber),
 }
 
 /// What must be demanded.
@@ -96,7 +98,21 @@ pub fn judge(
     answers: &Answers,
 ) -> Verdict {
     let rules = Rules { header: batch.header, parent: parent.header(), reference };
-    Judge { batch, parent, rules }.judge(answers)
+    Judge { published: Some(batch.published), parent, rules }.judge(batch, answers)
+}
+
+/// Judges a batch of which every leaf is known and whose trees are whole, so that only the rules are left.
+pub(crate) fn judge_leaves(
+    header: &BatchHeader,
+    parent: &LedgerState,
+    reference: &Reference<'_>,
+    records: &KnownTree<RecordLeaf>,
+    accounts: &KnownTree<AccountLeaf>,
+) -> Option<Violation> {
+    let rules = Rules { header, parent: parent.header(), reference };
+    let judge = Judge { published: None, parent, rules };
+    let violation = judge.records(records).or_else(|| judge.deposits(records));
+    violation.or_else(|| judge.accounts(accounts, records)).or_else(|| judge.exits(accounts))
 }
 
 /// Returns the state that a batch left, whether or not it breaks a rule, or `None` where published data and answers do not tell
@@ -128,7 +144,8 @@ pub fn as_committed(
 }
 
 struct Judge<'a> {
-    batch: CommittedBatch<'a>,
+    /// What the records are compared with; nothing where that was done already.
+    published: Option<Published<'a>>,
     parent: &'a LedgerState,
     rules: Rules<'a>,
 }
@@ -145,9 +162,9 @@ enum Kind {
 }
 
 impl Judge<'_> {
-    fn judge(&self, answers: &Answers) -> Verdict {
-        let header = self.batch.header;
-        let published = self.batch.published.records(in_memory(header.count));
+    fn judge(&self, batch: CommittedBatch<'_>, answers: &Answers) -> Verdict {
+        let header = batch.header;
+        let published = batch.published.records(in_memory(header.count));
         let published = published.map(|(record, _)| record);
         let derived = derive(self.parent, published, self.rules.inbox(), self.rules.reference);
         let records = KnownTree::new(&header.record_root, header.count, derived, &answers.records);
@@ -169,8 +186,9 @@ impl Judge<'_> {
         let violation = self.accounts(&committed, &records).or_else(|| self.exits(&committed));
         match (violation, committed.into_tree()) {
             (Some(violation), _) => Verdict::Fraud(Box::new(violation)),
-            (None, Some(tree)) => {
-                Verdict::Valid(Box::new(LedgerState::with_tree(header.clone(), accounts, tree)))
+            (None, Some((tree, salts))) => {
+                let state = LedgerState::with_tree(header.clone(), accounts, tree, salts);
+                Verdict::Valid(Box::new(state))
             }
             // Not reached: what was revealed differs from what follows from the records, which is a violation.
             (None, None) => Verdict::Demand(Demand::Accounts(Need::Row)),
@@ -179,12 +197,12 @@ impl Judge<'_> {
 
     /// Returns the violation of the lowest rule among the records that are known, and of several the first.
     fn records(&self, known: &KnownTree<RecordLeaf>) -> Option<Violation> {
-        let published = self.batch.published.records(known.leaves.len());
-        let mut published = published.map(Some).chain(std::iter::repeat(None));
+        let published = self.published.map(|published| published.records(known.leaves.len()));
+        let mut published = published.into_iter().flatten();
         let mut previous = None;
         let mut worst: Option<(Rule, usize, Kind)> = None;
         for (index, leaf) in known.leaves.iter().enumerate() {
-            let found = self.record(index, leaf, previous, published.next().flatten());
+            let found = self.record(index, leaf, previous, published.next());
             for (rule, kind) in found.into_iter().flatten() {
                 if worst.is_none_or(|(lowest, ..)| rule < lowest) {
                     worst = Some((rule, index, kind));
@@ -216,7 +234,7 @@ impl Judge<'_> {
             previous.and_then(|previous| rules.pair(previous, leaf)).map(by(Kind::Pair)),
             rules.edge(number, leaf).map(by(Kind::Edge)),
             opening.and_then(|opening| rules.opening(leaf, opening)).map(by(Kind::Opening)),
-            rules.data(leaf, published).map(by(Kind::Data)),
+            self.published.and_then(|_| rules.data(leaf, published)).map(by(Kind::Data)),
             rules.forced(leaf).map(by(Kind::Forced)),
         ]
     }

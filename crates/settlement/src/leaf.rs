@@ -8,6 +8,15 @@ use crate::record::Record;
 
 const RECORD_TAG: u8 = 0x00;
 const ACCOUNT_TAG: u8 = 0x02;
+const SEALED_RECORD_TAG: u8 = 0x03;
+const SEALED_ACCOUNT_TAG: u8 = 0x05;
+
+/// What is hashed with a leaf of a sealed batch, so that nobody can guess the leaf from its hash.
+///
+/// # Source
+///
+/// Settlement protocol §2.12.
+pub type Salt = [u8; 16];
 
 /// A record with what it moved and the two balances after it, like a line of a bank statement.
 ///
@@ -41,10 +50,23 @@ impl RecordLeaf {
         bytes
     }
 
-    /// Returns the hash that stands in the record tree.
+    /// Returns the hash that stands in the record tree of an open batch.
     #[must_use]
     pub fn hash(&self) -> B256 {
         keccak256(self.preimage())
+    }
+
+    /// Returns the hash that stands in the record tree of a sealed batch.
+    ///
+    /// # Source
+    ///
+    /// Settlement protocol §2.4.
+    #[must_use]
+    pub fn sealed_hash(&self, salt: &Salt) -> B256 {
+        let mut bytes = [SEALED_RECORD_TAG; 1 + size_of::<Salt>() + Self::LENGTH - 1];
+        bytes[1..17].copy_from_slice(salt);
+        bytes[17..].copy_from_slice(&self.preimage()[1..]);
+        keccak256(bytes)
     }
 }
 
@@ -77,9 +99,24 @@ impl AccountLeaf {
         bytes
     }
 
-    /// Returns the hash that stands in the account tree.
+    /// Returns the hash that stands in the account tree of an open batch.
     #[must_use]
     pub fn hash(&self) -> B256 {
         keccak256(self.preimage())
+    }
+
+    /// Returns the hash that stands in the account tree of a sealed batch: its first byte is zero, so that it is a field element.
+    ///
+    /// # Source
+    ///
+    /// docs/decisions/0010-sealed-mode.md.
+    #[must_use]
+    pub fn sealed_hash(&self, salt: &Salt) -> B256 {
+        let mut bytes = [SEALED_ACCOUNT_TAG; 1 + size_of::<Salt>() + Self::LENGTH - 1];
+        bytes[1..17].copy_from_slice(salt);
+        bytes[17..].copy_from_slice(&self.preimage()[1..]);
+        let mut hash = keccak256(bytes);
+        hash[0] = 0;
+        hash
     }
 }

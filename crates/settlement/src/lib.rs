@@ -57,6 +57,7 @@ mod withdrawal;
 mod fraud_proof;
 mod judge;
 mod opening;
+mod partly;
 
 mod sealed;
 mod snapshot;
@@ -79,9 +80,10 @@ pub use kzg::{
     BlobMalformed, BlobProofs, ElementOpening, blob_proofs, cell_proofs, commitment, is_opening,
     open_element, versioned_hash, versioned_hashes,
 };
-pub use leaf::{AccountLeaf, RecordLeaf};
+pub use leaf::{AccountLeaf, RecordLeaf, Salt};
 pub use ledger_state::LedgerState;
 pub use opening::{Leaf, Need, Opened, Revealed};
+pub use partly::{PartVerdict, judge_partly};
 pub use period::{PeriodRecords, PeriodRefused, PricedRecord, correct_period, settle_period};
 pub use period_readings::{PeriodReadings, ReadingRefused};
 pub use published::{
@@ -95,8 +97,13 @@ pub use rule::Rule;
 pub use run::{RunId, RunManifest, RunSummary};
 pub use saved_header::{SavedHeader, SavedHeaderFormat};
 pub use sealed::{
-    SEALED_ACCOUNTS_MAX, SECTION_RECORDS_MAX, SealRefused, SealedBatch, SealedSection,
-    SectionFault, SectionKey, is_range_included, range_path, section_digest, section_element,
+    Before, CheckedSection, KnownSection, PublishedDigest, SEALED_ACCOUNTS_MAX,
+    SECTION_FILE_LENGTH_MAX, SECTION_RECORDS_MAX, SealRefused, SealedBatch, SealedElements,
+    SealedProof, SealedSection, SealedViolation, SectionAccount, SectionAnswers, SectionCase,
+    SectionFault, SectionFile, SectionFileError, SectionFileFormat, SectionGap, SectionKey,
+    SectionNeed, SectionProof, SectionRecord, ShownSection, is_range_included,
+    judge_account_leaves, judge_sections, know_section, range_path, section_digest,
+    section_element, sections_apart, state_of_sections,
 };
 pub use section::{GapRange, Section};
 pub use signature::{Domain, MeterKey, SignatureError, address_of, recover, sign};

@@ -6,7 +6,8 @@ use std::ops::Range;
 use alloy_primitives::B256;
 use rayon::prelude::*;
 
-use crate::leaf::{AccountLeaf, RecordLeaf};
+use crate::header::{BatchHeader, DataKind};
+use crate::leaf::{AccountLeaf, RecordLeaf, Salt};
 use crate::tree::{GROUP_LEAVES, Tree};
 
 /// Leaves that one core hashes at least, before another one helps.
@@ -19,6 +20,8 @@ pub struct Opened<L> {
     pub index: u32,
     /// The leaf.
     pub leaf: L,
+    /// What is hashed with it in a sealed batch; none in an open one.
+    pub salt: Option<Salt>,
     /// Its path, lowest sibling first.
     pub path: Vec<B256>,
 }
@@ -27,17 +30,67 @@ pub struct Opened<L> {
 pub trait Leaf: Copy + Sync {
     /// Returns the hash.
     fn leaf_hash(&self) -> B256;
+
+    /// Returns the hash in a sealed batch.
+    fn sealed_leaf_hash(&self, salt: &Salt) -> B256;
 }
 
 impl Leaf for RecordLeaf {
     fn leaf_hash(&self) -> B256 {
         self.hash()
     }
+
+    fn sealed_leaf_hash(&self, salt: &Salt) -> B256 {
+        self.sealed_hash(salt)
+    }
 }
 
 impl Leaf for AccountLeaf {
     fn leaf_hash(&self) -> B256 {
         self.hash()
+    }
+
+    fn sealed_leaf_hash(&self, salt: &Salt) -> B256 {
+        self.sealed_hash(salt)
+    }
+}
+
+/// A leaf of which nothing but the hash is known.
+impl Leaf for B256 {
+    fn leaf_hash(&self) -> B256 {
+        *self
+    }
+
+    fn sealed_leaf_hash(&self, _: &Salt) -> B256 {
+        *self
+    }
+}
+
+impl<L: Leaf> Opened<L> {
+    /// Returns the hash that stands in the tree.
+    #[must_use]
+    pub fn hash(&self) -> B256 {
+        self.salt.map_or_else(|| self.leaf.leaf_hash(), |salt| self.leaf.sealed_leaf_hash(&salt))
+    }
+}
+
+impl BatchHeader {
+    /// Whether a record is in the batch, hashed as the batch hashes its leaves.
+    #[must_use]
+    pub fn has_record(&self, record: &Opened<RecordLeaf>) -> bool {
+        self.is_salted(record.salt) && record.is_under(&self.record_root, self.count)
+    }
+
+    /// Whether an account is in the batch at its participant's number, hashed as the batch hashes its leaves.
+    #[must_use]
+    pub fn has_account(&self, account: &Opened<AccountLeaf>) -> bool {
+        self.is_salted(account.salt)
+            && account.index == account.leaf.participant.0
+            && account.is_under(&self.account_root, self.account_count)
+    }
+
+    fn is_salted(&self, salt: Option<Salt>) -> bool {
+        salt.is_some() == (self.data_kind == DataKind::SealedBlob)
     }
 }
 
@@ -69,6 +122,8 @@ pub enum Need {
 #[derive(Clone, Debug)]
 pub(crate) struct KnownTree<L> {
     pub(crate) leaves: Vec<L>,
+    /// Of each leaf in a sealed batch.
+    salts: Option<Vec<Salt>>,
     nodes: Nodes,
 }
 
@@ -97,7 +152,7 @@ impl<L: Leaf> KnownTree<L> {
             && let Some(tree) = Tree::new(hashes.clone())
             && tree.root() == *root
         {
-            return Ok(Self { leaves: computed, nodes: Nodes::Whole(tree) });
+            return Ok(Self { leaves: computed, salts: None, nodes: Nodes::Whole(tree) });
         }
         let groups = count.div_ceil(GROUP_LEAVES);
         let row = if groups == 1 { Some(vec![*root]) } else { revealed.row.clone() };
@@ -116,13 +171,23 @@ impl<L: Leaf> KnownTree<L> {
         let mut known = computed;
         known.truncate(range.start);
         known.extend_from_slice(leaves);
-        Ok(Self { leaves: known, nodes: Nodes::AboveGroups(row) })
+        Ok(Self { leaves: known, salts: None, nodes: Nodes::AboveGroups(row) })
     }
 
-    /// Returns the tree, if all of it is known.
-    pub(crate) fn into_tree(self) -> Option<Tree> {
+    /// Returns the whole tree over these leaves with their salts, or `None` where it does not have this root.
+    pub(crate) fn sealed(root: &B256, leaves: Vec<L>, salts: Vec<Salt>) -> Option<Self> {
+        if leaves.len() != salts.len() {
+            return None;
+        }
+        let hashes = sealed_hashes(&leaves, &salts);
+        let tree = Tree::new(hashes).filter(|tree| tree.root() == *root)?;
+        Some(Self { leaves, salts: Some(salts), nodes: Nodes::Whole(tree) })
+    }
+
+    /// Returns the tree, if all of it is known, and the salts of its leaves.
+    pub(crate) fn into_tree(self) -> Option<(Tree, Option<Vec<Salt>>)> {
         match self.nodes {
-            Nodes::Whole(tree) => Some(tree),
+            Nodes::Whole(tree) => Some((tree, self.salts)),
             Nodes::AboveGroups(_) => None,
         }
     }
@@ -141,7 +206,8 @@ impl<L: Leaf> KnownTree<L> {
                 path
             }
         };
-        Some(Opened { index: u32::try_from(index).ok()?, leaf, path })
+        let salt = self.salts.as_ref().and_then(|salts| salts.get(index)).copied();
+        Some(Opened { index: u32::try_from(index).ok()?, leaf, salt, path })
     }
 }
 
@@ -152,6 +218,12 @@ fn group_range(group: usize, count: usize) -> Range<usize> {
 
 fn group_root(hashes: &[B256]) -> B256 {
     Tree::new(hashes.to_vec()).map(|tree| tree.root()).unwrap_or_default()
+}
+
+/// Returns the hashes of leaves with their salts; of many on all cores.
+pub(crate) fn sealed_hashes<L: Leaf>(leaves: &[L], salts: &[Salt]) -> Vec<B256> {
+    let salted = leaves.par_iter().zip(salts).with_min_len(LEAVES_PER_CORE_MIN);
+    salted.map(|(leaf, salt)| leaf.sealed_leaf_hash(salt)).collect()
 }
 
 /// Returns the hashes of leaves; of many on all cores.

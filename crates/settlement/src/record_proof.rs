@@ -4,7 +4,7 @@
 //! reading --> record --> leaf --> record root --> header of its batch --> ... --> a header that the chain calls final
 //! ```
 
-use alloy_primitives::{Address, B256, Bytes};
+use alloy_primitives::{Address, B256, Bytes, FixedBytes};
 use gridtally_core::explanations;
 use gridtally_core::party::ParticipantNumber;
 use gridtally_core::period::Slot;
@@ -21,7 +21,6 @@ use crate::record::{Record, RecordError};
 use crate::signature::{Domain, MeterKey, SignatureError};
 use crate::signed_reading::SignedReading;
 use crate::tariff_table::{TariffTable, TariffTableError};
-use crate::tree::is_included;
 
 /// Headers between a final batch and that of the record, at most: more than a century of daily batches.
 const HEADERS_MAX: usize = 40_000;
@@ -63,6 +62,9 @@ pub struct RecordProof {
     pub hub_after_micro: i64,
     /// Place of the record in its batch, from 0.
     pub index: u32,
+    /// What is hashed with the record in a sealed batch; none in an open one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub salt: Option<FixedBytes<16>>,
     /// Path from the leaf to the root, lowest sibling first.
     pub path: Vec<B256>,
     /// Encoded headers, each the parent of the one before it; the last is that of the record's batch.
@@ -195,7 +197,7 @@ impl RecordProof {
         table: &TariffTable,
         signature: Option<Vec<u8>>,
     ) -> Self {
-        let Opened { index, leaf, path } = leaf;
+        let Opened { index, leaf, salt, path } = leaf;
         Self {
             format: RecordProofFormat::V1,
             chain_id: domain.chain_id,
@@ -208,6 +210,7 @@ impl RecordProof {
             balance_after_micro: leaf.balance_after.micro(),
             hub_after_micro: leaf.hub_after.micro(),
             index: *index,
+            salt: salt.map(FixedBytes::from),
             path: path.clone(),
             headers: headers.iter().map(|header| header.encode().to_vec().into()).collect(),
             slots_per_period: table.slots(),
@@ -232,11 +235,11 @@ impl RecordProof {
             [self.amount_micro, self.balance_after_micro, self.hub_after_micro]
                 .map(Amount::from_micro);
         let leaf = RecordLeaf { record, amount, balance_after, hub_after };
-        let (root, index) = (&header.record_root, self.index);
-        if !is_included(root, &leaf.hash(), index, header.count, &self.path) {
+        let (index, salt) = (self.index, self.salt.map(|salt| salt.0));
+        let leaf = Opened { index, leaf, salt, path: self.path.clone() };
+        if !header.has_record(&leaf) {
             return Err(RecordProofError::NotIncluded { seq: header.seq, index });
         }
-        let leaf = Opened { index, leaf, path: self.path.clone() };
         Ok(ProvedRecord { leaf, headers, price })
     }
 
@@ -308,16 +311,25 @@ impl RecordProof {
 }
 
 /// 64-bit numbers as text: many readers of JSON lose digits above 53 bits.
-mod decimal {
+pub(crate) mod decimal {
+    use std::fmt::Display;
+    use std::str::FromStr;
+
     use serde::{Deserialize, Deserializer, Serializer, de};
 
-    pub(super) fn serialize<S: Serializer>(number: &i64, serializer: S) -> Result<S::Ok, S::Error> {
+    pub(crate) fn serialize<T: Display, S: Serializer>(
+        number: &T,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
         serializer.collect_str(number)
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error> {
+    pub(crate) fn deserialize<'de, T, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error>
+    where
+        T: Display + FromStr<Err: Display>,
+    {
         let text = String::deserialize(deserializer)?;
-        let number = text.parse::<i64>().map_err(de::Error::custom)?;
+        let number = text.parse::<T>().map_err(de::Error::custom)?;
         if number.to_string() != text {
             return Err(de::Error::custom("a number has no sign of plus and no zeros before it"));
         }

@@ -142,6 +142,7 @@ fn fault(report: &WatchReport) -> Option<(u64, String)> {
                 Place::Record(index) => format!("record {index}"),
                 Place::Account(participant) => format!("account {participant}"),
                 Place::Inbox(entry) => format!("inbox entry {entry}"),
+                Place::Section(participant) => format!("the section of {participant}"),
             };
             (*seq, format!("{place} breaks rule {rule}"))
         }
@@ -159,6 +160,8 @@ fn fault(report: &WatchReport) -> Option<(u64, String)> {
             (*seq, format!("its snapshot is false for account {participant}"))
         }
         WatchReport::Valid { .. }
+        | WatchReport::Sealed { .. }
+        | WatchReport::Partly { .. }
         | WatchReport::Resumed { .. }
         | WatchReport::Snapshot { .. }
         | WatchReport::Forced { .. }

@@ -15,6 +15,7 @@ use crate::context::Context;
 use crate::error::CommandError;
 use crate::output::Report;
 use crate::output::number::{decimal_rounded, grouped};
+use crate::section_arguments::SectionArguments;
 
 /// Participants of one claim at most, so that it stays within the gas of a transaction.
 const PARTICIPANTS_MAX: usize = 150;
@@ -35,6 +36,8 @@ pub(crate) struct Arguments {
     participant: Vec<u32>,
     #[command(flatten)]
     order: OrderArguments,
+    #[command(flatten)]
+    sections: SectionArguments,
     /// Take everything out of a frozen ledger: the balance too, and deposits that no final batch honored
     #[arg(long, conflicts_with_all = ["deposit", "exit_request", "collect"])]
     exit: bool,
@@ -97,7 +100,9 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<(), Comman
         let access = if arguments.dry_run { Access::ReadOnly } else { Access::ReadWrite };
         let chain = BatchArguments::chain(&config, access).await?;
         let sender = if arguments.dry_run { None } else { Some(chain.sender(&config)?) };
-        let mut watcher = arguments.batch.watcher(&config, &chain, None).await?;
+        let watcher = arguments.batch.watcher(&config, &chain, None).await?;
+        let participants = arguments.participant.iter().copied().map(ParticipantNumber);
+        let mut watcher = arguments.sections.apply(watcher, participants);
         if arguments.from_snapshot {
             watcher = watcher.from_snapshot();
         }
@@ -248,7 +253,8 @@ fn no_account(watcher: &Watcher, number: u32) -> CommandError {
     }
     let what = anyhow::anyhow!("participant {number} has no final account");
     CommandError::refused(what)
-        .hint("Only what is in a final batch can be claimed: seven days after its commit.")
+        .hint("Only what is in a final batch can be claimed: seven days after its commit. Where that batch is sealed, name the \
+               folder with what the hub delivered with --sections.")
 }
 
 impl ClaimReport {

@@ -13,9 +13,12 @@ use gridtally_settlement::{BatchHeader, Code, SavedHeader};
 use serde::Serialize;
 
 use crate::batch_access::BatchArguments;
+use crate::commands::export_section::SectionExport;
+use crate::config::Config;
 use crate::context::Context;
 use crate::error::{Blame, CommandError};
 use crate::output::Report;
+use crate::section_arguments::SectionArguments;
 
 /// Write the proof of a record, or a header, to a file: made from the chain alone
 ///
@@ -30,6 +33,8 @@ pub(crate) struct Arguments {
 enum What {
     /// The proof of one record, with everything that shows it
     Proof(ProofArguments),
+    /// The sections of a sealed batch, for its participants or for the auditor: from the store of the hub that sealed it
+    Section(SectionExport),
     /// The header of the newest final batch: what a record of it, or of one before it, is checked against
     Header(HeaderArguments),
 }
@@ -47,6 +52,8 @@ struct HeaderArguments {
 struct ProofArguments {
     #[command(flatten)]
     batch: BatchArguments,
+    #[command(flatten)]
+    sections: SectionArguments,
     /// Number of the participant
     #[arg(long, value_name = "NUMBER")]
     participant: u32,
@@ -83,26 +90,39 @@ fn code(text: &str) -> Result<Code, String> {
 }
 
 pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<(), CommandError> {
-    let (batch, out) = match &arguments.what {
-        What::Proof(arguments) => (&arguments.batch, &arguments.out),
-        What::Header(arguments) => (&arguments.batch, &arguments.out),
-    };
-    let config = context.config(|settings| batch.apply(settings))?;
-    let (report, document) = context.block_on(async {
-        let chain = BatchArguments::chain(&config, Access::ReadOnly).await?;
-        let watcher = batch.watcher(&config, &chain, None).await?;
-        let mut watcher = watcher.with_all_states();
-        watcher.poll().await.map_err(CommandError::of_chain)?;
-        match &arguments.what {
-            What::Proof(arguments) => arguments.proof(&watcher).await,
-            What::Header(arguments) => arguments.header(&watcher),
-        }
-    })?;
-    write_new(out, &document)?;
-    context.output.report(&report)
+    match &arguments.what {
+        What::Proof(arguments) => arguments.run(context),
+        What::Header(arguments) => arguments.run(context),
+        What::Section(arguments) => arguments.run(context),
+    }
+}
+
+/// Returns a watcher that has judged every batch and kept what it knows of each.
+pub(super) async fn judged(
+    batch: &BatchArguments,
+    config: &Config,
+    prepare: impl FnOnce(Watcher) -> Watcher,
+) -> Result<Watcher, CommandError> {
+    let chain = BatchArguments::chain(config, Access::ReadOnly).await?;
+    let watcher = batch.watcher(config, &chain, None).await?;
+    let mut watcher = prepare(watcher.with_all_states());
+    watcher.poll().await.map_err(CommandError::of_chain)?;
+    Ok(watcher)
 }
 
 impl ProofArguments {
+    fn run(&self, context: &Context) -> Result<(), CommandError> {
+        let config = context.config(|settings| self.batch.apply(settings))?;
+        let participant = ParticipantNumber(self.participant);
+        let (report, document) = context.block_on(async {
+            let prepare = |watcher| self.sections.apply(watcher, [participant]);
+            let watcher = judged(&self.batch, &config, prepare).await?;
+            self.proof(&watcher).await
+        })?;
+        write_new(&self.out, &document)?;
+        context.output.report(&report)
+    }
+
     async fn proof(&self, watcher: &Watcher) -> Result<(Exported, Vec<u8>), CommandError> {
         let wanted = WantedRecord {
             participant: ParticipantNumber(self.participant),
@@ -123,6 +143,14 @@ impl ProofArguments {
 }
 
 impl HeaderArguments {
+    fn run(&self, context: &Context) -> Result<(), CommandError> {
+        let config = context.config(|settings| self.batch.apply(settings))?;
+        let watcher = context.block_on(judged(&self.batch, &config, |watcher| watcher))?;
+        let (report, document) = self.header(&watcher)?;
+        write_new(&self.out, &document)?;
+        context.output.report(&report)
+    }
+
     fn header(&self, watcher: &Watcher) -> Result<(Exported, Vec<u8>), CommandError> {
         let batches = watcher.view().batches().iter();
         let last = batches.rev().find(|batch| batch.is_final).ok_or_else(|| {
@@ -143,7 +171,7 @@ impl Exported {
     }
 }
 
-fn write_new(path: &Path, document: &[u8]) -> Result<(), CommandError> {
+pub(super) fn write_new(path: &Path, document: &[u8]) -> Result<(), CommandError> {
     let failed = |error: io::Error| {
         let is_there = error.kind() == io::ErrorKind::AlreadyExists;
         let error = anyhow::Error::new(error).context(format!("cannot write {}", path.display()));

@@ -8,6 +8,7 @@ pub(crate) mod conformance;
 pub(crate) mod cost;
 pub(crate) mod demo;
 pub(crate) mod export;
+mod export_section;
 pub(crate) mod import;
 pub(crate) mod init;
 mod order;
@@ -15,6 +16,7 @@ pub(crate) mod reference;
 pub(crate) mod settle;
 pub(crate) mod verify;
 mod verify_proof;
+mod verify_section;
 pub(crate) mod watch;
 
 use std::path::PathBuf;

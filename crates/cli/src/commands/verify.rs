@@ -13,7 +13,7 @@ use serde::Serialize;
 
 use crate::address::address;
 use crate::chain_access::{ChainAccess, ChainArguments};
-use crate::commands::{StoreArguments, store_error, verify_proof};
+use crate::commands::{StoreArguments, store_error, verify_proof, verify_section};
 use crate::config::Config;
 use crate::context::Context;
 use crate::error::{CommandError, is_unreachable};
@@ -50,6 +50,9 @@ pub(crate) struct Arguments {
     /// Check the proof of one record instead, as `gridtally export proof` writes it: with --endpoint whether it is final, too
     #[arg(long, value_name = "FILE", conflicts_with_all = ["store", "no_chain", "beacon"])]
     proof: Option<PathBuf>,
+    /// Check a section of a sealed batch instead, as `gridtally export section` writes it: with --endpoint its batch and signatures, too
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["store", "contract", "no_chain", "proof"])]
+    section: Option<PathBuf>,
     /// A header, in hexadecimal, that was final when it was saved: the proof is checked against it, and nobody is asked
     #[arg(long, value_name = "FILE", requires = "proof", conflicts_with = "endpoint")]
     header: Option<PathBuf>,
@@ -78,6 +81,9 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<(), Comman
     if let Some(proof) = &arguments.proof {
         let saved = arguments.header.as_deref();
         return verify_proof::run(proof, saved, arguments.contract, &config, context);
+    }
+    if let Some(section) = &arguments.section {
+        return verify_section::run(section, &config, context);
     }
     let mut steps = Steps::default();
     let report = context.block_on(arguments.look(&config, &mut steps))?;

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use gridtally_chain::Access;
 use gridtally_core::party::ParticipantNumber;
-use gridtally_ledger::{Key, Outcome, SendOptions, Sender, SnapshotVerdict, WatchReport, Watcher};
+use gridtally_ledger::{
+    Key, Outcome, SectionReader, SendOptions, Sender, SnapshotVerdict, WatchReport, Watcher,
+};
 use gridtally_settlement::Place;
 use serde::Serialize;
 
@@ -15,6 +17,7 @@ use crate::context::Context;
 use crate::error::{Blame, CommandError, is_unreachable};
 use crate::output::Report;
 use crate::output::number::{counted, grouped};
+use crate::section_arguments::SectionArguments;
 
 /// What to do where nobody has the data of a batch.
 pub(crate) const DATA_MISSING: &str = "Name an archive of batches with --archive, another beacon node with --beacon, or begin with \
@@ -33,6 +36,11 @@ pub(crate) struct Arguments {
     /// Have the readings of these participants shown with their signatures, batch by batch
     #[arg(long, value_name = "NUMBER", value_delimiter = ',', requires = "act")]
     demand_records: Vec<u32>,
+    #[command(flatten)]
+    sections: SectionArguments,
+    /// Whose sections are read and judged, each as far as it is about the participant itself [default: all, as the auditor]
+    #[arg(long, value_name = "NUMBER", value_delimiter = ',', requires = "sections")]
+    participant: Vec<u32>,
     /// Judge what is there now, then end: exit code 1 unless all of it is valid
     #[arg(long)]
     once: bool,
@@ -58,6 +66,8 @@ struct Finding {
 #[serde(rename_all = "snake_case", tag = "verdict")]
 enum Told {
     Valid { records: u32 },
+    Sealed { records: u32, sections: u32, read: u32, withheld: u32 },
+    Partly { records: u32 },
     Fraud { rule: String, place: String, outcome: &'static str, transaction: Option<String> },
     Demanded { what: String },
     Expired { what: String },
@@ -75,16 +85,23 @@ enum Told {
 impl Told {
     /// Whether it says nothing against a batch or a snapshot.
     const fn is_sound(&self) -> bool {
-        use Told::{ForceDue, ForcePaid, Forced, Resumed, SnapshotTrue, Valid};
+        use Told::{ForceDue, ForcePaid, Forced, Partly, Resumed, Sealed, SnapshotTrue, Valid};
         matches!(
             self,
             Valid { .. }
                 | Resumed
+                | Sealed { withheld: 0, .. }
+                | Partly { .. }
                 | Forced { .. }
                 | ForcePaid { .. }
                 | ForceDue { .. }
                 | SnapshotTrue
         )
+    }
+
+    /// Whether something of the batch is hidden from this watcher, and was not judged.
+    const fn is_in_part(&self) -> bool {
+        matches!(self, Self::Sealed { .. } | Self::Partly { .. })
     }
 }
 
@@ -93,8 +110,10 @@ impl Told {
 struct WatchSummary {
     contract: String,
     asked: String,
-    /// Whether every batch is valid.
+    /// Whether nothing is wrong with any batch, as far as it was judged.
     sound: bool,
+    /// Batches of which something is sealed and was not judged.
+    judged_in_part: usize,
     batches: usize,
     final_batches: usize,
     findings: Vec<Finding>,
@@ -119,6 +138,13 @@ impl Arguments {
         if self.from_snapshot {
             watcher = watcher.from_snapshot();
         }
+        let reader = match self.participant.as_slice() {
+            [] => SectionReader::Auditor,
+            own => {
+                SectionReader::Participants(own.iter().copied().map(ParticipantNumber).collect())
+            }
+        };
+        watcher = self.sections.read(watcher, reader);
         let participants = self.demand_records.iter().copied().map(ParticipantNumber);
         watcher = watcher.demanding_records_of(participants);
         let asked = chain.shown.clone();
@@ -155,6 +181,7 @@ impl Arguments {
             contract: watcher.ledger().deployment().core.to_string(),
             asked,
             sound: findings.iter().all(|finding| finding.told.is_sound()),
+            judged_in_part: findings.iter().filter(|finding| finding.told.is_in_part()).count(),
             batches: batches.len(),
             final_batches: batches.iter().filter(|batch| batch.is_final).count(),
             findings,
@@ -180,11 +207,16 @@ impl Finding {
     fn of(report: &WatchReport) -> Self {
         let (seq, told) = match report {
             WatchReport::Valid { seq, count } => (seq, Told::Valid { records: *count }),
+            &WatchReport::Sealed { ref seq, count, sections, read, withheld } => {
+                (seq, Told::Sealed { records: count, sections, read, withheld })
+            }
+            WatchReport::Partly { seq, count } => (seq, Told::Partly { records: *count }),
             WatchReport::Fraud { seq, rule, place, outcome } => {
                 let place = match place {
                     Place::Record(index) => format!("record {}", grouped(*index)),
                     Place::Account(participant) => format!("account {participant}"),
                     Place::Inbox(entry) => format!("inbox entry {}", grouped(*entry)),
+                    Place::Section(participant) => format!("the section of {participant}"),
                 };
                 let (outcome, transaction) = match outcome {
                     Outcome::Cancelled(transaction) => ("cancelled", Some(transaction.to_string())),
@@ -241,6 +273,23 @@ impl Finding {
     fn text(&self) -> String {
         let said = match &self.told {
             Told::Valid { records } => format!("valid, {}", counted((*records).into(), "record")),
+            Told::Sealed { records, sections, read, withheld } => {
+                let form = format!("sealed, {}", counted((*records).into(), "record"));
+                let of = grouped(*sections);
+                let read = match read {
+                    0 => "contents not judged".to_owned(),
+                    read => format!("{} of {of} sections judged, the others not", grouped(*read)),
+                };
+                let missing = match withheld {
+                    0 => String::new(),
+                    some => format!(", {} not delivered", counted((*some).into(), "section")),
+                };
+                format!("{form}: {read}{missing}")
+            }
+            Told::Partly { records } => format!(
+                "open on sealed accounts, {}: balances and accounts not judged",
+                counted((*records).into(), "record")
+            ),
             Told::Fraud { rule, place, outcome, transaction } => {
                 let outcome = match (*outcome, transaction) {
                     ("cancelled", Some(transaction)) => format!("struck down by {transaction}"),
@@ -309,7 +358,11 @@ impl Report for WatchSummary {
             "batches: {}, final: {}: {}",
             grouped(self.batches as u64),
             grouped(self.final_batches as u64),
-            if self.sound { "all valid" } else { "not all valid" }
+            match (self.sound, self.judged_in_part) {
+                (false, _) => "not all valid".to_owned(),
+                (true, 0) => "all valid".to_owned(),
+                (true, some) => format!("nothing wrong, {} judged in part", grouped(some as u64)),
+            }
         )
     }
 }

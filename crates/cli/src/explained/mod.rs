@@ -12,8 +12,8 @@ use gridtally_core::explanation::{Explained, Explanation};
 use gridtally_ledger::{
     BatchArchiveError, BlobSourceError, BucketError, ConnectError, DataError, DeployError,
     EndpointError, EventError, ExportError, FollowError, FundError, HistoryError, HubError,
-    KeyError, PublicationError, PublishError, ReadError, Refusal, RegisterError, SendError,
-    SettleError, WatchError,
+    KeyError, PublicationError, PublishError, ReadError, Refusal, RegisterError, SealError,
+    SectionExportError, SectionSourceError, SectionStoreError, SendError, SettleError, WatchError,
 };
 
 /// An error whose type is not known any more.
@@ -43,6 +43,7 @@ fn ledger(error: Said<'_>) -> Option<Explanation> {
         .or_else(|| of(error, HubError::explanation))
         .or_else(|| of(error, ExportError::explanation))
         .or_else(|| of(error, WatchError::explanation))
+        .or_else(|| of(error, SectionExportError::explanation))
         .or_else(|| of(error, ReadError::explanation))
         .or_else(|| of(error, SendError::explanation))
         .or_else(|| of(error, EndpointError::explanation))
@@ -116,7 +117,7 @@ pub(crate) fn page() -> String {
     page
 }
 
-fn ledger_explained() -> [(&'static str, &'static [Explanation]); 21] {
+fn ledger_explained() -> [(&'static str, &'static [Explanation]); 25] {
     [
         ("EndpointError", EndpointError::EXPLANATIONS),
         ("ConnectError", ConnectError::EXPLANATIONS),
@@ -138,6 +139,10 @@ fn ledger_explained() -> [(&'static str, &'static [Explanation]); 21] {
         ("PublicationError", PublicationError::EXPLANATIONS),
         ("BatchArchiveError", BatchArchiveError::EXPLANATIONS),
         ("BucketError", BucketError::EXPLANATIONS),
+        ("SealError", SealError::EXPLANATIONS),
+        ("SectionStoreError", SectionStoreError::EXPLANATIONS),
+        ("SectionSourceError", SectionSourceError::EXPLANATIONS),
+        ("SectionExportError", SectionExportError::EXPLANATIONS),
         ("HubError", HubError::EXPLANATIONS),
     ]
 }

@@ -11,7 +11,7 @@ use gridtally_core::explanation::{Explained, Explanation};
 use gridtally_core::explanations;
 use gridtally_core::rejection::Rejection;
 use gridtally_core::tariff::PriceUnavailable;
-use gridtally_settlement::{PeriodRefused, ReadingRefused, RecordProofError};
+use gridtally_settlement::{PeriodRefused, ReadingRefused, RecordProofError, SectionFileError};
 
 use super::{OfChain, Said, of};
 
@@ -32,6 +32,7 @@ pub(super) fn explained() -> Vec<(&'static str, &'static [Explanation])> {
         ("BatchDemoError", BatchDemo::EXPLANATIONS),
         ("StoreError", Store::EXPLANATIONS),
         ("RecordProofError", RecordProofError::EXPLANATIONS),
+        ("SectionFileError", SectionFileError::EXPLANATIONS),
     ]
 }
 
@@ -47,6 +48,7 @@ pub(super) fn explanation(error: Said<'_>) -> Option<Explanation> {
         .or_else(|| of(error, |error| Demo(error).explanation()))
         .or_else(|| of(error, |error| Store(error).explanation()))
         .or_else(|| of(error, RecordProofError::explanation))
+        .or_else(|| of(error, SectionFileError::explanation))
         .or_else(|| of(error, Refused::explanation))
         .or_else(|| of(error, Rejection::explanation))
 }

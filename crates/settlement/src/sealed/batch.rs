@@ -18,8 +18,10 @@ use crate::published::{BLOB_LENGTH, BLOBS_MAX, BlobBytes};
 use crate::tree::Tree;
 
 const ELEMENT_LENGTH: usize = 32;
+/// Field elements of a blob.
+pub(super) const ELEMENTS_PER_BLOB: usize = BLOB_LENGTH / ELEMENT_LENGTH;
 /// Accounts of a blob: two field elements each.
-const ACCOUNTS_PER_BLOB: usize = BLOB_LENGTH / ELEMENT_LENGTH / 2;
+const ACCOUNTS_PER_BLOB: usize = ELEMENTS_PER_BLOB / 2;
 /// Accounts that the blobs of one transaction hold.
 pub const SEALED_ACCOUNTS_MAX: usize = ACCOUNTS_PER_BLOB * BLOBS_MAX;
 /// Records of a section, so that one transaction can show all its hashes when it is demanded; the rest of a longer one goes
@@ -139,7 +141,7 @@ impl SealedBatch {
     /// Never: a blob has the length of a blob.
     #[must_use]
     pub fn blobs(&self) -> Vec<BlobBytes> {
-        let packed = self.elements.chunks(2 * ACCOUNTS_PER_BLOB).map(|elements| {
+        let packed = self.elements.chunks(ELEMENTS_PER_BLOB).map(|elements| {
             let mut blob = vec![0; BLOB_LENGTH];
             for (place, element) in blob.chunks_exact_mut(ELEMENT_LENGTH).zip(elements) {
                 place.copy_from_slice(element.as_slice());

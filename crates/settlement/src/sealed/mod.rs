@@ -5,6 +5,10 @@
 //! [`SealedSection`] what it delivers.
 
 mod batch;
+mod elements;
+mod file;
+mod judge;
+mod known;
 mod range;
 mod section;
 
@@ -12,19 +16,28 @@ use std::fmt;
 
 use alloy_primitives::{B256, keccak256};
 
-use crate::leaf::{AccountLeaf, RecordLeaf};
+use crate::leaf::{AccountLeaf, RecordLeaf, Salt};
 
 pub use batch::{SEALED_ACCOUNTS_MAX, SECTION_RECORDS_MAX, SealRefused, SealedBatch};
+pub use elements::{SealedElements, judge_account_leaves};
+pub use file::{
+    CheckedSection, PublishedDigest, SECTION_FILE_LENGTH_MAX, SectionAccount, SectionFile,
+    SectionFileError, SectionFileFormat, SectionRecord,
+};
+pub use judge::{
+    Before, SealedProof, SealedViolation, SectionCase, SectionProof, judge_sections,
+    sections_apart, state_of_sections,
+};
+pub use known::{
+    KnownSection, SectionAnswers, SectionGap, SectionNeed, ShownSection, know_section,
+};
 pub use range::{is_range_included, range_path};
 pub use section::{SealedSection, SectionFault};
 
-const SEALED_TAG: u8 = 0x03;
 const SECTION_TAG: u8 = 0x04;
-const SEALED_ACCOUNT_TAG: u8 = 0x05;
 const SALT_TAG: u8 = 0x10;
 /// What stands for the account where a leaf has its index.
 const ACCOUNT_INDEX: u32 = u32::MAX;
-const SALT_LENGTH: usize = 16;
 /// Bytes of a section's digest, so that a zero byte before it makes a field element.
 const DIGEST_LENGTH: usize = 31;
 
@@ -39,13 +52,19 @@ impl SectionKey {
         Self(bytes)
     }
 
+    /// Returns the bytes: whoever sees them reads the section.
+    #[must_use]
+    pub const fn bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
     /// Returns what salts the leaf with this index in its batch.
     ///
     /// # Source
     ///
     /// Settlement protocol §2.12.
     #[must_use]
-    pub fn salt(&self, index: u32) -> [u8; SALT_LENGTH] {
+    pub fn salt(&self, index: u32) -> Salt {
         let mut bytes = [SALT_TAG; 37];
         bytes[1..33].copy_from_slice(&self.0);
         bytes[33..].copy_from_slice(&index.to_be_bytes());
@@ -59,32 +78,19 @@ impl SectionKey {
     /// Settlement protocol §2.4.
     #[must_use]
     pub fn sealed_hash(&self, index: u32, leaf: &RecordLeaf) -> B256 {
-        let mut bytes = [SEALED_TAG; 1 + SALT_LENGTH + RecordLeaf::LENGTH - 1];
-        bytes[1..17].copy_from_slice(&self.salt(index));
-        bytes[17..].copy_from_slice(&leaf.preimage()[1..]);
-        keccak256(bytes)
+        leaf.sealed_hash(&self.salt(index))
     }
 
     /// Returns what salts the participant's account after the batch.
     #[must_use]
-    pub fn account_salt(&self) -> [u8; SALT_LENGTH] {
+    pub fn account_salt(&self) -> Salt {
         self.salt(ACCOUNT_INDEX)
     }
 
-    /// Returns the hash of an account as it stands in the tree of a sealed batch: its first byte is zero, so that it is a
-    /// field element.
-    ///
-    /// # Source
-    ///
-    /// docs/decisions/0010-sealed-mode.md.
+    /// Returns the hash of an account as it stands in the tree of a sealed batch.
     #[must_use]
     pub fn sealed_account_hash(&self, leaf: &AccountLeaf) -> B256 {
-        let mut bytes = [SEALED_ACCOUNT_TAG; 1 + SALT_LENGTH + AccountLeaf::LENGTH - 1];
-        bytes[1..17].copy_from_slice(&self.account_salt());
-        bytes[17..].copy_from_slice(&leaf.preimage()[1..]);
-        let mut hash = keccak256(bytes);
-        hash[0] = 0;
-        hash
+        leaf.sealed_hash(&self.account_salt())
     }
 }
 

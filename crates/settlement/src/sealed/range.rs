@@ -76,6 +76,42 @@ pub fn is_range_included(
     beside.next().is_none() && nodes[0] == *root
 }
 
+/// Returns the path of the leaf at `place` of `leaves`, which are those from `first` on of `count` with `path` beside them; `None`
+/// where the path is too short, or there is no such leaf.
+pub(super) fn path_in_range(
+    leaves: &[B256],
+    first: u32,
+    count: u32,
+    path: &[B256],
+    place: usize,
+) -> Option<Vec<B256>> {
+    if place >= leaves.len() {
+        return None;
+    }
+    let mut first = usize::try_from(first).ok()?;
+    let mut last = usize::try_from(count).ok()?.checked_sub(1)?;
+    let (mut nodes, mut at) = (leaves.to_vec(), first + place);
+    let (mut beside, mut siblings) = (path.iter(), Vec::new());
+    while last > 0 {
+        if first % 2 == 1 {
+            nodes.insert(0, *beside.next()?);
+            first -= 1;
+        }
+        let end = first + nodes.len() - 1;
+        if end.is_multiple_of(2) && end < last {
+            nodes.push(*beside.next()?);
+        }
+        siblings.extend((at ^ 1).checked_sub(first).and_then(|sibling| nodes.get(sibling)));
+        let above = nodes.chunks(2).map(|pair| match pair {
+            [left, right] => node(left, right),
+            promoted => promoted[0],
+        });
+        nodes = above.collect();
+        (first, last, at) = (first / 2, last / 2, at / 2);
+    }
+    Some(siblings)
+}
+
 #[cfg(test)]
 mod tests {
     use alloy_primitives::keccak256;
@@ -97,6 +133,10 @@ mod tests {
                     let range = usize::try_from(first).unwrap()..usize::try_from(end).unwrap();
                     let path = range_path(&tree, range.clone()).unwrap();
                     let leaves = &tree.leaves()[range.clone()];
+                    for place in 0..leaves.len() {
+                        let of_leaf = path_in_range(leaves, first, count, &path, place);
+                        assert_eq!(of_leaf, tree.path(range.start + place));
+                    }
                     let is_at = |place: u32| is_range_included(&root, leaves, place, count, &path);
                     assert!(is_at(first), "{first}..{end} of {count}");
                     let others = (0..=count).filter(|place| *place != first);

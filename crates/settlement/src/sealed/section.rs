@@ -76,11 +76,17 @@ pub enum SectionFault {
 }
 
 impl SealedSection {
+    /// Returns the records with their indices in the batch; none goes beyond the last number, whatever the first is.
+    fn indexed(&self) -> impl Iterator<Item = (u32, &RecordLeaf)> {
+        let index =
+            |place: usize| self.first.saturating_add(u32::try_from(place).unwrap_or(u32::MAX));
+        self.leaves.iter().enumerate().map(move |(place, leaf)| (index(place), leaf))
+    }
+
     /// Returns the hashes of the records as they stand in the tree.
     #[must_use]
     pub fn hashes(&self) -> Vec<B256> {
-        let indexed = (self.first..).zip(&self.leaves);
-        indexed.map(|(index, leaf)| self.key.sealed_hash(index, leaf)).collect()
+        self.indexed().map(|(index, leaf)| self.key.sealed_hash(index, leaf)).collect()
     }
 
     /// Returns the hash of the account as it stands in the tree, which is also its published element.
@@ -104,8 +110,7 @@ impl SealedSection {
         if !is_included(&header.account_root, &account, participant.0, count, path) {
             return Err(SectionFault::Account { participant: participant.0 });
         }
-        let mut indexed = (self.first..).zip(&self.leaves);
-        let foreign = indexed.find(|(_, leaf)| leaf.record.participant() != participant);
+        let foreign = self.indexed().find(|(_, leaf)| leaf.record.participant() != participant);
         if let Some((index, leaf)) = foreign {
             let participant = leaf.record.participant().0;
             return Err(SectionFault::Foreign { index, participant });
@@ -141,7 +146,7 @@ impl SealedSection {
         let is_hub = self.account.participant.0 == 0;
         let mut balance = i128::from(before.balance.micro());
         let mut payable = i128::from(before.payable_micro);
-        for (index, leaf) in (self.first..).zip(&self.leaves) {
+        for (index, leaf) in self.indexed() {
             balance += i128::from(leaf.amount.micro());
             if balance != i128::from(leaf.balance_after.micro()) && !is_hub {
                 return Err(SectionFault::Balance { index });

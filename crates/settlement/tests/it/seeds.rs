@@ -14,6 +14,8 @@ mod record_proof;
 mod run_manifest;
 #[path = "../../../../fuzz/decoders/runner.rs"]
 mod runner;
+#[path = "../../../../fuzz/decoders/section_file.rs"]
+mod section_file;
 #[path = "../../../../fuzz/decoders/signature.rs"]
 mod signature;
 #[path = "../../../../fuzz/decoders/snapshot.rs"]
@@ -49,6 +51,11 @@ fn record_proof_reads_or_refuses_every_seed() {
 #[test]
 fn run_manifest_reads_or_refuses_every_seed() {
     runner::run("run_manifest", run_manifest::decode);
+}
+
+#[test]
+fn section_file_reads_or_refuses_every_seed() {
+    runner::run("section_file", section_file::decode);
 }
 
 #[test]

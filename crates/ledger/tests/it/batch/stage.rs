@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use alloy_primitives::Address;
 use gridtally_core::party::ParticipantNumber;
 use gridtally_core::period::{SettlementCalendar, SettlementPeriod};
 use gridtally_ledger::{
@@ -20,7 +21,7 @@ use crate::node::{Node, START_UNIX_S};
 use crate::town::{DAY_S, OFFICER, brisk, key, sender};
 
 /// Periods that have prices.
-const PERIODS: u32 = 20;
+pub(crate) const PERIODS: u32 = 20;
 /// Money for everything, micro-units.
 const MONEY_MICRO: u64 = 1 << 60;
 /// Time from a commit to the end of its window, s.
@@ -39,6 +40,8 @@ pub(crate) struct Stage {
     pub(crate) settled: Vec<(Committed, BatchHeader)>,
     /// How many of them are final.
     pub(crate) finalized: usize,
+    /// A participant whose payout address is not the officer's, and the key of that.
+    pub(crate) independent: Option<(ParticipantNumber, u32)>,
 }
 
 impl Stage {
@@ -48,10 +51,20 @@ impl Stage {
 
     /// Returns a stage whose batches are published in this way.
     pub(crate) async fn publishing(node: Node, seed: u64, data_kind: DataKind) -> Self {
+        Self::with_auditor(node, seed, data_kind, None).await
+    }
+
+    /// Returns a stage whose contract takes sealed batches too where it has an auditor.
+    pub(crate) async fn with_auditor(
+        node: Node,
+        seed: u64,
+        data_kind: DataKind,
+        auditor: Option<Address>,
+    ) -> Self {
         let genesis = Timestamp::from_second(i64::try_from(START_UNIX_S).unwrap()).unwrap();
         let officer = sender(&node.client, OFFICER);
         let terms = BatchTerms {
-            offices: BatchOffices::all_held_by(officer.address()),
+            offices: BatchOffices { auditor, ..BatchOffices::all_held_by(officer.address()) },
             calendar: SettlementCalendar::new(genesis, DAY_S, SLOTS).unwrap(),
             slash_unit_micro: SLASH_MICRO,
             demand_bond_micro: 25_000_000,
@@ -63,7 +76,15 @@ impl Stage {
         town.takes_all = true;
         town.forces = false;
         town.data_kind = Some(data_kind);
-        let stage = Self { node, ledger, town, mirrored: 0, settled: Vec::new(), finalized: 0 };
+        let stage = Self {
+            node,
+            ledger,
+            town,
+            mirrored: 0,
+            settled: Vec::new(),
+            finalized: 0,
+            independent: None,
+        };
         stage.set_up(&officer).await
     }
 
@@ -105,7 +126,13 @@ impl Stage {
                 }
                 InboxKind::Exit => self.ledger.request_exit_call(entry.participant),
             };
-            officer.send(call).await.unwrap();
+            let is_exit = entry.kind == InboxKind::Exit;
+            match self.independent.filter(|(number, _)| is_exit && *number == entry.participant) {
+                Some((_, key_index)) => {
+                    sender(&self.node.client, key_index).send(call).await.unwrap();
+                }
+                None => drop(officer.send(call).await.unwrap()),
+            }
         }
         if !new.is_empty() {
             self.node.steer("anvil_mine", ["0x41"]).await;
@@ -260,7 +287,7 @@ impl Stage {
     }
 }
 
-fn commitment(batch: &Committed) -> BatchCommitment {
+pub(crate) fn commitment(batch: &Committed) -> BatchCommitment {
     let header = &batch.header;
     BatchCommitment {
         period: header.period,

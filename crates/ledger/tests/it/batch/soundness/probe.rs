@@ -199,13 +199,13 @@ pub(super) const PROBES: &[(&str, Probe)] = &[
 impl Honest {
     fn open(&self, index: usize) -> Opened<RecordLeaf> {
         let path = self.records.path(index).unwrap();
-        Opened { index: u32::try_from(index).unwrap(), leaf: self.leaves[index], path }
+        Opened { index: u32::try_from(index).unwrap(), leaf: self.leaves[index], salt: None, path }
     }
 
     fn account(&self, number: u32) -> Opened<AccountLeaf> {
         let place = usize::try_from(number).unwrap();
         let path = self.account_tree.path(place).unwrap();
-        Opened { index: number, leaf: self.accounts[place], path }
+        Opened { index: number, leaf: self.accounts[place], salt: None, path }
     }
 
     fn has_deposit(&self) -> bool {
