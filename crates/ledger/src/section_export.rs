@@ -42,8 +42,8 @@ explanations! {
         Store(error);
         BeforeUnknown: "section-before-unknown" "the account before the batch is not known: its section was erased"
             "deliver sections before anything of their parents is erased";
-        Malformed: "batch-blob-malformed" "a field element of a blob is not below the order of the field"
-            "pack the records as the protocol says";
+        Malformed: "section-blob-malformed" "the hashes in the store of sections make no blob"
+            "restore the file of the batch from a copy of the store";
     }
 }
 

@@ -27,9 +27,9 @@ const DAY_S: u32 = 86_400;
 const SLASH_MICRO: u64 = 1_000_000;
 
 /// A ledger without households: its batches show that the hub is alive.
-struct Heart {
-    server: Server,
-    ledger: BatchLedger,
+pub(crate) struct Heart {
+    pub(crate) server: Server,
+    pub(crate) ledger: BatchLedger,
     sender: Sender,
     table: TariffTable,
     state: LedgerState,
@@ -38,16 +38,17 @@ struct Heart {
 }
 
 impl Heart {
-    async fn new(terminal: &Terminal) -> Self {
+    pub(crate) async fn new(terminal: &Terminal) -> Self {
         let server = Server::start(terminal, "chain --listen 127.0.0.1:0");
         let endpoint = server.report["endpoint"].as_str().unwrap();
         let client = Client::connect(endpoint, None, EndpointOptions::default()).await.unwrap();
         let sender =
             Sender::new(client.clone(), Key::test_account(0).unwrap(), SendOptions::default());
+        let auditor = Key::test_account(2).unwrap();
         let now_s = i64::try_from(client.block_latest().await.unwrap().timestamp).unwrap();
         let genesis = Timestamp::from_second(now_s).unwrap();
         let terms = BatchTerms {
-            offices: BatchOffices::all_held_by(sender.address()),
+            offices: BatchOffices::all_held_by(sender.address()).audited_by(auditor.address()),
             calendar: SettlementCalendar::new(genesis, DAY_S, 1).unwrap(),
             slash_unit_micro: SLASH_MICRO,
             demand_bond_micro: 1_000,
@@ -203,14 +204,14 @@ impl Heart {
     }
 
     /// Returns a command about this contract.
-    fn about(&self, command: &str, arguments: &str) -> String {
+    pub(crate) fn about(&self, command: &str, arguments: &str) -> String {
         let endpoint = self.server.report["endpoint"].as_str().unwrap();
         let contract = self.ledger.deployment().core;
         format!("{command} --endpoint {endpoint} --contract {contract} {arguments}")
     }
 }
 
-fn run(terminal: &Terminal, line: &str) -> (Option<i32>, String, String) {
+pub(crate) fn run(terminal: &Terminal, line: &str) -> (Option<i32>, String, String) {
     let output = terminal.output(line);
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
     (output.status.code(), text(output.stdout), text(output.stderr))
