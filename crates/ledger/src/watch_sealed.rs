@@ -265,13 +265,14 @@ impl Watcher {
         };
         let Some((source, reader)) = &self.sealed.source else { return Ok(look) };
         let deliveries = source.of(header)?;
-        let readers = match reader {
+        // Each once, and in order, as the rule engine takes them.
+        let readers: BTreeSet<ParticipantNumber> = match reader {
             SectionReader::Auditor => (0..header.account_count).map(ParticipantNumber).collect(),
-            SectionReader::Participants(participants) => {
-                let mut readers = participants.clone();
-                readers.retain(|participant| participant.0 < header.account_count);
-                readers
-            }
+            SectionReader::Participants(participants) => participants
+                .iter()
+                .copied()
+                .filter(|participant| participant.0 < header.account_count)
+                .collect(),
         };
         for participant in readers {
             self.look_at_section(participant, header, &deliveries, seen, &mut look).await?;

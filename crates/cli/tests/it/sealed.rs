@@ -86,7 +86,7 @@ async fn a_section_is_delivered_checked_watched_and_proved() {
     let (code, out, messages) = run(&terminal, &format!("{verify} --endpoint {endpoint}"));
     assert_eq!(code, Some(0), "{out}{messages}");
     assert!(out.contains("stands   pending"), "{out}");
-    let path = terminal.path(&format!("delivered/{name}"));
+    let path = terminal.path(format!("delivered/{name}"));
     let file: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
     for (pointer, value, says) in [
         ("/participant", json!(1), "section-differs"),

@@ -3,7 +3,7 @@
 
 use gridtally_core::party::ParticipantNumber;
 use gridtally_core::quantity::Amount;
-use gridtally_ledger::{Demanded, HubReport, Outcome, SnapshotVerdict, WatchReport};
+use gridtally_ledger::{Demanded, HubReport, Outcome, SectionReader, SnapshotVerdict, WatchReport};
 use gridtally_settlement::{Rule, WithdrawalPolicy};
 
 use super::hub::{pass, plan};
@@ -60,6 +60,10 @@ async fn open_and_sealed_batches_follow_each_other() {
     let public = ["1 valid", "2 sealed 0 0", "3 partly", "4 sealed 0 0"];
     assert_eq!(told(&mut stage.public(None)).await, public);
     assert_eq!(told(&mut stage.auditor()).await, ["1 valid", "2 valid", "3 valid", "4 valid"]);
+    // Whoever reads for everybody, in whatever order, judges as the auditor does.
+    let everybody = (0..read).rev().chain([0, 1, 999]).map(ParticipantNumber).collect();
+    let mut everybody = stage.reading(SectionReader::Participants(everybody));
+    assert_eq!(told(&mut everybody).await, ["1 valid", "2 valid", "3 valid", "4 valid"]);
     let own = ["1 valid", "2 sealed 1 0", "3 partly", "4 sealed 1 0"];
     assert_eq!(told(&mut stage.own()).await, own);
     assert!(read > 1);
