@@ -177,17 +177,24 @@ async fn archive_faults(
 ) -> Result<Vec<Finding>, VerifyError> {
     let mut findings = Vec::new();
     for batch in watcher.view().batches() {
-        let read = match batch.header.data_kind {
-            DataKind::Calldata => archive.calldata(batch.header.data_hash).await.map(drop),
-            _ => {
+        let header = &batch.header;
+        let mut read = vec![
+            archive.header(batch.header_hash).await.map(drop),
+            archive.leaves(header.record_root).await.map(drop),
+            archive.signatures(header.record_root, header.count, 0).await.map(drop),
+        ];
+        match header.data_kind {
+            DataKind::Calldata => read.push(archive.calldata(header.data_hash).await.map(drop)),
+            DataKind::Blob | DataKind::SealedBlob => {
+                read.push(archive.blob_hashes(header.data_hash).await.map(drop));
                 let sent = watcher.ledger().client().transaction(batch.transaction).await?;
                 let hashes = sent.map(|sent| sent.blob_versioned_hashes).unwrap_or_default();
-                archive.blobs(&hashes).await.map(drop)
+                read.push(archive.blobs(&hashes).await.map(drop));
             }
-        };
-        if let Err(error @ BatchArchiveError::Differs { .. }) = read {
-            findings.push(Finding::Archive { reason: error.to_string() });
         }
+        let differs = read.into_iter().filter_map(Result::err);
+        let differs = differs.filter(|error| matches!(error, BatchArchiveError::Differs { .. }));
+        findings.extend(differs.map(|error| Finding::Archive { reason: error.to_string() }));
     }
     Ok(findings)
 }

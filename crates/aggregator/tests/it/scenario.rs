@@ -152,10 +152,10 @@ async fn a_month_of_the_half_hourly_homes_in_batches() {
         settle_in_batches(&mut store, &run, &sender, &options, now(), &mut |_| {}).await.unwrap();
     assert!(settled.verification.is_sound(), "{:?}", settled.verification.findings);
     let report = &settled.chain;
-    expect!["31 batches, 23 final, 10208 records"].assert_eq(&format!(
-        "{} batches, {} final, {} records",
-        report.batch_count, report.final_count, report.settled
-    ));
+    expect!["31 batches, 10208 records"]
+        .assert_eq(&format!("{} batches, {} records", report.batch_count, report.settled));
+    // The chain's clock runs on while a batch is made: the one of a week ago is final at once, or with the next.
+    assert!((23..=24).contains(&report.final_count), "{}", report.final_count);
     assert_eq!(settled.verification.chain.unwrap().record_count, 10_208);
     assert_eq!(faults(store.view().folder()), Vec::<String>::new());
 }

@@ -238,8 +238,11 @@ impl Arguments {
 /// Whether a participant has an account after the newest final batch, which nobody here knows.
 fn is_unknown(watcher: &Watcher, number: u32) -> bool {
     let last = watcher.view().final_batches().last();
+    // What is sealed is not known either, and yet nothing is wrong.
+    let is_stopped = watcher.stopped_at().is_some();
     last.is_some_and(|last| {
-        number < last.header.account_count && watcher.state(last.header.seq).is_none()
+        let is_known = watcher.state(last.header.seq).is_some();
+        number < last.header.account_count && !is_known && is_stopped
     })
 }
 

@@ -13,6 +13,7 @@ use gridtally_settlement::{BatchHeader, Code, SavedHeader};
 use serde::Serialize;
 
 use crate::batch_access::BatchArguments;
+use crate::chain_access::ChainAccess;
 use crate::commands::export_section::SectionExport;
 use crate::config::Config;
 use crate::context::Context;
@@ -97,17 +98,17 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<(), Comman
     }
 }
 
-/// Returns a watcher that has judged every batch and kept what it knows of each.
+/// Returns a watcher that has judged every batch and kept what it knows of each, and the chain, which must stay open while it is asked.
 pub(super) async fn judged(
     batch: &BatchArguments,
     config: &Config,
     prepare: impl FnOnce(Watcher) -> Watcher,
-) -> Result<Watcher, CommandError> {
+) -> Result<(Watcher, ChainAccess), CommandError> {
     let chain = BatchArguments::chain(config, Access::ReadOnly).await?;
     let watcher = batch.watcher(config, &chain, None).await?;
     let mut watcher = prepare(watcher.with_all_states());
     watcher.poll().await.map_err(CommandError::of_chain)?;
-    Ok(watcher)
+    Ok((watcher, chain))
 }
 
 impl ProofArguments {
@@ -116,7 +117,7 @@ impl ProofArguments {
         let participant = ParticipantNumber(self.participant);
         let (report, document) = context.block_on(async {
             let prepare = |watcher| self.sections.apply(watcher, [participant]);
-            let watcher = judged(&self.batch, &config, prepare).await?;
+            let (watcher, _chain) = judged(&self.batch, &config, prepare).await?;
             self.proof(&watcher).await
         })?;
         write_new(&self.out, &document)?;
@@ -145,7 +146,8 @@ impl ProofArguments {
 impl HeaderArguments {
     fn run(&self, context: &Context) -> Result<(), CommandError> {
         let config = context.config(|settings| self.batch.apply(settings))?;
-        let watcher = context.block_on(judged(&self.batch, &config, |watcher| watcher))?;
+        let (watcher, _chain) =
+            context.block_on(judged(&self.batch, &config, |watcher| watcher))?;
         let (report, document) = self.header(&watcher)?;
         write_new(&self.out, &document)?;
         context.output.report(&report)

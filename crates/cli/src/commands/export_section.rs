@@ -51,7 +51,7 @@ impl SectionExport {
         let store = SectionStore::new(&self.section_store);
         let source = SectionSource::Store(store.clone());
         let prepare = |watcher: Watcher| watcher.with_sections(source, SectionReader::Auditor);
-        let watcher = context.block_on(judged(&self.batch, &config, prepare))?;
+        let (watcher, _chain) = context.block_on(judged(&self.batch, &config, prepare))?;
         let place = self.seq.checked_sub(1).and_then(|place| usize::try_from(place).ok());
         let batch = place.and_then(|place| watcher.view().batches().get(place));
         let batch = batch.ok_or_else(|| {

@@ -323,12 +323,12 @@ async fn a_ledger_whose_hub_has_stopped_is_frozen_and_gives_deposits_back() {
         heart.ledger.register_call(&[hub], SettlementPeriod(20)),
         heart.ledger.mint_call(hub, 1_000_000),
         heart.ledger.approve_call(1_000_000),
-        heart.ledger.deposit_call(ParticipantNumber(1), 1_000_000),
+        heart.ledger.deposit_call(ParticipantNumber(2), 1_000_000),
     ];
     for call in calls {
         heart.sender.send(call).await.unwrap();
     }
-    let claim = heart.about("claim", "--participant 0,0,1 --exit --freeze");
+    let claim = heart.about("claim", "--participant 0,0,2 --exit --freeze");
     let (code, _, messages) = run(&terminal, &claim);
     assert_eq!(code, Some(1), "the hub may come back: {messages}");
     assert!(messages.contains("28 days after"), "{messages}");
@@ -341,7 +341,7 @@ async fn a_ledger_whose_hub_has_stopped_is_frozen_and_gives_deposits_back() {
     assert_eq!(out.matches("done by 0x").count(), 2, "freeze and reclaim: {out}");
     let (code, out, messages) = run(&terminal, &claim);
     assert_eq!(code, Some(1), "paid once: {out}{messages}");
-    assert!(messages.contains("participant 1 has no address"), "{messages}");
+    assert!(messages.contains("participant 2 has no address"), "{messages}");
     let (code, out, messages) = run(&terminal, &heart.watch(""));
     assert_eq!(code, Some(0), "{messages}");
     assert!(out.ends_with("batches: 1, final: 1: all valid\n"), "{out}");
