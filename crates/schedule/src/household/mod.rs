@@ -1,0 +1,24 @@
+//! Layer 1: one household, its wishes, and what the best schedule saves.
+
+mod check;
+mod device;
+mod document;
+mod horizon;
+mod plan;
+mod preferred;
+mod problem;
+mod site;
+mod tariff;
+
+pub use check::{Check, Cost, Requirement, Violation, check};
+pub use device::{
+    Battery, Cycle, CycleOrder, Device, DeviceKind, Ev, EvSession, Interruptible, Modulating,
+    PreferredMode, Pv, Room, SocMinBy, Tank, Thermal, ThermalModel, ThermalStep,
+};
+pub use document::SCHEMA;
+pub use horizon::Horizon;
+pub use plan::HouseholdPlan;
+pub use preferred::preferred;
+pub use problem::{DEVICES_MAX, Household, HouseholdParts, STEPS_MAX};
+pub use site::Site;
+pub use tariff::{Capacity, CapacityStep, DailyMaxSteps, PeakPrice, Tariff};

@@ -1,0 +1,3 @@
+//! Plans as their users see them.
+
+mod oracle;
