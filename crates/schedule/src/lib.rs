@@ -6,6 +6,8 @@
 
 pub mod household;
 
+pub mod solver;
+
 mod refusal;
 
 pub use refusal::{ProblemReason, ProblemRefused};

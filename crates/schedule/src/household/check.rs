@@ -2,7 +2,9 @@
 //!
 //! It shares no code with any solver, so that an error there does not hide here.
 
-use super::device::{Battery, Cycle, Device, DeviceKind, Ev, Interruptible, Modulating, Pv, Thermal, ThermalModel};
+use super::device::{
+    Battery, Cycle, Device, DeviceKind, Ev, Interruptible, Modulating, Pv, Thermal, ThermalModel,
+};
 use super::plan::HouseholdPlan;
 use super::problem::Household;
 use super::tariff::Capacity;
@@ -101,9 +103,19 @@ pub enum Requirement {
 /// Returns what a plan costs and what it breaks.
 #[must_use]
 pub fn check(household: &Household, plan: &HouseholdPlan) -> Check {
-    let mut work = Work { household, step_h: household.horizon.step_h(), cost: Cost::default(), violations: Vec::new() };
+    let mut work = Work {
+        household,
+        step_h: household.horizon.step_h(),
+        cost: Cost::default(),
+        violations: Vec::new(),
+    };
     if !has_shape(household, plan) {
-        let shape = Violation { device: None, requirement: Requirement::Shape, step: None, by: f64::INFINITY };
+        let shape = Violation {
+            device: None,
+            requirement: Requirement::Shape,
+            step: None,
+            by: f64::INFINITY,
+        };
         return Check { cost: Cost::default(), violations: vec![shape] };
     }
     work.grid(plan);
@@ -116,7 +128,10 @@ pub fn check(household: &Household, plan: &HouseholdPlan) -> Check {
 fn has_shape(household: &Household, plan: &HouseholdPlan) -> bool {
     let steps = household.horizon.steps();
     plan.device_kw.len() == household.devices.len()
-        && plan.device_kw.iter().all(|row| row.len() == steps && row.iter().all(|power| power.is_finite()))
+        && plan
+            .device_kw
+            .iter()
+            .all(|row| row.len() == steps && row.iter().all(|power| power.is_finite()))
 }
 
 struct Work<'a> {
@@ -138,9 +153,19 @@ impl Work<'_> {
             self.cost.energy += self.step_h * price * net;
         }
         let over = |limit_kw: f64| move |net: f64| net - limit_kw;
-        self.worst(None, Requirement::ImportLimit, TOLERANCE_KW, net_kw.iter().copied().map(over(site.import_limit_kw)));
+        self.worst(
+            None,
+            Requirement::ImportLimit,
+            TOLERANCE_KW,
+            net_kw.iter().copied().map(over(site.import_limit_kw)),
+        );
         let export = || net_kw.iter().map(|net| (-net).max(0.0));
-        self.worst(None, Requirement::ExportLimit, TOLERANCE_KW, export().map(over(site.export_limit_kw)));
+        self.worst(
+            None,
+            Requirement::ExportLimit,
+            TOLERANCE_KW,
+            export().map(over(site.export_limit_kw)),
+        );
         if site.export_only_pv {
             let excess = export().zip(&pv_kw).map(|(export, pv)| export - pv);
             self.worst(None, Requirement::ExportOnlyPv, TOLERANCE_KW, excess);
@@ -152,7 +177,12 @@ impl Work<'_> {
         match &tariff.capacity {
             Capacity::Free => {}
             Capacity::Peak(peak) => {
-                let highest = household.horizon.hours().into_iter().map(mean).fold(peak.peak_so_far_kw, f64::max);
+                let highest = household
+                    .horizon
+                    .hours()
+                    .into_iter()
+                    .map(mean)
+                    .fold(peak.peak_so_far_kw, f64::max);
                 self.cost.capacity = peak.price_per_kw * (highest - peak.peak_so_far_kw);
             }
             Capacity::DailyMaxSteps(stepped) => {
@@ -166,7 +196,8 @@ impl Work<'_> {
                 let metric_kw = stepped.metric_kw(&maxima);
                 // What is overlooked in powers is overlooked in their mean.
                 let step = stepped.step(metric_kw - TOLERANCE_KW);
-                self.cost.capacity = step.or(stepped.steps.last().copied()).map_or(0.0, |step| step.fee);
+                self.cost.capacity =
+                    step.or(stepped.steps.last().copied()).map_or(0.0, |step| step.fee);
                 let last = stepped.steps.last().map_or(0.0, |step| step.upto_kw);
                 self.worst(None, Requirement::CapacitySteps, TOLERANCE_KW, [metric_kw - last]);
             }
@@ -201,7 +232,8 @@ impl Work<'_> {
         }
         let Some(order) = &cycle.after else { return };
         let mut others = self.household.devices.iter().zip(&plan.device_kw);
-        let Some((Device { kind: DeviceKind::Cycle(before), .. }, before_kw)) = others.find(|(other, _)| other.id == order.id)
+        let Some((Device { kind: DeviceKind::Cycle(before), .. }, before_kw)) =
+            others.find(|(other, _)| other.id == order.id)
         else {
             unreachable!("a household is checked when it is made");
         };
@@ -220,7 +252,8 @@ impl Work<'_> {
             power.abs().min(from_on)
         });
         self.worst(Some(id), Requirement::Power, TOLERANCE_KW, excess);
-        let is_on: Vec<bool> = power_kw.iter().map(|power| power.abs() > load.power_kw / 2.0).collect();
+        let is_on: Vec<bool> =
+            power_kw.iter().map(|power| power.abs() > load.power_kw / 2.0).collect();
         let on = is_on.iter().filter(|on| **on).count();
         // A load without power is on whenever it likes.
         if on != load.on_steps && load.power_kw > 0.0 {
@@ -229,7 +262,12 @@ impl Work<'_> {
         let mut t = 0;
         for run in is_on.chunk_by(|a, b| a == b) {
             if run[0] && run.len() < load.min_on_steps {
-                self.broken(Some(id), Requirement::MinOnSteps, Some(t), real(load.min_on_steps - run.len()));
+                self.broken(
+                    Some(id),
+                    Requirement::MinOnSteps,
+                    Some(t),
+                    real(load.min_on_steps - run.len()),
+                );
                 return;
             }
             t += run.len();
@@ -239,7 +277,11 @@ impl Work<'_> {
     fn modulating(&mut self, id: &str, load: &Modulating, power_kw: &[f64]) {
         let excess = power_kw.iter().enumerate().map(|(t, &power)| {
             let is_inside = (load.window[0]..load.window[1]).contains(&t);
-            if is_inside { from_off_or_range(power, load.p_min_kw, load.p_max_kw) } else { power.abs() }
+            if is_inside {
+                from_off_or_range(power, load.p_min_kw, load.p_max_kw)
+            } else {
+                power.abs()
+            }
         });
         self.worst(Some(id), Requirement::Power, TOLERANCE_KW, excess);
         let missing = load.energy_kwh - power_kw.iter().sum::<f64>() * self.step_h;
@@ -247,11 +289,17 @@ impl Work<'_> {
     }
 
     fn ev(&mut self, id: &str, ev: &Ev, power_kw: &[f64]) {
-        let is_there = |t: usize| ev.sessions.iter().any(|session| (session.arrival..session.departure).contains(&t));
-        let away = power_kw.iter().enumerate().map(|(t, power)| if is_there(t) { 0.0 } else { power.abs() });
+        let is_there = |t: usize| {
+            ev.sessions.iter().any(|session| (session.arrival..session.departure).contains(&t))
+        };
+        let away = power_kw
+            .iter()
+            .enumerate()
+            .map(|(t, power)| if is_there(t) { 0.0 } else { power.abs() });
         self.worst(Some(id), Requirement::PluggedIn, TOLERANCE_KW, away);
         let excess = power_kw.iter().map(|&power| {
-            let charging = from_off_or_range(power.max(0.0), ev.p_min_charge_kw, ev.p_max_charge_kw);
+            let charging =
+                from_off_or_range(power.max(0.0), ev.p_min_charge_kw, ev.p_max_charge_kw);
             charging.max(-power - ev.p_max_discharge_kw)
         });
         self.worst(Some(id), Requirement::Power, TOLERANCE_KW, excess);
@@ -264,33 +312,62 @@ impl Work<'_> {
                 self.cost.wear += ev.wear_per_kwh * discharge * self.step_h;
                 socs_kwh.push(soc_kwh);
             }
-            let outside = socs_kwh.iter().map(|soc| (ev.soc_min_kwh - soc).max(soc - ev.capacity_kwh));
-            self.worst_from(Some(id), Requirement::SocRange, TOLERANCE_KWH, session.arrival, outside);
+            let outside =
+                socs_kwh.iter().map(|soc| (ev.soc_min_kwh - soc).max(soc - ev.capacity_kwh));
+            self.worst_from(
+                Some(id),
+                Requirement::SocRange,
+                TOLERANCE_KWH,
+                session.arrival,
+                outside,
+            );
             for by in &session.soc_min_by {
                 let missing = by.1 - socs_kwh[by.0 - 1 - session.arrival];
-                self.worst_from(Some(id), Requirement::SocMinBy, TOLERANCE_KWH, by.0 - 1, [missing]);
+                self.worst_from(
+                    Some(id),
+                    Requirement::SocMinBy,
+                    TOLERANCE_KWH,
+                    by.0 - 1,
+                    [missing],
+                );
             }
             let missing = session.soc_target_kwh - soc_kwh;
-            self.worst_from(Some(id), Requirement::SocTarget, TOLERANCE_KWH, session.departure - 1, [missing]);
+            self.worst_from(
+                Some(id),
+                Requirement::SocTarget,
+                TOLERANCE_KWH,
+                session.departure - 1,
+                [missing],
+            );
         }
     }
 
     fn battery(&mut self, id: &str, battery: &Battery, power_kw: &[f64], plan: &HouseholdPlan) {
-        let excess = power_kw.iter().map(|&power| (power - battery.p_max_charge_kw).max(-power - battery.p_max_discharge_kw));
+        let excess = power_kw.iter().map(|&power| {
+            (power - battery.p_max_charge_kw).max(-power - battery.p_max_discharge_kw)
+        });
         self.worst(Some(id), Requirement::Power, TOLERANCE_KW, excess);
         let left = (-battery.self_discharge_per_h * self.step_h).exp();
         let mut soc_kwh = battery.soc_init_kwh;
         let mut socs_kwh = Vec::with_capacity(power_kw.len());
         for &power in power_kw {
             let (charge, discharge) = (power.max(0.0), (-power).max(0.0));
-            soc_kwh = left * soc_kwh + self.step_h * (battery.eta_charge * charge - discharge / battery.eta_discharge);
+            soc_kwh = left * soc_kwh
+                + self.step_h * (battery.eta_charge * charge - discharge / battery.eta_discharge);
             self.cost.wear += battery.wear_per_kwh * discharge * self.step_h;
             socs_kwh.push(soc_kwh);
         }
-        let outside = socs_kwh.iter().map(|soc| (battery.soc_min_kwh - soc).max(soc - battery.soc_max_kwh));
+        let outside =
+            socs_kwh.iter().map(|soc| (battery.soc_min_kwh - soc).max(soc - battery.soc_max_kwh));
         self.worst(Some(id), Requirement::SocRange, TOLERANCE_KWH, outside);
         let missing = battery.soc_final_min_kwh - soc_kwh;
-        self.worst_from(Some(id), Requirement::SocTarget, TOLERANCE_KWH, power_kw.len() - 1, [missing]);
+        self.worst_from(
+            Some(id),
+            Requirement::SocTarget,
+            TOLERANCE_KWH,
+            power_kw.len() - 1,
+            [missing],
+        );
         self.cost.terminal += battery.terminal_value_per_kwh * soc_kwh;
         if battery.charge_only_pv {
             let pv_kw = pv_used_kw(self.household, plan);
@@ -300,17 +377,31 @@ impl Work<'_> {
     }
 
     fn thermal(&mut self, id: &str, thermal: &Thermal, power_kw: &[f64]) {
-        let excess = power_kw.iter().map(|&power| from_off_or_range(power, thermal.p_min_kw, thermal.p_max_kw));
+        let excess = power_kw
+            .iter()
+            .map(|&power| from_off_or_range(power, thermal.p_min_kw, thermal.p_max_kw));
         self.worst(Some(id), Requirement::Power, TOLERANCE_KW, excess);
         let states = self.states(thermal, power_kw);
-        let outside = states.iter().enumerate().map(|(t, x)| (thermal.state_min[t] - x).max(x - thermal.state_max[t]));
+        let outside = states
+            .iter()
+            .enumerate()
+            .map(|(t, x)| (thermal.state_min[t] - x).max(x - thermal.state_max[t]));
         match thermal.discomfort_price {
             None => self.worst(Some(id), Requirement::Band, TOLERANCE_KWH, outside),
-            Some(price) => self.cost.discomfort += outside.map(|by| self.step_h * price * by.max(0.0)).sum::<f64>(),
+            Some(price) => {
+                self.cost.discomfort +=
+                    outside.map(|by| self.step_h * price * by.max(0.0)).sum::<f64>()
+            }
         }
         let last = states.last().copied().unwrap_or(thermal.state_init);
         let missing = thermal.state_final_min - last;
-        self.worst_from(Some(id), Requirement::FinalState, TOLERANCE_KWH, states.len() - 1, [missing]);
+        self.worst_from(
+            Some(id),
+            Requirement::FinalState,
+            TOLERANCE_KWH,
+            states.len() - 1,
+            [missing],
+        );
     }
 
     /// The states at the end of each step.
@@ -322,11 +413,13 @@ impl Work<'_> {
                 ThermalModel::Room(room) => {
                     let left = (-room.ua_kw_per_k * self.step_h / room.c_kwh_per_k).exp();
                     // Where the temperature would settle if all stayed as it is.
-                    let settled = room.outdoor_c[t] + (heat_kw + room.gain_kw[t]) / room.ua_kw_per_k;
+                    let settled =
+                        room.outdoor_c[t] + (heat_kw + room.gain_kw[t]) / room.ua_kw_per_k;
                     left * state + (1.0 - left) * settled
                 }
                 ThermalModel::Tank(tank) => {
-                    (-tank.loss_per_h * self.step_h).exp() * state + self.step_h * (heat_kw - tank.draw_kw[t])
+                    (-tank.loss_per_h * self.step_h).exp() * state
+                        + self.step_h * (heat_kw - tank.draw_kw[t])
                 }
             };
             state
@@ -366,8 +459,19 @@ impl Work<'_> {
         }
     }
 
-    fn broken(&mut self, device: Option<&str>, requirement: Requirement, step: Option<usize>, by: f64) {
-        self.violations.push(Violation { device: device.map(str::to_owned), requirement, step, by });
+    fn broken(
+        &mut self,
+        device: Option<&str>,
+        requirement: Requirement,
+        step: Option<usize>,
+        by: f64,
+    ) {
+        self.violations.push(Violation {
+            device: device.map(str::to_owned),
+            requirement,
+            step,
+            by,
+        });
     }
 }
 
@@ -376,7 +480,9 @@ fn found_start(cycle: &Cycle, power_kw: &[f64]) -> (usize, f64) {
     let length = cycle.profile_kw.len();
     let first = cycle.earliest_start;
     let distance = |start: usize| {
-        let planned = |t: usize| t.checked_sub(start).and_then(|i| cycle.profile_kw.get(i)).copied().unwrap_or(0.0);
+        let planned = |t: usize| {
+            t.checked_sub(start).and_then(|i| cycle.profile_kw.get(i)).copied().unwrap_or(0.0)
+        };
         power_kw.iter().enumerate().map(|(t, power)| (power - planned(t)).abs()).fold(0.0, f64::max)
     };
     (first..=cycle.latest_end - length)

@@ -111,7 +111,10 @@ impl Household {
         }
         if document.day_of_step.len() != document.steps {
             let (found, expected) = (document.day_of_step.len(), document.steps);
-            return Err(ProblemRefused::new("day_of_step", ProblemReason::Length { found, expected }));
+            return Err(ProblemRefused::new(
+                "day_of_step",
+                ProblemReason::Length { found, expected },
+            ));
         }
         let devices = document.devices.iter().enumerate();
         let devices = devices.map(|(i, raw)| device(&format!("devices[{i}]"), raw.get()));
@@ -182,7 +185,8 @@ fn thermal(path: &str, text: &str) -> Result<Thermal, ProblemRefused> {
         ("outdoor_c", found.outdoor_c.is_some()),
         ("gain_kw", found.gain_kw.is_some()),
     ];
-    let of_tank = [("loss_per_h", found.loss_per_h.is_some()), ("draw_kw", found.draw_kw.is_some())];
+    let of_tank =
+        [("loss_per_h", found.loss_per_h.is_some()), ("draw_kw", found.draw_kw.is_some())];
     let none_of = |fields: &[(&str, bool)]| {
         fields.iter().find(|(_, is_there)| *is_there).map_or(Ok(()), |(name, _)| {
             let message = format!("a {model} does not have {name}");
@@ -236,7 +240,11 @@ fn there<T>(path: &str, name: &str, value: Option<T>) -> Result<T, ProblemRefuse
 struct Empty {}
 
 /// Reads an object that says what it is, without the members that say so.
-fn read_tagged<T: DeserializeOwned>(path: &str, text: &str, tags: &[&str]) -> Result<T, ProblemRefused> {
+fn read_tagged<T: DeserializeOwned>(
+    path: &str,
+    text: &str,
+    tags: &[&str],
+) -> Result<T, ProblemRefused> {
     let mut members: serde_json::Map<String, serde_json::Value> = read(path, text)?;
     members.retain(|name, _| !tags.contains(&name.as_str()));
     let members = serde_json::Value::Object(members);
@@ -245,7 +253,8 @@ fn read_tagged<T: DeserializeOwned>(path: &str, text: &str, tags: &[&str]) -> Re
 
 fn read<'a, T: Deserialize<'a>>(path: &str, text: &'a str) -> Result<T, ProblemRefused> {
     let reader = &mut serde_json::Deserializer::from_str(text);
-    let value = serde_path_to_error::deserialize(&mut *reader).map_err(|error| malformed(path, &error))?;
+    let value =
+        serde_path_to_error::deserialize(&mut *reader).map_err(|error| malformed(path, &error))?;
     reader.end().map_err(|error| {
         let message = error.to_string();
         ProblemRefused::new(".", ProblemReason::Malformed { message })

@@ -3,7 +3,9 @@
 mod check;
 mod device;
 mod document;
+mod formulation;
 mod horizon;
+mod optimal;
 mod plan;
 mod preferred;
 mod problem;
@@ -17,6 +19,7 @@ pub use device::{
 };
 pub use document::SCHEMA;
 pub use horizon::Horizon;
+pub use optimal::{OptimalPlan, Origin, PlanError, PlanOptions, optimal};
 pub use plan::HouseholdPlan;
 pub use preferred::preferred;
 pub use problem::{DEVICES_MAX, Household, HouseholdParts, STEPS_MAX};

@@ -1,6 +1,8 @@
 //! The schedule of a household in which nobody plans.
 
-use super::device::{Battery, Cycle, DeviceKind, Ev, Interruptible, Modulating, PreferredMode, Thermal};
+use super::device::{
+    Battery, Cycle, DeviceKind, Ev, Interruptible, Modulating, PreferredMode, Thermal,
+};
 use super::plan::HouseholdPlan;
 use super::problem::Household;
 
@@ -16,7 +18,10 @@ pub fn preferred(household: &Household) -> HouseholdPlan {
     for (device, power_kw) in household.devices.iter().zip(&mut plan.device_kw) {
         match &device.kind {
             DeviceKind::Pv(pv) => {
-                power_kw.iter_mut().zip(&pv.available_kw).for_each(|(power, available)| *power = -available);
+                power_kw
+                    .iter_mut()
+                    .zip(&pv.available_kw)
+                    .for_each(|(power, available)| *power = -available);
             }
             DeviceKind::Cycle(cycle) => run_cycle(cycle, power_kw),
             DeviceKind::Interruptible(load) => run_interruptible(load, power_kw),

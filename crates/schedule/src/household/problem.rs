@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::device::{
-    Battery, Cycle, Device, DeviceKind, Ev, EvSession, Interruptible, Modulating, Pv, Thermal, ThermalModel,
+    Battery, Cycle, Device, DeviceKind, Ev, EvSession, Interruptible, Modulating, Pv, Thermal,
+    ThermalModel,
 };
 use super::horizon::Horizon;
 use super::site::Site;
@@ -76,12 +77,16 @@ fn check_horizon(horizon: &Horizon) -> Checked {
     within_count("steps", steps, 1, STEPS_MAX)?;
     let resolution = horizon.resolution_min;
     if resolution == 0 || 60 % resolution != 0 {
-        let reason =
-            ProblemReason::Unknown { found: resolution.to_string(), known: "1, 2, 3, 4, 5, 6, 10, 12, 15, 20, 30, 60" };
+        let reason = ProblemReason::Unknown {
+            found: resolution.to_string(),
+            known: "1, 2, 3, 4, 5, 6, 10, 12, 15, 20, 30, 60",
+        };
         return Err(ProblemRefused::new("resolution_min", reason));
     }
     length("hour_of_step", horizon.hour_of_step.len(), steps)?;
-    for (name, labels) in [("day_of_step", &horizon.day_of_step), ("hour_of_step", &horizon.hour_of_step)] {
+    for (name, labels) in
+        [("day_of_step", &horizon.day_of_step), ("hour_of_step", &horizon.hour_of_step)]
+    {
         for (t, pair) in labels.windows(2).enumerate() {
             if pair[1] < pair[0] {
                 let (found, other) = (f64::from(pair[1]), f64::from(pair[0]));
@@ -124,7 +129,12 @@ impl Check {
                     let path = format!("tariff.capacity.steps[{k}]");
                     within(&format!("{path}.upto_kw"), step.upto_kw, 0.0, MAGNITUDE_MAX)?;
                     within(&format!("{path}.fee"), step.fee, 0.0, MAGNITUDE_MAX)?;
-                    not_below(&format!("{path}.upto_kw"), step.upto_kw, upto_kw, "of the step before")?;
+                    not_below(
+                        &format!("{path}.upto_kw"),
+                        step.upto_kw,
+                        upto_kw,
+                        "of the step before",
+                    )?;
                     not_below(&format!("{path}.fee"), step.fee, fee, "of the step before")?;
                     (upto_kw, fee) = (step.upto_kw, step.fee);
                 }
@@ -163,12 +173,21 @@ impl Check {
         let steps = cycle.profile_kw.len();
         within_count(&format!("{path}.profile_kw"), steps, 1, self.steps)?;
         within_each(&format!("{path}.profile_kw"), &cycle.profile_kw, 0.0, MAGNITUDE_MAX)?;
-        self.window(path, ["earliest_start", "latest_end"], [cycle.earliest_start, cycle.latest_end])?;
+        self.window(
+            path,
+            ["earliest_start", "latest_end"],
+            [cycle.earliest_start, cycle.latest_end],
+        )?;
         let room = cycle.latest_end - cycle.earliest_start;
         if room < steps {
             return Err(ProblemRefused::new(path, ProblemReason::NoRoom { needed: steps, room }));
         }
-        within_count(&format!("{path}.preferred_start"), cycle.preferred_start, 0, self.steps - steps)?;
+        within_count(
+            &format!("{path}.preferred_start"),
+            cycle.preferred_start,
+            0,
+            self.steps - steps,
+        )?;
         let Some(order) = &cycle.after else { return Ok(()) };
         let is_other_cycle =
             |other: &Device| other.id == order.id && matches!(other.kind, DeviceKind::Cycle(_));
@@ -177,7 +196,12 @@ impl Check {
             return Err(ProblemRefused::new(format_args!("{path}.after.id"), reason));
         }
         within_count(&format!("{path}.after.min_gap_steps"), order.min_gap_steps, 0, self.steps)?;
-        within_count(&format!("{path}.after.max_gap_steps"), order.max_gap_steps, order.min_gap_steps, self.steps)
+        within_count(
+            &format!("{path}.after.max_gap_steps"),
+            order.max_gap_steps,
+            order.min_gap_steps,
+            self.steps,
+        )
     }
 
     fn interruptible(&self, path: &str, load: &Interruptible) -> Checked {
@@ -189,7 +213,12 @@ impl Check {
             return Err(ProblemRefused::new(format_args!("{path}.on_steps"), reason));
         }
         within_count(&format!("{path}.min_on_steps"), load.min_on_steps, 1, load.on_steps.max(1))?;
-        within_count(&format!("{path}.preferred_start"), load.preferred_start, 0, self.steps - load.on_steps)
+        within_count(
+            &format!("{path}.preferred_start"),
+            load.preferred_start,
+            0,
+            self.steps - load.on_steps,
+        )
     }
 
     fn modulating(&self, path: &str, load: &Modulating) -> Checked {
@@ -220,7 +249,12 @@ impl Check {
 
     fn session(&self, path: &str, session: &EvSession, ev: &Ev, free_from: usize) -> Checked {
         within_count(&format!("{path}.arrival"), session.arrival, free_from, self.steps - 1)?;
-        within_count(&format!("{path}.departure"), session.departure, session.arrival + 1, self.steps)?;
+        within_count(
+            &format!("{path}.departure"),
+            session.departure,
+            session.arrival + 1,
+            self.steps,
+        )?;
         within(&format!("{path}.soc_arrival_kwh"), session.soc_arrival_kwh, 0.0, ev.capacity_kwh)?;
         within(&format!("{path}.soc_target_kwh"), session.soc_target_kwh, 0.0, ev.capacity_kwh)?;
         within_count(&format!("{path}.soc_min_by"), session.soc_min_by.len(), 0, self.steps)?;
@@ -275,15 +309,30 @@ impl Check {
 fn check_battery(path: &str, battery: &Battery) -> Checked {
     within(&format!("{path}.capacity_kwh"), battery.capacity_kwh, 0.0, MAGNITUDE_MAX)?;
     within(&format!("{path}.soc_min_kwh"), battery.soc_min_kwh, 0.0, battery.capacity_kwh)?;
-    within(&format!("{path}.soc_max_kwh"), battery.soc_max_kwh, battery.soc_min_kwh, battery.capacity_kwh)?;
+    within(
+        &format!("{path}.soc_max_kwh"),
+        battery.soc_max_kwh,
+        battery.soc_min_kwh,
+        battery.capacity_kwh,
+    )?;
     within(&format!("{path}.soc_init_kwh"), battery.soc_init_kwh, 0.0, battery.capacity_kwh)?;
-    within(&format!("{path}.soc_final_min_kwh"), battery.soc_final_min_kwh, 0.0, battery.capacity_kwh)?;
+    within(
+        &format!("{path}.soc_final_min_kwh"),
+        battery.soc_final_min_kwh,
+        0.0,
+        battery.capacity_kwh,
+    )?;
     within(&format!("{path}.p_max_charge_kw"), battery.p_max_charge_kw, 0.0, MAGNITUDE_MAX)?;
     within(&format!("{path}.p_max_discharge_kw"), battery.p_max_discharge_kw, 0.0, MAGNITUDE_MAX)?;
     efficiency(&format!("{path}.eta_charge"), battery.eta_charge)?;
     efficiency(&format!("{path}.eta_discharge"), battery.eta_discharge)?;
     within(&format!("{path}.wear_per_kwh"), battery.wear_per_kwh, 0.0, MAGNITUDE_MAX)?;
-    within(&format!("{path}.self_discharge_per_h"), battery.self_discharge_per_h, 0.0, MAGNITUDE_MAX)?;
+    within(
+        &format!("{path}.self_discharge_per_h"),
+        battery.self_discharge_per_h,
+        0.0,
+        MAGNITUDE_MAX,
+    )?;
     let worth = battery.terminal_value_per_kwh;
     within(&format!("{path}.terminal_value_per_kwh"), worth, -MAGNITUDE_MAX, MAGNITUDE_MAX)
 }
@@ -303,9 +352,10 @@ fn within(path: &str, found: f64, least: f64, most: f64) -> Checked {
 
 fn within_each(path: &str, values: &[f64], least: f64, most: f64) -> Checked {
     let is_outside = |value: &f64| within("", *value, least, most).is_err();
-    values.iter().position(is_outside).map_or(Ok(()), |t| {
-        within(&format!("{path}[{t}]"), values[t], least, most)
-    })
+    values
+        .iter()
+        .position(is_outside)
+        .map_or(Ok(()), |t| within(&format!("{path}[{t}]"), values[t], least, most))
 }
 
 #[expect(clippy::cast_precision_loss, reason = "numbers of steps; larger ones are refused anyway")]

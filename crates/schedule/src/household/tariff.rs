@@ -61,7 +61,8 @@ impl DailyMaxSteps {
     /// Returns the mean of the three largest daily maxima, kW, of all where there are fewer.
     #[must_use]
     pub fn metric_kw(&self, daily_max_kw: &[f64]) -> f64 {
-        let mut all: Vec<f64> = self.history_daily_max_kw.iter().chain(daily_max_kw).copied().collect();
+        let mut all: Vec<f64> =
+            self.history_daily_max_kw.iter().chain(daily_max_kw).copied().collect();
         all.sort_by(|a, b| b.total_cmp(a));
         all.truncate(DAYS_COUNTED);
         let count = u32::try_from(all.len().max(1)).expect("three at most");
