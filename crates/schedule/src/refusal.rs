@@ -79,6 +79,12 @@ pub enum ProblemReason {
         /// The name.
         name: String,
     },
+    /// A wish is for a device that does not exist, or that it cannot be asked of.
+    #[error("no device called {name:?} can be asked for this")]
+    NoSuchDevice {
+        /// The name.
+        name: String,
+    },
     /// Something does not fit into its window.
     #[error("{needed} steps do not fit into {room}")]
     NoRoom {
@@ -107,6 +113,8 @@ explanations! {
             "give each device a name of its own";
         NoSuchCycle: "problem-no-such-cycle" "a program is to run after one that does not exist"
             "name a cycle of the same household";
+        NoSuchDevice: "problem-no-such-device" "a wish is for a device that does not exist, or that cannot be asked for it"
+            "name a device of the household that can do this";
         NoRoom: "problem-no-room" "what must run does not fit into its window"
             "widen the window or shorten the run";
     }

@@ -8,6 +8,7 @@ use super::device::{
 use super::plan::HouseholdPlan;
 use super::problem::Household;
 use super::tariff::Capacity;
+use super::wish::Wish;
 
 /// Power that is overlooked, kW: plans are printed with six decimals.
 const TOLERANCE_KW: f64 = 1e-4;
@@ -98,6 +99,14 @@ pub enum Requirement {
     Band,
     /// The last state of a heater, K or kWh.
     FinalState,
+    /// A device rests when it is asked to, kW.
+    Rests,
+    /// Devices use only surplus, kW.
+    OnlySurplus,
+    /// No battery covers what a device uses, kW.
+    NotFromBattery,
+    /// A store holds what it is asked to, kWh.
+    Holds,
 }
 
 /// Returns what a plan costs and what it breaks.
@@ -122,6 +131,7 @@ pub fn check(household: &Household, plan: &HouseholdPlan) -> Check {
     for (device, power_kw) in household.devices.iter().zip(&plan.device_kw) {
         work.device(device, power_kw, plan);
     }
+    work.wishes(plan);
     Check { cost: work.cost, violations: work.violations }
 }
 
@@ -404,6 +414,105 @@ impl Work<'_> {
         );
     }
 
+    fn wishes(&mut self, plan: &HouseholdPlan) {
+        let household = self.household;
+        let used_kw = |asks: &dyn Fn(&Wish) -> Option<&str>| {
+            let mut used_kw = vec![0.0; household.horizon.steps()];
+            for (device, power_kw) in household.devices.iter().zip(&plan.device_kw) {
+                if household.wishes.iter().filter_map(asks).any(|asked| asked == device.id) {
+                    used_kw
+                        .iter_mut()
+                        .zip(power_kw)
+                        .for_each(|(used, power)| *used += power.max(0.0));
+                }
+            }
+            used_kw
+        };
+        let surplus = used_kw(&|wish| match wish {
+            Wish::OnlySurplus { device } => Some(device.as_str()),
+            _ => None,
+        });
+        let sun_kw = |t: usize| {
+            let of = |device: &Device| {
+                if let DeviceKind::Pv(pv) = &device.kind { pv.available_kw[t] } else { 0.0 }
+            };
+            household.devices.iter().map(of).sum::<f64>()
+        };
+        let over = surplus
+            .iter()
+            .enumerate()
+            .map(|(t, used)| used - (sun_kw(t) - household.site.load_kw[t]).max(0.0));
+        self.worst(None, Requirement::OnlySurplus, TOLERANCE_KW, over.collect::<Vec<_>>());
+        let covered = used_kw(&|wish| match wish {
+            Wish::NotFromBattery { device } => Some(device.as_str()),
+            _ => None,
+        });
+        let (net_kw, pv_kw) = (plan.net_kw(household), pv_used_kw(household, plan));
+        let missing =
+            covered.iter().enumerate().map(|(t, used)| used - net_kw[t].max(0.0) - pv_kw[t]);
+        self.worst(None, Requirement::NotFromBattery, TOLERANCE_KW, missing.collect::<Vec<_>>());
+        for wish in &household.wishes {
+            let mut devices = household.devices.iter().zip(&plan.device_kw);
+            let Some((device, power_kw)) = devices.find(|(device, _)| device.id == wish.device())
+            else {
+                continue;
+            };
+            match wish {
+                Wish::Rests { steps, .. } => {
+                    let used = power_kw[steps[0]..steps[1]].iter().map(|power| power.abs());
+                    self.worst_from(
+                        Some(&device.id),
+                        Requirement::Rests,
+                        TOLERANCE_KW,
+                        steps[0],
+                        used,
+                    );
+                }
+                Wish::Holds { soc_kwh, steps, .. } => {
+                    let held = self.held_kwh(device, power_kw);
+                    let missing =
+                        (steps[0]..steps[1]).map(|t| held[t].map_or(0.0, |held| soc_kwh - held));
+                    self.worst_from(
+                        Some(&device.id),
+                        Requirement::Holds,
+                        TOLERANCE_KWH,
+                        steps[0],
+                        missing,
+                    );
+                }
+                Wish::OnlySurplus { .. } | Wish::NotFromBattery { .. } => {}
+            }
+        }
+    }
+
+    /// What a store holds at the end of each step, kWh; nothing where it is away or stores nothing.
+    fn held_kwh(&self, device: &Device, power_kw: &[f64]) -> Vec<Option<f64>> {
+        let mut held = vec![None; power_kw.len()];
+        match &device.kind {
+            DeviceKind::Battery(battery) => {
+                let mut soc_kwh = battery.soc_init_kwh;
+                for (held, &power) in held.iter_mut().zip(power_kw) {
+                    soc_kwh *= (-battery.self_discharge_per_h * self.step_h).exp();
+                    soc_kwh +=
+                        self.step_h * stored_kw(power, battery.eta_charge, battery.eta_discharge);
+                    *held = Some(soc_kwh);
+                }
+            }
+            DeviceKind::Ev(ev) => {
+                for session in &ev.sessions {
+                    let mut soc_kwh = session.soc_arrival_kwh;
+                    for t in session.arrival..session.departure {
+                        soc_kwh +=
+                            self.step_h * stored_kw(power_kw[t], ev.eta_charge, ev.eta_discharge);
+                        held[t] = Some(soc_kwh);
+                    }
+                }
+            }
+            _ => {}
+        }
+        held
+    }
+
     /// The states at the end of each step.
     fn states(&self, thermal: &Thermal, power_kw: &[f64]) -> Vec<f64> {
         let mut state = thermal.state_init;
@@ -489,6 +598,11 @@ fn found_start(cycle: &Cycle, power_kw: &[f64]) -> (usize, f64) {
         .map(|start| (start, distance(start)))
         .min_by(|a, b| a.1.total_cmp(&b.1))
         .unwrap_or((first, f64::INFINITY))
+}
+
+/// What reaches a store at a net power, kW.
+fn stored_kw(power_kw: f64, eta_charge: f64, eta_discharge: f64) -> f64 {
+    eta_charge * power_kw.max(0.0) - (-power_kw).max(0.0) / eta_discharge
 }
 
 /// How far a power is from nothing and from a range, kW.

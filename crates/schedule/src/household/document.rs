@@ -10,6 +10,7 @@ use super::horizon::Horizon;
 use super::problem::{Household, HouseholdParts};
 use super::site::Site;
 use super::tariff::{Capacity, Tariff};
+use super::wish::Wish;
 use crate::refusal::{ProblemReason, ProblemRefused};
 
 /// The name of the schema.
@@ -39,6 +40,8 @@ struct Document<'a> {
     tariff: TariffDocument<'a>,
     #[serde(borrow)]
     devices: Vec<&'a RawValue>,
+    #[serde(default)]
+    wishes: Vec<Wish>,
     #[serde(default)]
     #[expect(dead_code, reason = "for tests, which read it themselves")]
     expected: IgnoredAny,
@@ -134,6 +137,7 @@ impl Household {
                 capacity: capacity(document.tariff.capacity.get())?,
             },
             devices: devices.collect::<Result<_, _>>()?,
+            wishes: document.wishes,
         })
     }
 }

@@ -11,6 +11,7 @@ use super::device::{
 use super::plan::HouseholdPlan;
 use super::problem::Household;
 use super::tariff::Capacity;
+use super::wish::Wish;
 use crate::solver::{Column, ColumnSpec, Model, Solution};
 
 /// A household as a model, and where its powers are in it.
@@ -58,14 +59,17 @@ impl Formulation {
                 }
                 DeviceKind::Interruptible(load) => build.interruptible(load),
                 DeviceKind::Modulating(load) => build.modulating(load),
-                DeviceKind::Ev(ev) => build.ev(ev),
-                DeviceKind::Battery(battery) => build.battery(battery),
+                DeviceKind::Ev(ev) => build.ev(&device.id, ev),
+                DeviceKind::Battery(battery) => build.battery(&device.id, battery),
                 DeviceKind::Thermal(thermal) => build.thermal(thermal),
             });
         }
         build.orders(&starts);
         build.charge_only_pv(&power);
+        build.rests(&power);
+        build.only_surplus(&power);
         let grid = build.grid(&power);
+        build.not_from_battery(&power, &grid);
         build.capacity(&grid, bracket_upto_kw);
         Self { model: build.model, power, exclusive: build.exclusive }
     }
@@ -192,21 +196,27 @@ impl Build<'_> {
         power
     }
 
-    fn ev(&mut self, ev: &Ev) -> Power {
+    fn ev(&mut self, id: &str, ev: &Ev) -> Power {
         let mut power = vec![Vec::new(); self.steps];
         for session in &ev.sessions {
             let steps = &mut power[session.arrival..session.departure];
             if ev.p_max_discharge_kw > 0.0 {
-                self.two_way_session(ev, session, steps);
+                self.two_way_session(id, ev, session, steps);
             } else {
-                self.one_way_session(ev, session, steps);
+                self.one_way_session(id, ev, session, steps);
             }
         }
         power
     }
 
     /// A car that only charges: its state never falls, so that a few sums say everything.
-    fn one_way_session(&mut self, ev: &Ev, session: &EvSession, steps: &mut [Vec<(Column, f64)>]) {
+    fn one_way_session(
+        &mut self,
+        id: &str,
+        ev: &Ev,
+        session: &EvSession,
+        steps: &mut [Vec<(Column, f64)>],
+    ) {
         let per_kw = self.step_h * ev.eta_charge;
         let charge: Vec<Column> = steps
             .iter_mut()
@@ -221,6 +231,9 @@ impl Build<'_> {
         if session.soc_arrival_kwh < ev.soc_min_kwh {
             least_by.push((1, ev.soc_min_kwh));
         }
+        let held = (session.arrival..session.departure)
+            .map(|t| (t + 1 - session.arrival, self.held_kwh(id, t)));
+        least_by.extend(held.filter(|(_, soc_kwh)| *soc_kwh > session.soc_arrival_kwh));
         for (by, soc_kwh) in least_by {
             let (least, most) =
                 (soc_kwh - session.soc_arrival_kwh, ev.capacity_kwh - session.soc_arrival_kwh);
@@ -229,7 +242,13 @@ impl Build<'_> {
         }
     }
 
-    fn two_way_session(&mut self, ev: &Ev, session: &EvSession, steps: &mut [Vec<(Column, f64)>]) {
+    fn two_way_session(
+        &mut self,
+        id: &str,
+        ev: &Ev,
+        session: &EvSession,
+        steps: &mut [Vec<(Column, f64)>],
+    ) {
         let mut before: Option<Column> = None;
         for (i, step) in steps.iter_mut().enumerate() {
             let charge = self.off_or_range(ev.p_min_charge_kw, ev.p_max_charge_kw);
@@ -239,7 +258,8 @@ impl Build<'_> {
             let least =
                 session.soc_min_by.iter().filter(|min_by| min_by.0 == by).map(|min_by| min_by.1);
             let target = if by == session.departure { session.soc_target_kwh } else { 0.0 };
-            let least = least.fold(ev.soc_min_kwh.max(target), f64::max);
+            let held = self.held_kwh(id, session.arrival + i);
+            let least = least.fold(ev.soc_min_kwh.max(target).max(held), f64::max);
             let soc = self.model.column(0.0, least, ev.capacity_kwh);
             let start = if before.is_none() { session.soc_arrival_kwh } else { 0.0 };
             let terms = [
@@ -259,7 +279,7 @@ impl Build<'_> {
         }
     }
 
-    fn battery(&mut self, battery: &Battery) -> Power {
+    fn battery(&mut self, id: &str, battery: &Battery) -> Power {
         let retained = battery.retained(self.step_h);
         let mut before: Option<Column> = None;
         (0..self.steps)
@@ -268,11 +288,8 @@ impl Build<'_> {
                 let charge = self.model.column(0.0, 0.0, battery.p_max_charge_kw);
                 let wear = battery.wear_per_kwh * self.step_h;
                 let discharge = self.model.column(wear, 0.0, battery.p_max_discharge_kw);
-                let least = if is_last {
-                    battery.soc_min_kwh.max(battery.soc_final_min_kwh)
-                } else {
-                    battery.soc_min_kwh
-                };
+                let last_least = if is_last { battery.soc_final_min_kwh } else { 0.0 };
+                let least = battery.soc_min_kwh.max(last_least).max(self.held_kwh(id, t));
                 let worth = if is_last { -battery.terminal_value_per_kwh } else { 0.0 };
                 let soc = self.model.column(worth, least, battery.soc_max_kwh);
                 let start = if t == 0 { retained * battery.soc_init_kwh } else { 0.0 };
@@ -305,6 +322,82 @@ impl Build<'_> {
                 let charge = step.iter().filter(|(_, factor)| *factor > 0.0).copied();
                 let terms: Vec<_> = charge.chain(self.pv_at(power, t)).collect();
                 self.model.at_most(0.0, terms);
+            }
+        }
+    }
+
+    /// What a store must hold at the end of a step, kWh.
+    fn held_kwh(&self, id: &str, t: usize) -> f64 {
+        let held = |wish: &Wish| match wish {
+            Wish::Holds { device, soc_kwh, steps }
+                if device == id && (steps[0]..steps[1]).contains(&t) =>
+            {
+                *soc_kwh
+            }
+            _ => 0.0,
+        };
+        self.household.wishes.iter().map(held).fold(0.0, f64::max)
+    }
+
+    fn rests(&mut self, power: &[Power]) {
+        for wish in &self.household.wishes {
+            let Wish::Rests { device, steps } = wish else { continue };
+            for (other, power) in self.household.devices.iter().zip(power) {
+                if other.id == *device {
+                    for (column, factor) in power[steps[0]..steps[1]].iter().flatten() {
+                        // The step of a program's profile may use nothing.
+                        if *factor != 0.0 {
+                            self.model.fix_at_zero(*column);
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// The columns of what the devices use that are asked for something, in one step.
+    fn used_by_asked(
+        &self,
+        power: &[Power],
+        t: usize,
+        is_asked: impl Fn(&Wish, &str) -> bool,
+    ) -> Vec<(Column, f64)> {
+        let asked = self.household.devices.iter().zip(power);
+        let asked = asked.filter(|(device, _)| {
+            self.household.wishes.iter().any(|wish| is_asked(wish, &device.id))
+        });
+        asked
+            .flat_map(|(_, power)| power[t].iter().copied())
+            .filter(|(_, factor)| *factor > 0.0)
+            .collect()
+    }
+
+    fn only_surplus(&mut self, power: &[Power]) {
+        let is_asked =
+            |wish: &Wish, id: &str| matches!(wish, Wish::OnlySurplus { device } if device == id);
+        for t in 0..self.steps {
+            let used = self.used_by_asked(power, t, is_asked);
+            if used.is_empty() {
+                continue;
+            }
+            let available = self.household.devices.iter().map(|device| match &device.kind {
+                DeviceKind::Pv(pv) => pv.available_kw[t],
+                _ => 0.0,
+            });
+            let surplus_kw = available.sum::<f64>() - self.household.site.load_kw[t];
+            self.model.at_most(surplus_kw.max(0.0), used);
+        }
+    }
+
+    /// The grid and the panels cover what these devices use; then a battery covers something else.
+    fn not_from_battery(&mut self, power: &[Power], import: &[Column]) {
+        let is_asked =
+            |wish: &Wish, id: &str| matches!(wish, Wish::NotFromBattery { device } if device == id);
+        for (t, &import) in import.iter().enumerate() {
+            let used = self.used_by_asked(power, t, is_asked);
+            if !used.is_empty() {
+                let terms = used.into_iter().chain(self.pv_at(power, t)).chain([(import, -1.0)]);
+                self.model.at_most(0.0, terms.collect::<Vec<_>>());
             }
         }
     }

@@ -1,6 +1,7 @@
 //! Layer 1: one household, its wishes, and what the best schedule saves.
 
 mod check;
+mod conflict;
 mod device;
 mod document;
 mod formulation;
@@ -11,8 +12,10 @@ mod preferred;
 mod problem;
 mod site;
 mod tariff;
+mod wish;
 
 pub use check::{Check, Cost, Requirement, Violation, check};
+pub use conflict::{Conflicting, Demand, Nearest, conflict};
 pub use device::{
     Battery, Cycle, CycleOrder, Device, DeviceKind, Ev, EvSession, Interruptible, Modulating,
     PreferredMode, Pv, Room, SocMinBy, Tank, Thermal, ThermalModel, ThermalStep,
@@ -25,3 +28,4 @@ pub use preferred::preferred;
 pub use problem::{DEVICES_MAX, Household, HouseholdParts, STEPS_MAX};
 pub use site::Site;
 pub use tariff::{Capacity, CapacityStep, DailyMaxSteps, PeakPrice, Tariff};
+pub use wish::Wish;

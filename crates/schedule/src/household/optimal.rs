@@ -203,6 +203,8 @@ impl Search<'_> {
                 format!("its plan breaks {:?} by {}", violation.requirement, violation.by);
             return Err(SolveError::Failed { message });
         }
-        Ok(OptimalPlan { plan, cost: found.cost, bound: solution.bound, origin: Origin::Solver })
+        // Rounding must not make a bound of what it bounds.
+        let bound = solution.bound.min(found.cost.total());
+        Ok(OptimalPlan { plan, cost: found.cost, bound, origin: Origin::Solver })
     }
 }

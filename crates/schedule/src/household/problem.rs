@@ -9,6 +9,7 @@ use super::device::{
 use super::horizon::Horizon;
 use super::site::Site;
 use super::tariff::{Capacity, Tariff};
+use super::wish::Wish;
 use crate::refusal::{ProblemReason, ProblemRefused};
 
 /// Most steps of a horizon: a week of minutes.
@@ -33,6 +34,8 @@ pub struct HouseholdParts {
     pub tariff: Tariff,
     /// Its devices.
     pub devices: Vec<Device>,
+    /// What its people ask of the devices.
+    pub wishes: Vec<Wish>,
 }
 
 /// A household whose every number is possible and whose every series covers the horizon. What its wishes ask may still be
@@ -60,6 +63,7 @@ impl Household {
         check.site(&parts.site)?;
         check.tariff(&parts.tariff)?;
         check.devices(&parts.devices)?;
+        check.wishes(&parts.wishes, &parts.devices)?;
         Ok(Self(parts))
     }
 
@@ -160,6 +164,29 @@ impl Check {
                 DeviceKind::Ev(ev) => self.ev(path, ev)?,
                 DeviceKind::Battery(battery) => check_battery(path, battery)?,
                 DeviceKind::Thermal(thermal) => self.thermal(path, thermal)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn wishes(&self, wishes: &[Wish], devices: &[Device]) -> Checked {
+        within_count("wishes", wishes.len(), 0, DEVICES_MAX)?;
+        for (i, wish) in wishes.iter().enumerate() {
+            let path = format!("wishes[{i}]");
+            let device = devices.iter().find(|device| device.id == wish.device());
+            let Some(device) = device.filter(|device| may_be_asked(wish, device)) else {
+                let reason = ProblemReason::NoSuchDevice { name: wish.device().to_owned() };
+                return Err(ProblemRefused::new(format_args!("{path}.device"), reason));
+            };
+            match wish {
+                Wish::Rests { steps, .. } => {
+                    self.window(&path, ["steps[0]", "steps[1]"], *steps)?
+                }
+                Wish::Holds { soc_kwh, steps, .. } => {
+                    self.window(&path, ["steps[0]", "steps[1]"], *steps)?;
+                    within(&format!("{path}.soc_kwh"), *soc_kwh, 0.0, capacity_kwh(device))?;
+                }
+                Wish::OnlySurplus { .. } | Wish::NotFromBattery { .. } => {}
             }
         }
         Ok(())
@@ -303,6 +330,26 @@ impl Check {
     fn series(&self, path: &str, values: &[f64], least: f64, most: f64) -> Checked {
         length(path, values.len(), self.steps)?;
         within_each(path, values, least, most)
+    }
+}
+
+/// What a device stores, kWh; nothing where it does not.
+const fn capacity_kwh(device: &Device) -> f64 {
+    match &device.kind {
+        DeviceKind::Battery(battery) => battery.capacity_kwh,
+        DeviceKind::Ev(ev) => ev.capacity_kwh,
+        _ => 0.0,
+    }
+}
+
+/// Panels are asked for nothing, and only what stores can hold.
+const fn may_be_asked(wish: &Wish, device: &Device) -> bool {
+    match wish {
+        Wish::Holds { .. } => matches!(device.kind, DeviceKind::Battery(_) | DeviceKind::Ev(_)),
+        Wish::Rests { .. } => !matches!(device.kind, DeviceKind::Pv(_)),
+        Wish::OnlySurplus { .. } | Wish::NotFromBattery { .. } => {
+            !matches!(device.kind, DeviceKind::Pv(_) | DeviceKind::Battery(_))
+        }
     }
 }
 

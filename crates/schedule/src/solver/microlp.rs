@@ -14,12 +14,10 @@ impl Solver for Microlp {
         let columns: Vec<_> = model
             .columns
             .iter()
-            .map(|column| {
-                if column.is_integer {
-                    problem.add_binary_var(column.cost)
-                } else {
-                    problem.add_var(column.cost, (column.lower, column.upper))
-                }
+            .map(|column| match (column.is_integer, column.upper > 0.0) {
+                (true, true) => problem.add_binary_var(column.cost),
+                (true, false) => problem.add_integer_var(column.cost, (0, 0)),
+                (false, _) => problem.add_var(column.cost, (column.lower, column.upper)),
             })
             .collect();
         for row in &model.rows {

@@ -40,6 +40,17 @@ impl Model {
         column
     }
 
+    /// Makes everything cost nothing.
+    pub(crate) fn forget_costs(&mut self) {
+        self.columns.iter_mut().for_each(|column| column.cost = 0.0);
+    }
+
+    /// Takes a column whose bounds hold zero out of the game.
+    pub(crate) fn fix_at_zero(&mut self, column: Column) {
+        let column = &mut self.columns[column.0];
+        (column.lower, column.upper) = (0.0, 0.0);
+    }
+
     /// Adds a row: the sum of the terms lies between the bounds.
     pub fn row(&mut self, lower: f64, upper: f64, terms: impl IntoIterator<Item = (Column, f64)>) {
         self.rows.push(Row { lower, upper, terms: terms.into_iter().collect() });

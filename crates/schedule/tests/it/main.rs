@@ -1,3 +1,4 @@
 //! Plans as their users see them.
 
+mod conflict;
 mod oracle;
