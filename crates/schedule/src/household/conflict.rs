@@ -4,7 +4,6 @@ use super::device::DeviceKind;
 use super::formulation::Formulation;
 use super::problem::{Household, HouseholdParts};
 use super::tariff::Capacity;
-use super::wish::Wish;
 use crate::solver::{SolveError, SolveOptions, Solver};
 
 /// One thing that a household asks of its plan and could give up.

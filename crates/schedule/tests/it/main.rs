@@ -2,3 +2,5 @@
 
 mod conflict;
 mod oracle;
+mod property;
+mod random;
