@@ -1,5 +1,6 @@
 //! The document `gridtally-household-1`: a household problem as JSON.
 
+use gridtally_core::calendar::Zone;
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
@@ -29,7 +30,7 @@ struct Document<'a> {
     #[expect(dead_code, reason = "a label")]
     features: IgnoredAny,
     currency: String,
-    timezone: String,
+    timezone: Zone,
     start_utc: Timestamp,
     resolution_min: u32,
     steps: usize,
@@ -105,13 +106,6 @@ impl Household {
             let reason = ProblemReason::Schema { found: document.schema, expected: SCHEMA };
             return Err(ProblemRefused::new("schema", reason));
         }
-        if jiff::tz::TimeZone::get(&document.timezone).is_err() {
-            let reason = ProblemReason::Unknown {
-                found: document.timezone,
-                known: "the names of the IANA time zone database",
-            };
-            return Err(ProblemRefused::new("timezone", reason));
-        }
         if document.day_of_step.len() != document.steps {
             let (found, expected) = (document.day_of_step.len(), document.steps);
             return Err(ProblemRefused::new(
@@ -126,6 +120,7 @@ impl Household {
             currency: document.currency,
             horizon: Horizon {
                 start: document.start_utc,
+                zone: document.timezone,
                 resolution_min: document.resolution_min,
                 day_of_step: document.day_of_step,
                 hour_of_step: document.hour_of_step,

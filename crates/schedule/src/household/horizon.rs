@@ -1,6 +1,8 @@
 //! The time that a household plan covers.
 
-use jiff::Timestamp;
+use gridtally_core::calendar::Zone;
+use jiff::civil::DateTime;
+use jiff::{SignedDuration, Timestamp};
 
 /// Steps of one length from an instant on, with the calendar day and the clock hour of each.
 ///
@@ -9,6 +11,8 @@ use jiff::Timestamp;
 pub struct Horizon {
     /// Beginning of the first step.
     pub start: Timestamp,
+    /// Where its clocks are.
+    pub zone: Zone,
     /// Length of a step, min; it divides an hour.
     pub resolution_min: u32,
     /// The local calendar day of each step, as a number that does not fall; `len()` is the number of steps.
@@ -28,6 +32,18 @@ impl Horizon {
     #[must_use]
     pub fn step_h(&self) -> f64 {
         f64::from(self.resolution_min) / 60.0
+    }
+
+    /// Returns what clocks show at the beginning of a step, or at the end of the horizon for the number of steps.
+    ///
+    /// # Panics
+    ///
+    /// Panics at the end of time, some ten thousand years away.
+    #[must_use]
+    pub fn local(&self, step: usize) -> DateTime {
+        let minutes = i64::try_from(step).expect("a horizon has ten thousand steps at most");
+        let later = SignedDuration::from_mins(minutes * i64::from(self.resolution_min));
+        self.zone.local(self.start.checked_add(later).expect("time has not ended"))
     }
 
     /// Returns the half-open ranges of steps that share a clock hour, in order.

@@ -109,7 +109,7 @@ struct Check {
 
 impl Check {
     fn site(&self, site: &Site) -> Checked {
-        self.series("site.load_kw", &site.load_kw, 0.0, MAGNITUDE_MAX)?;
+        self.series("site.load_kw", &site.load_kw, -MAGNITUDE_MAX, MAGNITUDE_MAX)?;
         within("site.import_limit_kw", site.import_limit_kw, 0.0, MAGNITUDE_MAX)?;
         within("site.export_limit_kw", site.export_limit_kw, 0.0, MAGNITUDE_MAX)
     }

@@ -6,7 +6,7 @@ use serde::Deserialize;
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Site {
-    /// Inflexible consumption in each step, kW, not negative; `load_kw.len() == steps`.
+    /// Inflexible consumption in each step, kW, negative where something gives more than is used; `load_kw.len() == steps`.
     pub load_kw: Vec<f64>,
     /// Most that may be drawn from the grid, kW.
     pub import_limit_kw: f64,

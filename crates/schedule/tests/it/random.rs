@@ -33,6 +33,7 @@ pub(crate) fn household(seed: u64, kinds: Kinds) -> Household {
         currency: "EUR".to_owned(),
         horizon: Horizon {
             start: jiff::Timestamp::UNIX_EPOCH,
+            zone: gridtally_core::calendar::Zone::UTC,
             resolution_min: 15,
             day_of_step: labels(steps, 8),
             hour_of_step: labels(steps, 4),
