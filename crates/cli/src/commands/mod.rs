@@ -11,6 +11,7 @@ pub(crate) mod export;
 pub(crate) mod import;
 pub(crate) mod init;
 pub(crate) mod reference;
+pub(crate) mod schedule;
 pub(crate) mod settle;
 pub(crate) mod verify;
 mod verify_proof;
@@ -38,6 +39,7 @@ pub(crate) fn run(command: Command, context: &Context) -> Result<(), CommandErro
         Command::Settle(arguments) => settle::run(&arguments, context),
         Command::Verify(arguments) => verify::run(&arguments, context),
         Command::Watch(arguments) => watch::run(&arguments, context),
+        Command::Schedule(arguments) => schedule::run(&arguments, context),
         Command::Export(arguments) => export::run(&arguments, context),
         Command::Claim(arguments) => claim::run(&arguments, context),
         Command::Chain(arguments) => chain::run(&arguments, context),

@@ -2,6 +2,8 @@
 //!
 //! It shares no code with any solver, so that an error there does not hide here.
 
+use std::fmt;
+
 use super::device::{
     Battery, Cycle, Device, DeviceKind, Ev, Interruptible, Modulating, Pv, Thermal, ThermalModel,
 };
@@ -107,6 +109,45 @@ pub enum Requirement {
     NotFromBattery,
     /// A store holds what it is asked to, kWh.
     Holds,
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(device) = &self.device {
+            write!(f, "{device}: ")?;
+        }
+        write!(f, "{} by {:.3}", self.requirement, self.by)?;
+        self.step.map_or(Ok(()), |step| write!(f, ", from step {step} on"))
+    }
+}
+
+impl fmt::Display for Requirement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Shape => "a finite power for each device and step is missed",
+            Self::ImportLimit => "the import limit is exceeded",
+            Self::ExportLimit => "the export limit is exceeded",
+            Self::ExportOnlyPv => "more than own generation is fed in",
+            Self::CapacitySteps => "the last bracket of the capacity tariff is exceeded",
+            Self::Power => "the power is out of its range",
+            Self::Profile => "the profile is missed",
+            Self::Order => "the order of programs is missed",
+            Self::OnSteps => "the number of steps on is missed",
+            Self::MinOnSteps => "the least length of a run is missed",
+            Self::Energy => "the energy is missed",
+            Self::PluggedIn => "the car is away, the power exceeds nothing",
+            Self::SocRange => "the state of charge is out of its range",
+            Self::SocTarget => "the state of charge at the end is missed",
+            Self::SocMinBy => "the state of charge on the way is missed",
+            Self::ChargeOnlyPv => "what the panels give is exceeded",
+            Self::Band => "the band is left",
+            Self::FinalState => "the last state is missed",
+            Self::Rests => "the rest is broken",
+            Self::OnlySurplus => "the surplus is exceeded",
+            Self::NotFromBattery => "what comes not from a battery is exceeded",
+            Self::Holds => "what is to be held is missed",
+        })
+    }
 }
 
 /// Returns what a plan costs and what it breaks.

@@ -12,6 +12,7 @@ use super::problem::{Household, HouseholdParts};
 use super::site::Site;
 use super::tariff::{Capacity, Tariff};
 use super::wish::Wish;
+use crate::json::{malformed, read};
 use crate::refusal::{ProblemReason, ProblemRefused};
 
 /// The name of the schema.
@@ -248,25 +249,4 @@ fn read_tagged<T: DeserializeOwned>(
     members.retain(|name, _| !tags.contains(&name.as_str()));
     let members = serde_json::Value::Object(members);
     serde_path_to_error::deserialize(members).map_err(|error| malformed(path, &error))
-}
-
-fn read<'a, T: Deserialize<'a>>(path: &str, text: &'a str) -> Result<T, ProblemRefused> {
-    let reader = &mut serde_json::Deserializer::from_str(text);
-    let value =
-        serde_path_to_error::deserialize(&mut *reader).map_err(|error| malformed(path, &error))?;
-    reader.end().map_err(|error| {
-        let message = error.to_string();
-        ProblemRefused::new(".", ProblemReason::Malformed { message })
-    })?;
-    Ok(value)
-}
-
-fn malformed(path: &str, error: &serde_path_to_error::Error<serde_json::Error>) -> ProblemRefused {
-    let inner = error.path().to_string();
-    let path = match (path, inner.as_str()) {
-        ("", inner) => inner.to_owned(),
-        (path, ".") => path.to_owned(),
-        (path, inner) => format!("{path}.{inner}"),
-    };
-    ProblemRefused::new(path, ProblemReason::Malformed { message: error.inner().to_string() })
 }

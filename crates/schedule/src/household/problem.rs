@@ -10,14 +10,15 @@ use super::horizon::Horizon;
 use super::site::Site;
 use super::tariff::{Capacity, Tariff};
 use super::wish::Wish;
+use crate::bounds::{
+    Checked, MAGNITUDE_MAX, efficiency, length, not_below, within, within_count, within_each,
+};
 use crate::refusal::{ProblemReason, ProblemRefused};
 
 /// Most steps of a horizon: a week of minutes.
 pub const STEPS_MAX: usize = 10_080;
 /// Most devices of a household.
 pub const DEVICES_MAX: usize = 200;
-/// Largest power, energy, price, fee, temperature: beyond it a number is a mistake of units.
-const MAGNITUDE_MAX: f64 = 1e6;
 
 /// What a household is, before it is checked.
 #[derive(Debug, Clone, PartialEq)]
@@ -73,8 +74,6 @@ impl Household {
         self.0
     }
 }
-
-type Checked = Result<(), ProblemRefused>;
 
 fn check_horizon(horizon: &Horizon) -> Checked {
     let steps = horizon.steps();
@@ -382,44 +381,4 @@ fn check_battery(path: &str, battery: &Battery) -> Checked {
     )?;
     let worth = battery.terminal_value_per_kwh;
     within(&format!("{path}.terminal_value_per_kwh"), worth, -MAGNITUDE_MAX, MAGNITUDE_MAX)
-}
-
-/// Efficiencies below a hundredth are a mistake, and zero would divide by nothing.
-fn efficiency(path: &str, value: f64) -> Checked {
-    within(path, value, 0.01, 1.0)
-}
-
-fn within(path: &str, found: f64, least: f64, most: f64) -> Checked {
-    // Not a number is nowhere.
-    if found >= least && found <= most {
-        return Ok(());
-    }
-    Err(ProblemRefused::new(path, ProblemReason::Range { found, least, most }))
-}
-
-fn within_each(path: &str, values: &[f64], least: f64, most: f64) -> Checked {
-    let is_outside = |value: &f64| within("", *value, least, most).is_err();
-    values
-        .iter()
-        .position(is_outside)
-        .map_or(Ok(()), |t| within(&format!("{path}[{t}]"), values[t], least, most))
-}
-
-#[expect(clippy::cast_precision_loss, reason = "numbers of steps; larger ones are refused anyway")]
-fn within_count(path: &str, found: usize, least: usize, most: usize) -> Checked {
-    within(path, found as f64, least as f64, most as f64)
-}
-
-fn not_below(path: &str, found: f64, other: f64, of: &'static str) -> Checked {
-    if found < other {
-        return Err(ProblemRefused::new(path, ProblemReason::Order { found, other, of }));
-    }
-    Ok(())
-}
-
-fn length(path: &str, found: usize, expected: usize) -> Checked {
-    if found == expected {
-        return Ok(());
-    }
-    Err(ProblemRefused::new(path, ProblemReason::Length { found, expected }))
 }

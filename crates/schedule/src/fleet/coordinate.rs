@@ -1,0 +1,225 @@
+//! Planning a whole fleet by prices: devices answer, the master mixes their answers, and the gap between the two sides is certified.
+//!
+//! Any prices of the limits give a bound that no plan can be below; the cheapest mixture of answers within the limits is a plan for devices whose
+//! choices can be mixed. The work ends when the two meet.
+//!
+//! # Source
+//!
+//! G. B. Dantzig and P. Wolfe, "Decomposition principle for linear programs", 1960; smoothing of prices: P. Wentges, 1997.
+
+use super::master::{Limit, LimitPrices, Master, MasterColumn, Mixture};
+use super::problem::Fleet;
+use super::respond::{FleetDevice, Group, groups, respond_all};
+
+/// How exactly to plan a fleet.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct FleetOptions {
+    /// Relative gap between plan and bound at which to stop.
+    pub gap: f64,
+    /// Most rounds of prices and answers.
+    pub rounds_max: usize,
+    /// Into how many groups the devices of a kind on a feeder are taken: more need fewer rounds, each of which takes longer.
+    pub groups_per_feeder: usize,
+}
+
+impl Default for FleetOptions {
+    fn default() -> Self {
+        Self { gap: 1e-4, rounds_max: 200, groups_per_feeder: 20 }
+    }
+}
+
+/// A plan of a fleet as its prices: what each device does follows from them.
+#[derive(Debug, Clone)]
+pub struct FleetPlan {
+    /// Cost of energy and wear.
+    pub cost: f64,
+    /// No plan costs less.
+    pub bound: f64,
+    /// The load of the fleet in each step, kW.
+    pub load_kw: Vec<f64>,
+    /// What the limits cost.
+    pub prices: LimitPrices,
+    /// How many rounds it took.
+    pub rounds: usize,
+    /// The prices that devices answered.
+    pub(crate) answered: Vec<Vec<Vec<f64>>>,
+    /// For each group, which answers it mixes, with their shares.
+    pub(crate) mixture: Vec<Vec<(usize, f64)>>,
+    pub(crate) groups: Vec<Group>,
+}
+
+impl FleetPlan {
+    /// Returns how much more the plan may cost than the cheapest, relative to its bound.
+    #[must_use]
+    pub fn gap(&self) -> f64 {
+        ((self.cost - self.bound) / self.bound.abs().max(1e-9)).max(0.0)
+    }
+}
+
+/// Why there is no plan of a fleet, in order of precedence.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum FleetError {
+    /// A device cannot do what it needs, whatever the limits.
+    #[error("{device:?} cannot do what it needs in the time that it has")]
+    Device {
+        /// Which.
+        device: FleetDevice,
+    },
+    /// The limits leave too little for what the devices need.
+    #[error("the limits are exceeded by {} kW in {} steps at least", exceeded.iter().map(|(.., kw)| kw).fold(0.0, |a, b| f64::max(a, *b)), exceeded.len())]
+    Limits {
+        /// Which limit, in which step, by how much, kW.
+        exceeded: Vec<(Limit, usize, f64)>,
+    },
+    /// The solver of the master problem failed.
+    #[error("the master problem was not solved")]
+    Master,
+}
+
+/// Share of the best prices in the next ones.
+const SMOOTHING: f64 = 0.6;
+/// Most answers that are kept of a group.
+const COLUMNS_MAX: usize = 40;
+/// How often exceeding a limit is made dearer before the limits are held to be too tight.
+const PENALTIES_MAX: usize = 3;
+
+/// Plans a fleet whose devices' choices can be mixed; what cannot be is mixed all the same, and is a bound.
+///
+/// # Errors
+///
+/// Returns the first [`FleetError`] in the order of its variants.
+pub fn coordinate(fleet: &Fleet, options: &FleetOptions) -> Result<FleetPlan, FleetError> {
+    let groups =
+        groups(fleet, options.groups_per_feeder).map_err(|device| FleetError::Device { device })?;
+    let mut work = Work {
+        fleet,
+        master: Master::new(fleet),
+        groups,
+        columns: Vec::new(),
+        answered: Vec::new(),
+        bound: f64::NEG_INFINITY,
+        best: LimitPrices::none(fleet),
+    };
+    work.answer(&LimitPrices::none(fleet))?;
+    let mut penalties = 0;
+    let mut rounds = 0;
+    let mixture = loop {
+        rounds += 1;
+        let mixture = work.master.solve(&work.groups, &work.columns).ok_or(FleetError::Master)?;
+        let is_within = work.master.exceeded(&mixture).is_empty();
+        let gap = (mixture.cost - work.bound) / work.bound.abs().max(1e-9);
+        if is_within && gap <= options.gap {
+            break mixture;
+        }
+        if rounds >= options.rounds_max {
+            if is_within {
+                break mixture;
+            }
+            return Err(FleetError::Limits { exceeded: work.master.exceeded(&mixture) });
+        }
+        let next = work.best.between(&mixture.prices, SMOOTHING);
+        let is_news = work.answer(&next)?;
+        if !is_news && !work.answer(&mixture.prices)? {
+            if is_within {
+                break mixture;
+            }
+            penalties += 1;
+            if penalties > PENALTIES_MAX {
+                return Err(FleetError::Limits { exceeded: work.master.exceeded(&mixture) });
+            }
+            work.master.raise_penalty();
+        }
+        work.forget(&mixture);
+    };
+    Ok(work.plan(&mixture, rounds))
+}
+
+struct Work<'a> {
+    fleet: &'a Fleet,
+    master: Master<'a>,
+    groups: Vec<Group>,
+    columns: Vec<MasterColumn>,
+    answered: Vec<Vec<Vec<f64>>>,
+    /// The best bound so far, and the prices that gave it.
+    bound: f64,
+    best: LimitPrices,
+}
+
+impl Work<'_> {
+    /// Asks all devices. Returns whether any answer is new.
+    fn answer(&mut self, prices: &LimitPrices) -> Result<bool, FleetError> {
+        let seen = prices.seen(self.fleet);
+        let responses = respond_all(self.fleet, &self.groups, &seen)
+            .map_err(|device| FleetError::Device { device })?;
+        let step_h = self.fleet.step_h();
+        let mut bound = -prices.worth(self.fleet);
+        for (group, response) in self.groups.iter().zip(&responses) {
+            let limits = seen[group.feeder].iter().zip(&self.fleet.energy_price);
+            let for_limits: f64 = limits
+                .zip(&response.load_kw)
+                .map(|((seen, energy), load)| (seen - energy) * load * step_h)
+                .sum();
+            bound += response.cost + for_limits;
+        }
+        if bound > self.bound {
+            self.bound = bound;
+            self.best = prices.clone();
+        }
+        let number = self.answered.len();
+        let mut is_news = false;
+        for (group, response) in responses.into_iter().enumerate() {
+            let is_known = self
+                .columns
+                .iter()
+                .any(|column| column.group == group && column.response == response);
+            if !is_known {
+                self.columns.push(MasterColumn { group, prices: number, response });
+                is_news = true;
+            }
+        }
+        self.answered.push(seen);
+        Ok(is_news)
+    }
+
+    /// Keeps the most used and the newest answers of each group.
+    fn forget(&mut self, mixture: &Mixture) {
+        let mut weights = mixture.weights.clone();
+        // The newest are not in the mixture yet.
+        weights.resize(self.columns.len(), 1.0);
+        let mut kept = vec![true; self.columns.len()];
+        for group in 0..self.groups.len() {
+            let mut numbers: Vec<usize> =
+                (0..self.columns.len()).filter(|&k| self.columns[k].group == group).collect();
+            if numbers.len() > COLUMNS_MAX {
+                numbers.sort_by(|&a, &b| weights[b].total_cmp(&weights[a]).then(b.cmp(&a)));
+                numbers[COLUMNS_MAX..].iter().for_each(|&k| kept[k] = false);
+            }
+        }
+        let mut kept = kept.into_iter();
+        self.columns.retain(|_| kept.next().expect("one for each"));
+    }
+
+    fn plan(self, mixture: &Mixture, rounds: usize) -> FleetPlan {
+        let mut load_kw = vec![0.0; self.fleet.steps()];
+        let mut of_group = vec![Vec::new(); self.groups.len()];
+        for (column, &weight) in self.columns.iter().zip(&mixture.weights) {
+            if weight > 0.0 {
+                load_kw
+                    .iter_mut()
+                    .zip(&column.response.load_kw)
+                    .for_each(|(sum, load)| *sum += weight * load);
+                of_group[column.group].push((column.prices, weight));
+            }
+        }
+        FleetPlan {
+            cost: mixture.cost,
+            bound: self.bound.min(mixture.cost),
+            load_kw,
+            prices: self.best,
+            rounds,
+            answered: self.answered,
+            mixture: of_group,
+            groups: self.groups,
+        }
+    }
+}
