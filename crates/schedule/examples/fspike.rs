@@ -8,10 +8,19 @@ fn main() {
         let f = Fleet::from_json(&text).unwrap();
         let v: serde_json::Value = serde_json::from_str(&text).unwrap();
         let start = std::time::Instant::now();
-        let found = coordinate(&f, &FleetOptions { gap, groups_per_feeder: g, rounds_max: 400 });
+        let found = plan(&f, &FleetOptions { gap, groups_per_feeder: g, rounds_max: 400, seed: 0 });
         let ms = start.elapsed().as_secs_f64() * 1e3;
         match found {
-            Ok(p) => println!("{path} {} devices {ms:.1} ms rounds {} cost {:.6} bound {:.6} gap {:.2e} expected {} {}", f.devices(), p.rounds, p.cost, p.bound, p.gap(), v["expected"]["lp_cost"], v["expected"]["optimal_cost"]),
+            Ok(p) => println!(
+                "{path} {} devices {ms:.1} ms rounds {} cost {:.6} bound {:.6} gap {:.2e} expected {} {}",
+                f.devices(),
+                p.rounds,
+                p.cost,
+                p.bound,
+                p.gap(),
+                v["expected"]["lp_cost"],
+                v["expected"]["optimal_cost"]
+            ),
             Err(e) => println!("{path} {ms:.1} ms {e}"),
         }
     }

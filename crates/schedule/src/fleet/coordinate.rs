@@ -9,7 +9,7 @@
 
 use super::master::{Limit, LimitPrices, Master, MasterColumn, Mixture};
 use super::problem::Fleet;
-use super::respond::{FleetDevice, Group, groups, respond_all};
+use super::respond::{FleetDevice, Group, Membership, Room, groups, respond_all, respond_of};
 
 /// How exactly to plan a fleet.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -18,41 +18,57 @@ pub struct FleetOptions {
     pub gap: f64,
     /// Most rounds of prices and answers.
     pub rounds_max: usize,
+    /// From what the order is drawn in which programs give way.
+    pub seed: u64,
     /// Into how many groups the devices of a kind on a feeder are taken: more need fewer rounds, each of which takes longer.
     pub groups_per_feeder: usize,
 }
 
 impl Default for FleetOptions {
     fn default() -> Self {
-        Self { gap: 1e-4, rounds_max: 200, groups_per_feeder: 20 }
+        Self { gap: 1e-4, rounds_max: 200, seed: 0, groups_per_feeder: 20 }
     }
 }
 
-/// A plan of a fleet as its prices: what each device does follows from them.
+/// A mixture of answers within the limits.
 #[derive(Debug, Clone)]
-pub struct FleetPlan {
+pub(crate) struct Coordinated {
     /// Cost of energy and wear.
-    pub cost: f64,
+    pub(crate) cost: f64,
     /// No plan costs less.
-    pub bound: f64,
-    /// The load of the fleet in each step, kW.
-    pub load_kw: Vec<f64>,
+    pub(crate) bound: f64,
+    /// The load of each feeder in each step, kW.
+    pub(crate) load_by_feeder_kw: Vec<Vec<f64>>,
+    /// The same without programs.
+    pub(crate) continuous_by_feeder_kw: Vec<Vec<f64>>,
     /// What the limits cost.
-    pub prices: LimitPrices,
+    pub(crate) prices: LimitPrices,
     /// How many rounds it took.
-    pub rounds: usize,
-    /// The prices that devices answered.
+    pub(crate) rounds: usize,
+    /// The prices that devices answered, by feeder.
     pub(crate) answered: Vec<Vec<Vec<f64>>>,
     /// For each group, which answers it mixes, with their shares.
-    pub(crate) mixture: Vec<Vec<(usize, f64)>>,
-    pub(crate) groups: Vec<Group>,
+    mixture: Vec<Vec<(usize, f64)>>,
+    membership: Membership,
 }
 
-impl FleetPlan {
-    /// Returns how much more the plan may cost than the cheapest, relative to its bound.
-    #[must_use]
-    pub fn gap(&self) -> f64 {
-        ((self.cost - self.bound) / self.bound.abs().max(1e-9)).max(0.0)
+impl Coordinated {
+    /// Returns what a device does that is not a program, kW for each step: the mixture of its answers.
+    pub(crate) fn power_kw(&self, fleet: &Fleet, device: FleetDevice) -> Vec<f64> {
+        let mut room = Room::default();
+        let mut power_kw = vec![0.0; fleet.steps()];
+        let feeder = device.feeder(fleet);
+        for &(number, share) in self.mixture_of(fleet, device) {
+            let prices = &self.answered[number][feeder];
+            let answer = respond_of(fleet, device, prices, &mut room).expect("it answered before");
+            power_kw.iter_mut().zip(answer).for_each(|(sum, power)| *sum += share * power);
+        }
+        power_kw
+    }
+
+    /// Returns which prices a device answers, with the share of each.
+    pub(crate) fn mixture_of(&self, fleet: &Fleet, device: FleetDevice) -> &[(usize, f64)] {
+        &self.mixture[self.membership.group_of(fleet, device)]
     }
 }
 
@@ -88,7 +104,7 @@ const PENALTIES_MAX: usize = 3;
 /// # Errors
 ///
 /// Returns the first [`FleetError`] in the order of its variants.
-pub fn coordinate(fleet: &Fleet, options: &FleetOptions) -> Result<FleetPlan, FleetError> {
+pub(crate) fn coordinate(fleet: &Fleet, options: &FleetOptions) -> Result<Coordinated, FleetError> {
     let groups =
         groups(fleet, options.groups_per_feeder).map_err(|device| FleetError::Device { device })?;
     let mut work = Work {
@@ -199,27 +215,37 @@ impl Work<'_> {
         self.columns.retain(|_| kept.next().expect("one for each"));
     }
 
-    fn plan(self, mixture: &Mixture, rounds: usize) -> FleetPlan {
-        let mut load_kw = vec![0.0; self.fleet.steps()];
+    fn plan(self, mixture: &Mixture, rounds: usize) -> Coordinated {
+        let feeders = self.fleet.feeders.len().max(1);
+        let nothing = vec![vec![0.0; self.fleet.steps()]; feeders];
+        let (mut load_by_feeder_kw, mut continuous_by_feeder_kw) = (nothing.clone(), nothing);
         let mut of_group = vec![Vec::new(); self.groups.len()];
         for (column, &weight) in self.columns.iter().zip(&mixture.weights) {
-            if weight > 0.0 {
-                load_kw
-                    .iter_mut()
+            if weight <= 0.0 {
+                continue;
+            }
+            let group = &self.groups[column.group];
+            let mut sums = vec![&mut load_by_feeder_kw[group.feeder]];
+            if !group.is_of_programs() {
+                sums.push(&mut continuous_by_feeder_kw[group.feeder]);
+            }
+            for sum in sums {
+                sum.iter_mut()
                     .zip(&column.response.load_kw)
                     .for_each(|(sum, load)| *sum += weight * load);
-                of_group[column.group].push((column.prices, weight));
             }
+            of_group[column.group].push((column.prices, weight));
         }
-        FleetPlan {
+        Coordinated {
             cost: mixture.cost,
             bound: self.bound.min(mixture.cost),
-            load_kw,
+            load_by_feeder_kw,
+            continuous_by_feeder_kw,
             prices: self.best,
             rounds,
             answered: self.answered,
             mixture: of_group,
-            groups: self.groups,
+            membership: Membership::new(&self.groups),
         }
     }
 }

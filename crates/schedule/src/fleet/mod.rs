@@ -1,16 +1,22 @@
 //! Layer 2: a fleet of devices behind shared limits.
 
+mod check;
 mod coordinate;
+mod direct;
 mod document;
 mod master;
+mod plan;
 mod problem;
 mod respond;
+mod starts;
 mod storage;
 mod window;
 
-pub use coordinate::{FleetError, FleetOptions, FleetPlan, coordinate};
+pub use check::{FleetCheck, check};
+pub use coordinate::{FleetError, FleetOptions};
 pub use document::SCHEMA;
 pub use master::{Limit, LimitPrices};
+pub use plan::{FleetPlan, plan};
 pub use problem::{
     Cycles, DEVICES_MAX, Evs, FEEDERS_MAX, Feeder, Fleet, FleetParts, STEPS_MAX, Tanks, V2gs,
 };

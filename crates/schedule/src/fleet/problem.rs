@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 
+use super::respond::FleetDevice;
 use crate::bounds::{
     Checked, MAGNITUDE_MAX, efficiency, length, within, within_count, within_each,
 };
@@ -177,6 +178,17 @@ impl FleetParts {
             + self.tanks.cop.len()
             + self.cycles.profile.len()
             + self.v2gs.arrival.len()
+    }
+}
+
+impl FleetParts {
+    /// Returns every device: cars, tanks, programs, cars that give back.
+    pub fn each_device(&self) -> impl Iterator<Item = FleetDevice> + use<> {
+        let evs = (0..self.evs.arrival.len()).map(FleetDevice::Ev);
+        let tanks = (0..self.tanks.cop.len()).map(FleetDevice::Tank);
+        let cycles = (0..self.cycles.profile.len()).map(FleetDevice::Cycle);
+        let v2gs = (0..self.v2gs.arrival.len()).map(FleetDevice::V2g);
+        evs.chain(tanks).chain(cycles).chain(v2gs)
     }
 }
 

@@ -1,5 +1,7 @@
 //! What devices do at given prices, each by its own exact method.
 
+use std::collections::BTreeMap;
+
 use rayon::prelude::*;
 
 use super::problem::Fleet;
@@ -17,6 +19,20 @@ pub enum FleetDevice {
     Cycle(usize),
     /// A car that charges and gives back.
     V2g(usize),
+}
+
+impl FleetDevice {
+    /// Returns the feeder that the device is on; 0 where there are none.
+    #[must_use]
+    pub fn feeder(self, fleet: &Fleet) -> usize {
+        let feeder = match self {
+            Self::Ev(i) => fleet.evs.feeder[i],
+            Self::Tank(i) => fleet.tanks.feeder[i],
+            Self::Cycle(i) => fleet.cycles.feeder[i],
+            Self::V2g(i) => fleet.v2gs.feeder[i],
+        };
+        if fleet.feeders.is_empty() { 0 } else { feeder as usize }
+    }
 }
 
 /// Devices that are planned together: they share a feeder and come and go at similar times.
@@ -75,7 +91,49 @@ fn others(fleet: &Fleet, feeder: usize) -> [Vec<FleetDevice>; 3] {
     ]
 }
 
+/// Which group a device is in.
+#[derive(Debug, Clone)]
+pub(crate) struct Membership {
+    of_window: BTreeMap<(usize, usize, usize), usize>,
+    of_device: BTreeMap<FleetDevice, usize>,
+}
+
+impl Membership {
+    pub(crate) fn new(groups: &[Group]) -> Self {
+        let mut of_window = BTreeMap::new();
+        let mut of_device = BTreeMap::new();
+        for (number, group) in groups.iter().enumerate() {
+            let places = group
+                .windows
+                .iter()
+                .map(|window| (window.feeder, window.arrival, window.departure));
+            of_window.extend(places.map(|place| (place, number)));
+            of_device.extend(group.devices.iter().map(|&device| (device, number)));
+        }
+        Self { of_window, of_device }
+    }
+
+    /// Returns the group of a device.
+    ///
+    /// # Panics
+    ///
+    /// Panics when the device is not of the fleet that the groups are of.
+    pub(crate) fn group_of(&self, fleet: &Fleet, device: FleetDevice) -> usize {
+        if let FleetDevice::Ev(i) = device {
+            let (arrival, departure) =
+                (fleet.evs.arrival[i] as usize, fleet.evs.departure[i] as usize);
+            return self.of_window[&(device.feeder(fleet), arrival, departure)];
+        }
+        self.of_device[&device]
+    }
+}
+
 impl Group {
+    /// Returns whether its devices are programs, whose answers cannot be mixed.
+    pub(crate) fn is_of_programs(&self) -> bool {
+        matches!(self.devices.first(), Some(FleetDevice::Cycle(_)))
+    }
+
     /// Returns the cheapest answer of the group to prices, currency per kWh for each step; `Err` with a device that cannot do what it needs.
     pub(crate) fn respond(
         &self,
@@ -209,7 +267,7 @@ fn respond_into(
 }
 
 /// Returns the start of a program that costs least, the earliest of equals.
-fn cheapest_start(fleet: &Fleet, i: usize, prices: &[f64]) -> usize {
+pub(crate) fn cheapest_start(fleet: &Fleet, i: usize, prices: &[f64]) -> usize {
     let profile_kw = &fleet.cycle_profiles_kw[fleet.cycles.profile[i] as usize];
     let (first, end) =
         (fleet.cycles.earliest_start[i] as usize, fleet.cycles.latest_end[i] as usize);
@@ -240,14 +298,14 @@ pub(crate) fn respond_all(
         .collect()
 }
 
-/// Returns the power of one device at prices, kW, and its wear.
+/// Returns the power of one device at prices, kW.
 pub(crate) fn respond_of(
     fleet: &Fleet,
     device: FleetDevice,
     prices: &[f64],
     room: &mut Room,
-) -> Result<(Vec<f64>, f64), FleetDevice> {
+) -> Result<Vec<f64>, FleetDevice> {
     let mut power_kw = vec![0.0; prices.len()];
-    let wear = respond_into(fleet, device, prices, room, &mut power_kw)?;
-    Ok((power_kw, wear))
+    respond_into(fleet, device, prices, room, &mut power_kw)?;
+    Ok(power_kw)
 }

@@ -259,7 +259,7 @@ impl Explorer<'_> {
         };
         let mut formulation = Formulation::new(household, widest_kw);
         formulation.model.forget_costs();
-        let options = SolveOptions { gap: 1.0, time_limit: None };
+        let options = SolveOptions { gap: 1.0, time_limit: None, nodes_max: None };
         loop {
             match self.solver.solve(&formulation.model, &options) {
                 Ok(solution) if formulation.exclude(&solution) => {}

@@ -189,7 +189,11 @@ impl Search<'_> {
     /// there are none. Each time is a relaxation of the whole, so that the last solution is exact.
     fn solve(&self, upto_kw: Option<f64>) -> Result<OptimalPlan, SolveError> {
         let mut formulation = Formulation::new(self.household, upto_kw);
-        let options = SolveOptions { gap: self.options.gap, time_limit: self.options.time_limit };
+        let options = SolveOptions {
+            gap: self.options.gap,
+            time_limit: self.options.time_limit,
+            nodes_max: None,
+        };
         let solution = loop {
             let solution = self.solver.solve(&formulation.model, &options)?;
             if !formulation.exclude(&solution) {

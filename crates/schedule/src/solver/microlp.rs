@@ -36,6 +36,7 @@ impl Solver for Microlp {
         }
         let mut settings = ::microlp::SolveOptions::default();
         settings.time_limit = options.time_limit;
+        settings.node_limit = options.nodes_max;
         settings.mip_gap = options.gap;
         let outcome = problem.solve_with(settings).map_err(|error| match error {
             Error::Infeasible => SolveError::Infeasible,

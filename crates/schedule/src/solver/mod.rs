@@ -16,6 +16,8 @@ pub struct SolveOptions {
     pub gap: f64,
     /// After this the best solution so far is the answer.
     pub time_limit: Option<Duration>,
+    /// After so many nodes of branch and bound too, which is the same on every machine.
+    pub nodes_max: Option<u64>,
 }
 
 /// What a solver found.

@@ -1,6 +1,7 @@
 //! Plans as their users see them.
 
 mod conflict;
+mod fleet;
 mod oracle;
 mod property;
 mod random;
