@@ -534,8 +534,8 @@ interface IBatchSettlement {
     /// @notice Returns the hub's bond.
     function bonded() external view returns (uint64);
 
-    /// @notice Returns what is held for participants and the hub, what came in by deposits and forced readings, what was burned, and how much
-    /// forced amounts are due. Burned money stays here for ever.
+    /// @notice Returns what is held for participants and the hub, what came in by deposits and forced readings, what was
+    /// burned, and how much forced amounts are due. Burned money stays here for ever.
     function sums() external view returns (uint64 escrow, uint64 deposited, uint64 burned, uint64 forcedDue);
 
     /// @notice Returns how many forced readings are open or due.

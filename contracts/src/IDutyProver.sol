@@ -8,9 +8,10 @@ import { RecordWord } from "./RecordWord.sol";
 /// @title What the hub must do: publish accounts, settle every reading
 /// @notice **Snapshots.** Every 14 days the hub publishes all accounts of the latest final batch, 15 bytes each:
 /// `balance u64 | payable in hundredths u56`. In blobs two of them lie behind two zero bytes in a field element, 8,192 in a
-/// blob. Of a sealed batch it publishes the account leaves: 32 bytes each, an element each, 4,096 in a blob. A snapshot counts from its last part on. For 7 days anybody can show that it says something else than the
-/// header's account root; then it no longer counts and the hub is slashed. When the last one that counts is 21 days old,
-/// the hub cannot commit.
+/// blob. Of a sealed batch it publishes the account leaves: 32 bytes each, an element each, 4,096 in a blob. A
+/// snapshot counts from its last part on. For 7 days anybody can show that it says something else than the header's account
+/// root; then it no longer counts and the hub is slashed. When the last one that counts is 21 days old, the hub cannot
+/// commit.
 ///
 /// **Forced readings.** A participant whose signed reading was left out shows it with the gap in the final regular batches
 /// that its key falls into. For 7 days anybody can refute that with a correction record of the same key that was committed

@@ -5,10 +5,13 @@ use std::io;
 use std::process::ExitCode;
 
 use gridtally_core::explanation::Explanation;
-use gridtally_ledger::EndpointError;
+use gridtally_ledger::{EndpointError, RpcFailure};
 use serde::Serialize;
 
 use crate::explained;
+
+/// The code of JSON-RPC for what failed inside an endpoint.
+const INTERNAL_ERROR: i64 = -32_603;
 
 /// Whose fault it is; the number is the exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -107,11 +110,14 @@ impl CommandError {
     }
 }
 
-/// Returns whether an endpoint failed, rather than refused: then it is worth trying again.
+/// Returns whether an endpoint, a file or the disk failed, rather than what was given: then it is worth trying again.
 pub(crate) fn is_unreachable(error: &(dyn std::error::Error + 'static)) -> bool {
     let mut cause = Some(error);
     while let Some(error) = cause {
-        if error.is::<EndpointError>() {
+        // A chain whose disk is full takes no transaction, whatever is in it.
+        let failure = error.downcast_ref::<Box<RpcFailure>>();
+        let is_internal = failure.is_some_and(|failure| failure.code == INTERNAL_ERROR);
+        if is_internal || error.is::<EndpointError>() || error.is::<io::Error>() {
             return true;
         }
         cause = error.source();
@@ -193,6 +199,7 @@ mod tests {
     use anyhow::anyhow;
     use gridtally_aggregator::store::StoreError;
     use gridtally_core::rejection::{Reason, Rejection};
+    use gridtally_ledger::{BatchArchiveError, CallKind, HubError, SendError};
 
     #[test]
     fn causes_stand_on_one_line_and_are_not_repeated() {
@@ -213,6 +220,24 @@ mod tests {
         let error = CommandError::refused(StoreError::from(rejection));
         let told = "error: a.csv: the file is empty [file-empty]; export it again";
         assert_eq!((error.to_string().as_str(), error.code()), (told, Some("file-empty")));
+    }
+
+    #[test]
+    fn a_full_disk_is_the_environments_fault_wherever_it_is_met() {
+        let failure = |code, message: &str| {
+            let failure = RpcFailure { code, message: message.to_owned(), data: None };
+            SendError::NotAccepted { kind: CallKind::Settle, failure: Box::new(failure) }
+        };
+        let full = failure(-32_603, "no block can be sealed: No space left on device");
+        assert_eq!(CommandError::of_chain(full).kind, ErrorKind::Environment);
+        // An error that passes on another one without words of its own hides what it is.
+        let passed_on = HubError::from(failure(-32_603, "no block can be sealed"));
+        assert_eq!(CommandError::of_chain(passed_on).kind, ErrorKind::Environment);
+        let refused = failure(-32_000, "nonce too low");
+        assert_eq!(CommandError::of_chain(refused).kind, ErrorKind::Refused);
+        let (path, source) = ("a.blob".into(), io::ErrorKind::StorageFull.into());
+        let kept = BatchArchiveError::Io { path, source };
+        assert_eq!(CommandError::of_chain(kept).kind, ErrorKind::Environment);
     }
 
     #[test]

@@ -16,6 +16,7 @@ mod output;
 mod progress;
 mod stopwatch;
 
+use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -45,7 +46,13 @@ fn main() -> ExitCode {
     let warnings = tracing_subscriber::EnvFilter::builder()
         .with_default_directive(tracing::level_filters::LevelFilter::WARN.into())
         .from_env_lossy();
-    tracing_subscriber::fmt().with_env_filter(warnings).with_writer(std::io::stderr).init();
+    // https://no-color.org: any value that is not empty.
+    let is_plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    tracing_subscriber::fmt()
+        .with_env_filter(warnings)
+        .with_ansi(std::io::stderr().is_terminal() && !is_plain)
+        .with_writer(std::io::stderr)
+        .init();
     let context = Context::new(&arguments);
     match commands::run(arguments.command, &context) {
         Ok(()) => ExitCode::SUCCESS,

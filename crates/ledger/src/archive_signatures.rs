@@ -25,8 +25,8 @@ const SETS_MAX: usize = 16;
 const ENDING: &str = ".signatures";
 
 impl BatchArchive {
-    /// Keeps the signatures of a batch, one place for each record; nothing where there is none at all. When this returns, they are
-    /// on disk.
+    /// Keeps the signatures of a batch, one place for each record; nothing where there is none at all. When this returns, they
+    /// are on disk.
     ///
     /// # Errors
     ///

@@ -259,8 +259,8 @@ impl BatchLedger {
         self.core(CallKind::Claim, 1, &BatchSettlement::collectCall {})
     }
 
-    /// Proves a batch wrong. `table` and `data` are of use for the proofs that need them; `None` where a proof of differing data
-    /// comes without.
+    /// Proves a batch wrong. `table` and `data` are of use for the proofs that need them; `None` where a proof of differing
+    /// data comes without.
     #[must_use]
     pub fn prove_call(
         &self,

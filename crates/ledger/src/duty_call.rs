@@ -26,7 +26,8 @@ use crate::sender::Call;
 const DISPUTE_S: u64 = 7 * 86_400;
 
 impl BatchLedger {
-    /// Forces a reading that the hub left out: a record of run 0 with its meter's signature, and the gap in which it is missing.
+    /// Forces a reading that the hub left out: a record of run 0 with its meter's signature, and the gap in which it is
+    /// missing.
     #[must_use]
     pub fn force_reading_call(
         &self,
@@ -65,8 +66,8 @@ impl BatchLedger {
         self.duty(CallKind::Prove, &DutyProver::proveForcedCall { h, parent, l })
     }
 
-    /// Refutes a forced reading with a record of a correction run. `chain` begins with a pending or final batch, goes on from child
-    /// to parent, and ends with the correction run.
+    /// Refutes a forced reading with a record of a correction run. `chain` begins with a pending or final batch, goes on from
+    /// child to parent, and ends with the correction run.
     #[must_use]
     pub fn refute_force_call<'a>(
         &self,
@@ -157,7 +158,8 @@ impl BatchLedger {
         self.blobs_of(part.transaction, part.data_hash, block.timestamp, sources).await
     }
 
-    /// Returns when the last true snapshot was complete, or before there was one, when the first batch became final; Unix time, s.
+    /// Returns when the last true snapshot was complete, or before there was one, when the first batch became final; Unix time,
+    /// s.
     ///
     /// # Errors
     ///

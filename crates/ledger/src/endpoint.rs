@@ -158,6 +158,8 @@ pub struct RpcFailure {
     pub data: Option<Bytes>,
 }
 
+impl std::error::Error for RpcFailure {}
+
 impl fmt::Display for RpcFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} (code {})", self.message, self.code)

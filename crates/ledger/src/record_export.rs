@@ -17,7 +17,7 @@ use crate::batch_view::TrackedBatch;
 use crate::blob_source::{BlobSource, BlobSourceError};
 use crate::client::BlockId;
 use crate::deploy::{Question, ReadError};
-use crate::watch::Watcher;
+use crate::watch::{WatchReport, Watcher};
 
 /// Which record is wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,7 +48,7 @@ pub enum ExportError {
     /// The published data cannot be asked for.
     #[error(transparent)]
     Data(#[from] DataError),
-    /// Nobody has the data of a batch.
+    /// Nobody has the data of the batch, or of one before it.
     #[error("nobody has what batch {seq} published")]
     DataMissing {
         /// Its number.
@@ -86,7 +86,7 @@ pub enum ExportError {
 explanations! {
     ExportError {
         Data(error);
-        DataMissing: "export-data-missing" "nobody has what the batch of the record published"
+        DataMissing: "export-data-missing" "nobody has what the batch of the record, or one before it, published"
             "name an archive of batches with --archive";
         Invalid: "export-batch-invalid" "the batch of the record breaks a rule, or is built on one that does"
             "prove it wrong with gridtally watch --act";
@@ -146,7 +146,10 @@ impl Watcher {
     ) -> Result<RecordProof, ExportError> {
         let header = &batch.header;
         let seq = header.seq;
-        let built = self.rebuild(header, &records).ok_or(ExportError::Invalid { seq })?;
+        let built = self.rebuild(header, &records).ok_or_else(|| match self.stopped_at() {
+            Some(&WatchReport::DataMissing { seq }) => ExportError::DataMissing { seq },
+            _ => ExportError::Invalid { seq },
+        })?;
         let opened = built.open_record(index).ok_or(ExportError::Invalid { seq })?;
         let table = self.view().table(header.period).ok_or(ExportError::Invalid { seq })?;
         let domain = self.ledger().deployment().domain();

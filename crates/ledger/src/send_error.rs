@@ -70,6 +70,7 @@ pub enum SendError {
         /// The call.
         kind: CallKind,
         /// The endpoint's reason.
+        #[source]
         failure: Box<RpcFailure>,
     },
     /// The endpoint computes another hash: it does not speak of the same transaction.

@@ -255,6 +255,13 @@ impl Watcher {
         self.states.get(&seq)
     }
 
+    /// Returns what was told of the first batch that is not valid, if there is one: nothing that stands on it is judged.
+    #[must_use]
+    pub fn stopped_at(&self) -> Option<&WatchReport> {
+        let batch = self.next_unjudged()?;
+        self.reported.get(&batch.header_hash)
+    }
+
     /// Builds a batch of the chain again from its records, or nothing where they are not the batch, or its parent is not known.
     pub(crate) fn rebuild(&self, header: &BatchHeader, records: &[Record]) -> Option<Batch> {
         let parent = self.state(header.seq.checked_sub(1)?)?;

@@ -23,8 +23,8 @@ pub(crate) struct RecordDemands {
 }
 
 impl Watcher {
-    /// Has every reading of these participants shown with its signature, batch by batch; for that it needs a sender. No more are
-    /// open at a time than the contract takes at the single bond.
+    /// Has every reading of these participants shown with its signature, batch by batch; for that it needs a sender. No more
+    /// are open at a time than the contract takes at the single bond.
     #[must_use]
     pub fn demanding_records_of(
         mut self,

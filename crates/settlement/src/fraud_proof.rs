@@ -218,8 +218,8 @@ fn neighbours(
     is_there(left) && is_there(right) && after_left == Some(at_right)
 }
 
-/// Returns a participant's account before the batch: as opened under the parent's root, empty for a new one, `None` for one that
-/// is not shown.
+/// Returns a participant's account before the batch: as opened under the parent's root, empty for a new one, `None` for one
+/// that is not shown.
 fn old_account(
     parent: &BatchHeader,
     participant: u32,

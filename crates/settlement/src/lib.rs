@@ -1,11 +1,12 @@
 //! Settlement, pure: readings and tariffs in, records out, and everything that a record becomes on the chain.
 //!
-//! [`PeriodReadings`] collects the readings of one settlement period, [`settle_period`] prices them; a [`RunManifest`] names what a run of several used.
+//! [`PeriodReadings`] collects the readings of one settlement period, [`settle_period`] prices them; a [`RunManifest`] names
+//! what a run of several used.
 //! [`DirectRecord`] is the form in which a record is settled one by one; [`Tree`] and the leaves are the form in which many
 //! are committed at once. [`first_difference`] is the comparison behind every verification.
 //!
-//! [`build_batch`] makes a batch of records, and [`judge()`] says of any batch and its parent whether it obeys the [`Rule`]s, which
-//! [`FraudProof`] shows that it does not, or what must be demanded to tell.
+//! [`build_batch`] makes a batch of records, and [`judge()`] says of any batch and its parent whether it obeys the [`Rule`]s,
+//! which [`FraudProof`] shows that it does not, or what must be demanded to tell.
 //!
 //! The crate does no I/O, knows no clock and no chain client, uses no floats, and gives the same bytes for the same input.
 //! It follows the settlement protocol, sections 2.1 to 2.9 and 2.13, and of 2.12 what is pure.

@@ -27,7 +27,8 @@ pub(super) const PERIODS_MAX: u32 = 3_660;
 /// Seconds of a week.
 const WEEK_S: i64 = 604_800;
 /// What the exchange of a gross metering point is, as runs name it among their inputs.
-const GROSS_DERIVATION: &str = "for each slot: import = max(0, consumption - generation), export = max(0, generation - consumption)";
+const GROSS_DERIVATION: &str = "for each slot: import = max(0, consumption - generation), \
+                                export = max(0, generation - consumption)";
 
 /// A run that can be computed: the same inputs give the same bytes.
 #[derive(Debug)]

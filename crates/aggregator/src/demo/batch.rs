@@ -38,6 +38,8 @@ const BATCHES_MAX: u64 = 33;
 const INBOX_BLOCKS: u64 = 65;
 /// The window in which a batch can be struck down, and a minute, s.
 const WINDOW_OVER_S: u64 = 7 * 86_400 + 60;
+/// Households that are registered in one transaction, well below the gas of one.
+const REGISTERED_MAX: usize = 200;
 /// The time between two blocks of a public chain, s.
 const SLOT_S: u64 = 12;
 /// What the false batch takes from a household, micro-units.
@@ -180,12 +182,10 @@ impl BatchDemo {
         let bond = SLASH_MICRO * BATCHES_MAX;
         let money = bond + HUB_DEPOSIT_MICRO + count * DEPOSIT_MICRO;
         let first = SettlementPeriod(1);
-        let mut calls = vec![
-            ledger.mint_call(hub, money),
-            ledger.approve_call(money),
-            ledger.bond_call(bond),
-            ledger.register_call(&vec![hub; households], first),
-        ];
+        let mut calls =
+            vec![ledger.mint_call(hub, money), ledger.approve_call(money), ledger.bond_call(bond)];
+        let meters = vec![hub; households];
+        calls.extend(meters.chunks(REGISTERED_MAX).map(|some| ledger.register_call(some, first)));
         let tables = run.tables().iter();
         calls.extend(tables.map(|(&period, table)| ledger.publish_tariff_call(period, table)));
         calls.push(ledger.deposit_call(ParticipantNumber::HUB, HUB_DEPOSIT_MICRO));
@@ -203,7 +203,8 @@ impl BatchDemo {
         Ok(Self { ledger, client, measured })
     }
 
-    /// Commits a batch for each period, a false one before the last, waits for a week of the chain's time, and pays a household.
+    /// Commits a batch for each period, a false one before the last, waits for a week of the chain's time, and pays a
+    /// household.
     pub(super) async fn settle(
         mut self,
         store: &StoreView,

@@ -1,20 +1,23 @@
 //! Participants and tariffs from files that people write.
 
+use std::fmt;
 use std::io::Read;
 use std::path::Path;
 
-use gridtally_core::id::IdError;
+use gridtally_core::calendar::Zone;
 use gridtally_core::meter::MeteringPointId;
 use gridtally_core::party::PartyId;
 use gridtally_core::quantity::Currency;
 use gridtally_core::rejection::{Reason, Rejection};
-use gridtally_core::tariff::{PriceArea, Tariff, TariffError, TariffVersion};
+use gridtally_core::tariff::{
+    MinuteOfDay, PriceArea, PriceKind, Tariff, TariffError, TariffVersion,
+};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::error::StoreError;
 use super::participants::{ParticipantBook, ParticipantError, UncheckedBook};
-use crate::toml_text::{self, Step, TomlFault, TomlFaultKind, TomlPlace};
+use crate::toml_text::{self, Step, TextFault, TomlFault, TomlFaultKind, TomlPlace};
 
 /// Longest file that is read.
 const FILE_BYTES_MAX: u64 = 256 << 20;
@@ -54,7 +57,7 @@ struct UncheckedTariff {
 /// reason of an identifier that is none, or [`Reason::PartyInvalid`], with line and key.
 pub fn read_participants(path: &Path) -> Result<Document<ParticipantBook>, Rejection> {
     let source = Source::read(path)?;
-    let fields: UncheckedBook = source.parse(Reason::PartyInvalid, participants_id)?;
+    let fields: UncheckedBook = source.parse(Reason::PartyInvalid, participants_text)?;
     if fields.parties.is_empty() && fields.points.is_empty() {
         return Err(source.empty("there is no [[party]]"));
     }
@@ -72,7 +75,7 @@ pub fn read_participants(path: &Path) -> Result<Document<ParticipantBook>, Rejec
 pub fn read_tariff(path: &Path) -> Result<Document<Tariff>, Rejection> {
     let source = Source::read(path)?;
     let UncheckedTariff { name, currency, versions } =
-        source.parse(Reason::TariffInvalid, tariff_id)?;
+        source.parse(Reason::TariffInvalid, tariff_text)?;
     let content = Tariff::new(&name, currency, versions).map_err(|error| {
         let reason = match error {
             TariffError::Name(error) => error.reason(),
@@ -145,9 +148,9 @@ impl Source {
     fn parse<T: DeserializeOwned>(
         &self,
         invalid: Reason,
-        check_id: fn(&str, &str) -> Option<IdError>,
+        check: fn(&str, &str) -> Option<TextFault>,
     ) -> Result<T, Rejection> {
-        toml_text::read(&self.text, check_id).map_err(|TomlFault { place, detail, kind }| {
+        toml_text::read(&self.text, check).map_err(|TomlFault { place, detail, kind }| {
             let reason = match kind {
                 TomlFaultKind::Syntax => Reason::DocumentMalformed,
                 TomlFaultKind::Id(error) => error.reason(),
@@ -197,24 +200,35 @@ impl Source {
     }
 }
 
-/// Returns why a text is no identifier, where the key is to have one.
-fn participants_id(key: &str, text: &str) -> Option<IdError> {
-    match key {
+/// Returns why a text is no value of a key of participants, where the key is to have an identifier.
+fn participants_text(key: &str, text: &str) -> Option<TextFault> {
+    let error = match key {
         "party.id" | "metering_point.party" => text.parse::<PartyId>().err(),
         "metering_point.id" => text.parse::<MeteringPointId>().err(),
+        _ => None,
+    };
+    error.map(TextFault::Id)
+}
+
+/// Returns why a text is no value of a key of a tariff, where reading it names no key: in a part of a price.
+fn tariff_text(key: &str, text: &str) -> Option<TextFault> {
+    let said = |error: &dyn fmt::Display| TextFault::Value(error.to_string());
+    match key.rsplit_once('.')?.1 {
+        "area" => text.parse::<PriceArea>().err().map(TextFault::Id),
+        "zone" => text.parse::<Zone>().err().map(|error| said(&error)),
+        "from" | "until" => text.parse::<MinuteOfDay>().err().map(|error| said(&error)),
         _ => None,
     }
 }
 
-fn tariff_id(key: &str, text: &str) -> Option<IdError> {
-    let is_area = ["version.import.area", "version.export.area", "version.flexibility.area"];
-    is_area.contains(&key).then(|| text.parse::<PriceArea>().err()).flatten()
-}
-
 /// Returns where a fault of a tariff stands.
 fn tariff_place(error: &TariffError) -> Option<Vec<Step<'static>>> {
-    let in_version = |version: usize, key| {
-        vec![Step::Key("version"), Step::Entry(version.saturating_sub(1)), Step::Key(key)]
+    let entry = |number: usize| Step::Entry(number.saturating_sub(1));
+    let in_version = |version, key| vec![Step::Key("version"), entry(version), Step::Key(key)];
+    let key_of = |kind| match kind {
+        PriceKind::Import => "import",
+        PriceKind::Export => "export",
+        PriceKind::Flexibility => "flexibility",
     };
     Some(match *error {
         TariffError::Name(_) => vec![Step::Key("name")],
@@ -223,6 +237,12 @@ fn tariff_place(error: &TariffError) -> Option<Vec<Step<'static>>> {
         TariffError::Empty { version, .. } => in_version(version, "valid_until"),
         TariffError::Overlap { version, .. } | TariffError::Gap { version, .. } => {
             in_version(version, "valid_from")
+        }
+        TariffError::PriceTooLarge { version, kind } => in_version(version, key_of(kind)),
+        TariffError::BandUnused { version, kind, part, band } => {
+            let mut steps = in_version(version, key_of(kind));
+            steps.extend([entry(part), Step::Key("band"), entry(band)]);
+            steps
         }
     })
 }
@@ -564,6 +584,46 @@ valid_from = "2026-02-01T00:00:00Z"
                 r#"tariff.toml:1: currency "": the tariff is not valid: the key currency is missing [tariff-invalid]; correct it as the detail says"#
             ]],
         );
+        // A part says what it is in one of its keys, and then reading it names no other one.
+        let part = |changed: &str| {
+            let part = "part = \"time_of_use\"\nzone = \"Europe/Oslo\"\nholidays = \"norway\"\n\
+                        otherwise_micro_per_kwh = 1\n\n[[version.import.band]]\ndays = [\"weekend\"]\n\
+                        from = \"06:00\"\nuntil = \"22:00\"\nprice_micro_per_kwh = 2\n";
+            let (key, _) = changed.split_once(' ').expect("key = value");
+            let lines = part
+                .lines()
+                .map(|line| if line.starts_with(&format!("{key} ")) { changed } else { line });
+            let lines: Vec<&str> = lines.collect();
+            let begin = "name = \"a\"\ncurrency = \"EUR\"\n[[version]]\n\
+                         valid_from = \"2026-01-01T00:00:00Z\"\n[[version.import]]\n";
+            format!("{begin}{}\n", lines.join("\n"))
+        };
+        let said = [
+            "zone = \"Europe/Atlantis\"",
+            "holidays = \"moon\"",
+            "otherwise_micro_per_kwh = 1.5",
+            "days = [\"weekend\", \"sunday\"]",
+            "days = []",
+            "from = \"6:00\"",
+            "until = \"24:00\"",
+            "price_micro_per_kwh = 3000000000",
+        ]
+        .map(|changed| {
+            let folder = tempfile::tempdir().expect("a folder for the test");
+            let path = folder.path().join("tariff.toml");
+            std::fs::write(&path, part(changed)).expect("the folder can be written to");
+            let refused = read_tariff(&path).map(|_| ()).expect_err(changed);
+            refused.in_file("tariff.toml").to_string()
+        });
+        expect![[r#"
+            tariff.toml:7: version.import.zone "Europe/Atlantis": the tariff is not valid: unknown time zone, expected an IANA name such as Europe/Oslo [tariff-invalid]; correct it as the detail says
+            tariff.toml:8: version.import.holidays "moon": the tariff is not valid: expected none or norway [tariff-invalid]; correct it as the detail says
+            tariff.toml:9: version.import.otherwise_micro_per_kwh "1.5": the tariff is not valid: expected a whole number from -2147483648 to 2147483647, found a number with decimals [tariff-invalid]; correct it as the detail says
+            tariff.toml:12: version.import.band.days "sunday": the tariff is not valid: expected one of working_day, weekend, holiday [tariff-invalid]; correct it as the detail says
+            tariff.toml:11: version.import.band "": the tariff is not valid: band 1 never applies: it has no day, or the bands before it take all of its times [tariff-invalid]; correct it as the detail says
+            tariff.toml:13: version.import.band.from "6:00": the tariff is not valid: expected a time of day such as 06:00, at most 23:59 [tariff-invalid]; correct it as the detail says
+            tariff.toml:14: version.import.band.until "24:00": the tariff is not valid: expected a time of day such as 06:00, at most 23:59 [tariff-invalid]; correct it as the detail says
+            tariff.toml:15: version.import.band.price_micro_per_kwh "3000000000": the tariff is not valid: expected a whole number from -2147483648 to 2147483647 [tariff-invalid]; correct it as the detail says"#]].assert_eq(&said.join("\n"));
         check_tariff(
             "name = \"a\"\ncurrency = \"EUR\"\nversion = []\n",
             expect![[

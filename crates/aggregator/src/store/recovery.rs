@@ -12,8 +12,8 @@ use super::journal::{End, JOURNAL_FILE, Line};
 use super::view::read_journal;
 use super::writer::{FOLDERS, INCOMING_FOLDER, SET_ASIDE_FOLDER};
 
-/// Cuts off a line of the journal that was never finished, completes one that only lacks its line end, empties `incoming/` and sets aside what nobody names. Returns the
-/// lines of the journal.
+/// Cuts off a line of the journal that was never finished, completes one that only lacks its line end, empties `incoming/` and
+/// sets aside what nobody names. Returns the lines of the journal.
 ///
 /// Nothing that lies in its place is removed: had somebody cut the journal, the files would still be there.
 pub(super) fn recover(disk: &dyn Disk, folder: &Path) -> Result<Vec<Line>, StoreError> {

@@ -36,6 +36,25 @@ pub enum TomlFaultKind {
     Value,
 }
 
+/// Why a text is no value of its key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TextFault {
+    /// It is no identifier.
+    Id(IdError),
+    /// It is something else that the key does not take, as reading it says.
+    Value(String),
+}
+
+impl TextFault {
+    /// Whether reading the text says this message.
+    fn says(&self, message: &str) -> bool {
+        match self {
+            Self::Id(error) => error.to_string() == message,
+            Self::Value(said) => said == message,
+        }
+    }
+}
+
 /// Where something stands in a TOML text.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct TomlPlace {
@@ -58,14 +77,14 @@ pub enum Step<'a> {
 
 /// Reads a TOML text.
 ///
-/// `check_id` says of a key and a text why the text is no identifier, where the key is to have one.
+/// `check` says of a key and a text why the text is no value of the key, where it knows.
 ///
 /// # Errors
 ///
 /// [`TomlFault`], the first of the text.
 pub fn read<T: DeserializeOwned>(
     text: &str,
-    check_id: impl Fn(&str, &str) -> Option<IdError>,
+    check: impl Fn(&str, &str) -> Option<TextFault>,
 ) -> Result<T, TomlFault> {
     let table = match DeTable::parse(text) {
         Ok(table) => table,
@@ -89,7 +108,7 @@ pub fn read<T: DeserializeOwned>(
         let missing = message.strip_prefix("missing field `");
         let missing = missing.and_then(|rest| rest.split_once('`')).map(|(key, _)| key);
         let leaf = span.as_ref().filter(|_| missing.is_none());
-        let leaf = leaf.and_then(|span| leaves.meant(span, message, &check_id));
+        let leaf = leaf.and_then(|span| leaves.meant(span, message, &check));
         let place = match (leaf, span) {
             (Some(leaf), _) => leaf.place(text),
             (None, span) => {
@@ -103,10 +122,9 @@ pub fn read<T: DeserializeOwned>(
                 }
             }
         };
-        let id_error = leaf.and_then(|leaf| check_id(&leaf.key, leaf.text?));
-        let kind = match id_error {
-            Some(error) => TomlFaultKind::Id(error),
-            None => TomlFaultKind::Value,
+        let kind = match leaf.and_then(|leaf| check(&leaf.key, leaf.text?)) {
+            Some(TextFault::Id(error)) => TomlFaultKind::Id(error),
+            Some(TextFault::Value(_)) | None => TomlFaultKind::Value,
         };
         TomlFault { detail: value_in_words(message, &place.value), place, kind }
     })
@@ -251,23 +269,24 @@ impl<'t> Leaves<'t> {
     }
 
     /// Returns the value that an error means: the one at its span; or, where the error names a table, the one in it that
-    /// the message quotes or whose identifier is none.
+    /// the message quotes or whose text is no value of its key.
     fn meant(
         &self,
         span: &Range<usize>,
         message: &str,
-        check_id: impl Fn(&str, &str) -> Option<IdError>,
+        check: impl Fn(&str, &str) -> Option<TextFault>,
     ) -> Option<&Leaf<'t>> {
         let is_at = |outer: &Range<usize>| outer.start <= span.start && span.end <= outer.end;
         let here = self.0.iter().find(|leaf| is_at(&leaf.span) || is_at(&leaf.key_span));
         here.or_else(|| {
-            let unknown = message.strip_prefix("unknown field `");
-            let unknown = unknown.and_then(|rest| rest.split_once('`')).map(|(key, _)| key);
+            let named = |begin| message.strip_prefix(begin)?.split_once('`').map(|(name, _)| name);
+            let (unknown, variant) = (named("unknown field `"), named("unknown variant `"));
             let is_inside =
                 |leaf: &&Leaf<'_>| leaf.around.iter().any(|around| around.span == *span);
             self.0.iter().filter(is_inside).find(|leaf| {
-                let id_error = leaf.text.and_then(|text| check_id(&leaf.key, text));
-                id_error.is_some_and(|error| error.to_string() == message)
+                let fault = leaf.text.and_then(|text| check(&leaf.key, text));
+                fault.is_some_and(|fault| fault.says(message))
+                    || variant.is_some() && leaf.text == variant
                     || leaf.key.rsplit('.').next() == unknown
                     || quoted(leaf.value).is_some_and(|quoted| message.contains(&quoted))
             })

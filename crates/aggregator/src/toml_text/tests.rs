@@ -6,17 +6,18 @@ use serde::Deserialize;
 use super::*;
 use crate::store::ParticipantBook;
 
-fn check_id(key: &str, text: &str) -> Option<IdError> {
-    match key {
+fn check_text(key: &str, text: &str) -> Option<TextFault> {
+    let error = match key {
         "party.id" => text.parse::<PartyId>().err(),
         "version.import.area" => text.parse::<PriceArea>().err(),
         _ => None,
-    }
+    };
+    error.map(TextFault::Id)
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "expectations are written in place")]
 fn check<T: DeserializeOwned>(text: &str, expected: Expect) {
-    let fault = read::<T>(text, check_id).err().expect("there is a fault");
+    let fault = read::<T>(text, check_text).err().expect("there is a fault");
     let TomlFault { place, detail, kind } = fault;
     let line = place.line.map_or("-".to_owned(), |line| line.to_string());
     let key = place.key.as_deref().unwrap_or("-");
@@ -226,6 +227,6 @@ fn places_are_found_by_their_path() {
 proptest::proptest! {
     #[test]
     fn any_text_is_read_or_refused(text in "([\\[\\]a-c=\"'0-9.\n {},]|party|id|role){0,40}|.{0,40}") {
-        let _read = read::<ParticipantBook>(&text, check_id);
+        let _read = read::<ParticipantBook>(&text, check_text);
     }
 }

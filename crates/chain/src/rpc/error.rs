@@ -197,6 +197,7 @@ impl From<SubmitError> for RpcError {
         match error {
             SubmitError::State(error) => error.into(),
             SubmitError::Unreadable(_) => Self::invalid_params(error),
+            SubmitError::NotSealing { .. } => Self::internal(error),
             _ => Self::server(error),
         }
     }

@@ -44,7 +44,7 @@ pub(super) fn handler(method: &str) -> Option<Handler> {
         },
         "eth_signTransaction" => sign_transaction,
         "eth_fillTransaction" => {
-            |context, mut params: Params| Ok(json!({ "tx": fill(context, params.required()?)? }))
+            |context, mut params: Params| Ok(json!({ "tx": fill(context, message(&mut params)?)? }))
         }
         _ => return None,
     })
@@ -75,7 +75,7 @@ fn receipt_in_time(
 
 /// Sends a transaction for an account whose key is known, or that is impersonated.
 fn send(context: &Context<'_>, params: &mut Params) -> Result<B256, RpcError> {
-    let message: TransactionRequest = params.required()?;
+    let message = message(params)?;
     let from = sender(&message)?;
     // Two requests at a time must not be given the same nonce.
     let _turn = context.chain.core.rpc.sending.lock().unwrap_or_else(PoisonError::into_inner);
@@ -97,6 +97,25 @@ fn send(context: &Context<'_>, params: &mut Params) -> Result<B256, RpcError> {
 /// that their transactions have hashes of their own.
 pub(crate) fn no_signature(from: Address) -> Signature {
     Signature::new(U256::from_be_slice(from.as_slice()), U256::ONE, false)
+}
+
+/// Returns the message of a request.
+///
+/// # Errors
+///
+/// Returns an error for blobs without their commitments and proofs, which nobody computes here: they would be left out.
+fn message(params: &mut Params) -> Result<TransactionRequest, RpcError> {
+    let fields: Value = params.required()?;
+    let has_blobs = ["blobs", "commitments", "proofs"]
+        .iter()
+        .any(|field| fields.get(field).is_some_and(|value| !value.is_null()));
+    let message: TransactionRequest = serde_json::from_value(fields)
+        .map_err(|error| RpcError::invalid_params(format!("parameter 1: {error}")))?;
+    if has_blobs && message.sidecar.is_none() {
+        let what = "blobs need their commitments and proofs, or a signed transaction in eth_sendRawTransaction";
+        return Err(RpcError::invalid_params(what));
+    }
+    Ok(message)
 }
 
 /// Returns the transaction with everything that it does not say: nonce, gas and fees.
@@ -159,6 +178,6 @@ fn signed(context: &Context<'_>, message: TransactionRequest) -> Result<Signed, 
 }
 
 fn sign_transaction(context: &Context<'_>, mut params: Params) -> Result<Value, RpcError> {
-    let transaction = signed(context, params.required()?)?;
+    let transaction = signed(context, message(&mut params)?)?;
     Ok(json!({ "raw": Bytes::from(transaction.encoded_2718()), "tx": transaction }))
 }

@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 
 use crate::{
     code::point_evaluation,
-    support::{ask, chain, refusal},
+    support::{ask, chain, refusal, send_and_mine},
 };
 
 /// Returns a sidecar with proofs of whole blobs, the form from before Osaka.
@@ -95,4 +95,32 @@ fn the_precompile_evaluates_a_blob_at_a_point() {
     assert!(output.as_str().unwrap().starts_with(&format!("0x{:064x}", 4_096)), "{output}");
     input[70] ^= 1;
     refusal(&chain, "eth_call", call(input));
+}
+
+/// They were left out, and the transaction sent without them.
+#[test]
+fn blobs_without_their_proofs_are_refused_and_with_them_they_are_sent() {
+    let chain = chain();
+    let sidecar = sidecar(1);
+    let from = funded_signers()[0].address();
+    let hashes: Vec<_> = sidecar.versioned_hashes().collect();
+    let alone = json!({ "from": from, "to": Address::ZERO, "blobs": sidecar.blobs });
+    for method in ["eth_sendTransaction", "eth_signTransaction", "eth_fillTransaction"] {
+        let error = refusal(&chain, method, json!([alone]));
+        assert_eq!(error["code"], -32_602, "{method}: {error}");
+        let said = error["message"].as_str().unwrap();
+        assert!(said.contains("commitments and proofs"), "{method}: {said}");
+    }
+    let whole = json!({
+        "from": from,
+        "to": Address::ZERO,
+        "gas": "0x186a0",
+        "maxFeePerBlobGas": "0x3b9aca00",
+        "blobVersionedHashes": hashes,
+        "blobs": sidecar.blobs,
+        "commitments": sidecar.commitments,
+        "proofs": sidecar.proofs,
+    });
+    let receipt = send_and_mine(&chain, whole);
+    assert_eq!(receipt["blobGasUsed"], "0x20000", "{receipt}");
 }

@@ -212,7 +212,7 @@ fn whoever_waits_for_a_transaction_on_a_full_disk_is_told_at_once() {
             let reason = error["message"].as_str().unwrap();
             assert!(reason.starts_with("no block can be sealed: "), "{error}");
             assert!(reason.contains("blocks.log"), "{error}");
-            assert_eq!(error["code"], -32_000);
+            assert_eq!(error["code"], -32_603);
         };
         check(&told);
         // Whoever asks for the receipt of what waits is told, and whoever sends the next.

@@ -9,6 +9,7 @@ use gridtally_ledger::{BatchLedger, Call, FinalAccount, Sender, Watcher};
 use serde::Serialize;
 
 use crate::batch_access::BatchArguments;
+use crate::commands::watch::{DATA_MISSING, words};
 use crate::context::Context;
 use crate::error::CommandError;
 use crate::output::Report;
@@ -16,6 +17,10 @@ use crate::output::number::{decimal_rounded, grouped};
 
 /// Participants of one claim at most, so that it stays within the gas of a transaction.
 const PARTICIPANTS_MAX: usize = 150;
+
+/// When a ledger can be frozen.
+const FREEZE: &str = "A ledger can be frozen 28 days after its newest final batch was committed, while no other can be made \
+                      final; `from` is that time in seconds since 1970.";
 
 /// Pay out what final batches made payable, to the address that the contract has for each participant
 ///
@@ -33,6 +38,9 @@ pub(crate) struct Arguments {
     /// Freeze the ledger first: possible once its hub has made no batch final for four weeks
     #[arg(long, requires = "exit", conflicts_with = "dry_run")]
     freeze: bool,
+    /// Begin with the newest snapshot of the accounts: no published data from before it are needed
+    #[arg(long)]
+    from_snapshot: bool,
     /// Say what there is, and send nothing: no key is needed
     #[arg(long)]
     dry_run: bool,
@@ -46,6 +54,8 @@ struct ClaimReport {
     accounts: Vec<AccountReport>,
     /// Deposits of a frozen ledger that go back.
     deposits: Vec<DepositReport>,
+    /// Who would be paid, but has no address yet.
+    without_payout: Vec<u32>,
     /// Nothing where nothing was sent.
     transactions: Vec<String>,
     gas_used: u64,
@@ -77,15 +87,32 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<(), Comman
         return Err(CommandError::usage(what).hint("Claim for the others in a second call."));
     }
     let config = context.config(|settings| arguments.batch.apply(settings))?;
-    let report = context.block_on(async {
+    let (report, done) = context.block_on(async {
         let access = if arguments.dry_run { Access::ReadOnly } else { Access::ReadWrite };
         let chain = BatchArguments::chain(&config, access).await?;
         let sender = if arguments.dry_run { None } else { Some(chain.sender(&config)?) };
         let mut watcher = arguments.batch.watcher(&chain, None).await?;
+        if arguments.from_snapshot {
+            watcher = watcher.from_snapshot();
+        }
         watcher.poll().await.map_err(CommandError::of_chain)?;
-        arguments.claim(&mut watcher, sender, chain.shown.clone()).await
+        let mut report = ClaimReport {
+            contract: watcher.ledger().deployment().core.to_string(),
+            asked: chain.shown.clone(),
+            accounts: Vec::new(),
+            deposits: Vec::new(),
+            without_payout: Vec::new(),
+            transactions: Vec::new(),
+            gas_used: 0,
+        };
+        let done = arguments.claim(&mut watcher, sender, &mut report).await;
+        Ok((report, done))
     })?;
-    context.output.report(&report)
+    // What was sent is told, also where the next one was refused.
+    if done.is_ok() || !report.transactions.is_empty() {
+        context.output.report(&report)?;
+    }
+    done
 }
 
 impl Arguments {
@@ -93,40 +120,31 @@ impl Arguments {
         &self,
         watcher: &mut Watcher,
         sender: Option<Sender>,
-        asked: String,
-    ) -> Result<ClaimReport, CommandError> {
-        let contract = watcher.ledger().deployment().core.to_string();
-        let mut report = ClaimReport {
-            contract,
-            asked,
-            accounts: Vec::new(),
-            deposits: Vec::new(),
-            transactions: Vec::new(),
-            gas_used: 0,
-        };
+        report: &mut ClaimReport,
+    ) -> Result<(), CommandError> {
         let mut is_frozen = watcher.ledger().is_frozen().await.map_err(CommandError::of_chain)?;
         if let Some(sender) = sender.as_ref().filter(|_| self.freeze && !is_frozen) {
-            report.send(sender, watcher.freeze_call()).await?;
+            let frozen = report.send(sender, watcher.freeze_call()).await;
+            frozen.map_err(|error| error.hint(FREEZE))?;
             watcher.poll().await.map_err(CommandError::of_chain)?;
             is_frozen = true;
         }
         if self.exit && !is_frozen {
             let what = anyhow::anyhow!("the ledger is not frozen");
             return Err(CommandError::refused(what).hint(
-                "Ask the hub for a withdrawal, or request an exit on the contract; only a frozen ledger pays balances. One whose \
-                 hub has stopped for four weeks is frozen with --freeze.",
+                "Ask the hub for a withdrawal, or request an exit on the contract; only a frozen ledger pays balances. One \
+                 whose hub has stopped for four weeks is frozen with --freeze.",
             ));
         }
-        let calls = self.find(watcher, &mut report).await?;
-        let Some(sender) = sender else { return Ok(report) };
+        let calls = self.find(watcher, report).await?;
+        let Some(sender) = sender else { return Ok(()) };
         if calls.is_empty() {
-            let what = anyhow::anyhow!("there is nothing to pay out");
-            return Err(CommandError::refused(what));
+            return Err(report.nothing());
         }
         for call in calls {
             report.send(&sender, call).await?;
         }
-        Ok(report)
+        Ok(())
     }
 
     /// Returns the calls that pay what there is, and reports it.
@@ -146,19 +164,24 @@ impl Arguments {
                 Vec::new()
             };
             let Some(found) = watcher.final_account(participant) else {
-                if deposits.is_empty() {
-                    let what = anyhow::anyhow!("participant {number} has no final account");
-                    return Err(CommandError::refused(what).hint(
-                        "Only what is in a final batch can be claimed: seven days after its commit.",
-                    ));
+                if deposits.is_empty() || is_unknown(watcher, number) {
+                    return Err(no_account(watcher, number));
                 }
+                let state = ledger.payout_of(participant).await.map_err(CommandError::of_chain)?;
                 report.add_deposits(number, &deposits);
+                if state.payout.is_none() {
+                    report.without_payout.push(number);
+                    continue;
+                }
                 calls.extend(deposits.iter().map(|(entry, _)| ledger.reclaim_call(*entry)));
                 continue;
             };
             let (account, micro) = self.look(ledger, participant, &found).await?;
             // Without an address the contract would refuse the whole claim.
             let is_payable = account.payout.is_some();
+            if !is_payable && (micro > 0 || !deposits.is_empty()) {
+                report.without_payout.push(number);
+            }
             report.accounts.push(account);
             report.add_deposits(number, &deposits);
             if is_payable {
@@ -201,7 +224,38 @@ impl Arguments {
     }
 }
 
+/// Whether a participant has an account after the newest final batch, which nobody here knows.
+fn is_unknown(watcher: &Watcher, number: u32) -> bool {
+    let last = watcher.view().final_batches().last();
+    last.is_some_and(|last| {
+        number < last.header.account_count && watcher.state(last.header.seq).is_none()
+    })
+}
+
+/// Says why the account of a participant after the newest final batch is not at hand.
+fn no_account(watcher: &Watcher, number: u32) -> CommandError {
+    if is_unknown(watcher, number) {
+        let why = watcher.stopped_at().map_or_else(|| "a batch was not judged".to_owned(), words);
+        let what =
+            anyhow::anyhow!("the accounts after the newest final batch are not known: {why}");
+        return CommandError::refused(what).hint(DATA_MISSING);
+    }
+    let what = anyhow::anyhow!("participant {number} has no final account");
+    CommandError::refused(what)
+        .hint("Only what is in a final batch can be claimed: seven days after its commit.")
+}
+
 impl ClaimReport {
+    /// Says why no call is left to send.
+    fn nothing(&self) -> CommandError {
+        let Some(number) = self.without_payout.first() else {
+            return CommandError::refused(anyhow::anyhow!("there is nothing to pay out"));
+        };
+        let what = anyhow::anyhow!("participant {number} has no address that could be paid");
+        CommandError::refused(what)
+            .hint("The registrar of the contract sets it (setPayout); then claim again.")
+    }
+
     fn add_deposits(&mut self, participant: u32, deposits: &[(u64, u64)]) {
         let deposits = deposits.iter();
         self.deposits.extend(deposits.map(|&(entry, amount_micro)| DepositReport {

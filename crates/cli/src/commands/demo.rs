@@ -1,6 +1,6 @@
 //! `gridtally demo`: a neighborhood lives through two days and settles on the embedded chain.
 
-use std::fs;
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -38,8 +38,8 @@ pub(crate) struct Arguments {
     /// Folder of the demonstration; that of an earlier one is replaced
     #[arg(long, value_name = "FOLDER", default_value = "gridtally-demo")]
     folder: PathBuf,
-    /// Households, 1 to 1000
-    #[arg(long, value_name = "COUNT", default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    /// Households, 1 to 500: a day of theirs fits into one batch
+    #[arg(long, value_name = "COUNT", default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=500))]
     households: u32,
     /// Another seed, another neighborhood
     #[arg(long, value_name = "NUMBER", default_value_t = 1)]
@@ -65,7 +65,7 @@ struct DemoReport {
 
 pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<(), CommandError> {
     let serves = arguments.serve || (!arguments.exit && io::stdout().is_terminal());
-    make_room(&arguments.folder)?;
+    let _ours = make_room(&arguments.folder)?;
     context.block_on(async {
         let watch = Stopwatch::start();
         let options = NeighborhoodOptions {
@@ -102,11 +102,15 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<(), Comman
     })
 }
 
-/// Makes the folder with its configuration. Only what an earlier demonstration left is deleted for it.
-fn make_room(folder: &Path) -> Result<(), CommandError> {
-    let is_ours = folder.join(MARK_FILE).exists();
+/// Makes the folder with its configuration. Only what an earlier demonstration left is deleted for it. While the file that is
+/// returned is open, no other demonstration takes the folder.
+fn make_room(folder: &Path) -> Result<File, CommandError> {
+    let earlier = match OpenOptions::new().write(true).open(folder.join(MARK_FILE)) {
+        Ok(mark) => Some(locked(mark, folder)?),
+        Err(_) => None,
+    };
     let is_empty = fs::read_dir(folder).map_or(true, |mut entries| entries.next().is_none());
-    if is_ours {
+    if earlier.is_some() {
         check_unused(folder)?;
         // Aside first: a process that dies while it deletes leaves nothing that looks like a folder of somebody's.
         let aside = folder.with_extension("deleted");
@@ -116,28 +120,43 @@ fn make_room(folder: &Path) -> Result<(), CommandError> {
         let what = anyhow!("{} is not empty and not from a demonstration", folder.display());
         return Err(CommandError::refused(what).hint("Name another folder with --folder."));
     }
-    let written = fs::create_dir_all(folder)
-        .and_then(|()| {
-            let mark = "The next gridtally demo deletes this folder.\n";
-            fs::write(folder.join(MARK_FILE), mark)
-        })
-        .and_then(|()| {
-            let configuration = format!("[store]\nfolder = \"{STORE_FOLDER}\"\n");
-            fs::write(folder.join(FILE_NAME), configuration)
-        });
-    written.with_context(|| format!("cannot write {}", folder.display())).or_environment()
+    let failed = || format!("cannot write {}", folder.display());
+    let made = fs::create_dir_all(folder).and_then(|()| {
+        // Not cut: another demonstration may have made it a moment ago.
+        OpenOptions::new().write(true).create(true).truncate(false).open(folder.join(MARK_FILE))
+    });
+    let mut mark = locked(made.with_context(failed).or_environment()?, folder)?;
+    let configuration = format!("[store]\nfolder = \"{STORE_FOLDER}\"\n");
+    mark.write_all(b"The next gridtally demo deletes this folder.\n")
+        .and_then(|()| fs::write(folder.join(FILE_NAME), configuration))
+        .with_context(failed)
+        .or_environment()?;
+    Ok(mark)
+}
+
+/// Takes the mark of a folder for this process.
+fn locked(mark: File, folder: &Path) -> Result<File, CommandError> {
+    match mark.try_lock() {
+        Ok(()) => Ok(mark),
+        Err(TryLockError::WouldBlock) => Err(in_use(folder)),
+        Err(TryLockError::Error(error)) => Err(CommandError::environment(
+            anyhow::Error::new(error).context(format!("cannot lock {}", folder.display())),
+        )),
+    }
+}
+
+fn in_use(folder: &Path) -> CommandError {
+    let what = anyhow!("another program works with the demonstration in {}", folder.display());
+    CommandError::environment(what).hint("End it, or name another folder with --folder.")
 }
 
 /// Makes sure that nobody works with an earlier demonstration.
 fn check_unused(folder: &Path) -> Result<(), CommandError> {
     let store = folder.join(STORE_FOLDER);
     for lock in [store.join("lock"), store.join(CHAIN_FOLDER).join("lock")] {
-        let Ok(lock) = fs::File::open(lock) else { continue };
-        if matches!(lock.try_lock(), Err(fs::TryLockError::WouldBlock)) {
-            let what =
-                anyhow!("another program works with the demonstration in {}", folder.display());
-            return Err(CommandError::environment(what)
-                .hint("End it, or name another folder with --folder."));
+        let Ok(lock) = File::open(lock) else { continue };
+        if matches!(lock.try_lock(), Err(TryLockError::WouldBlock)) {
+            return Err(in_use(folder));
         }
     }
     Ok(())
@@ -148,7 +167,8 @@ fn demo_error(error: DemoError) -> CommandError {
     match error {
         DemoError::Store(error) => store_error(error),
         DemoError::Embedded(_) | DemoError::History(_) => CommandError::environment(error),
-        _ => CommandError::refused(error),
+        // A full disk or a rate limit in the middle.
+        _ => CommandError::of_chain(error),
     }
 }
 
@@ -298,4 +318,45 @@ fn write_records(out: &mut dyn Write, records: &[DemoRecord]) -> io::Result<()> 
         ]);
     }
     table.write(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use gridtally_aggregator::demo::BatchDemoError;
+    use gridtally_ledger::{BatchArchiveError, EndpointError, PublicationError};
+
+    use super::*;
+    use crate::error::ErrorKind;
+
+    #[test]
+    fn a_full_disk_or_a_rate_limit_in_the_middle_is_the_environments_fault() {
+        let (path, source) = (PathBuf::from("a.blob"), io::ErrorKind::StorageFull.into());
+        let full = PublicationError::from(BatchArchiveError::Io { path, source });
+        let endpoint = "http://127.0.0.1:8545".to_owned();
+        let limit =
+            EndpointError::Status { endpoint, method: "eth_call", status: 429, attempts: 5 };
+        for (error, kind) in [
+            (BatchDemoError::from(full), ErrorKind::Environment),
+            (BatchDemoError::from(limit), ErrorKind::Environment),
+            (BatchDemoError::NothingToForge, ErrorKind::Refused),
+        ] {
+            assert_eq!(demo_error(error.into()).kind, kind);
+        }
+    }
+
+    #[test]
+    fn two_demonstrations_do_not_share_a_folder() {
+        let parent = tempfile::tempdir().unwrap();
+        let folder = parent.path().join("demo");
+        for _ in 0..2 {
+            let ours = make_room(&folder).unwrap();
+            let refused = make_room(&folder).unwrap_err();
+            assert_eq!(refused.kind, ErrorKind::Environment);
+            assert!(refused.message().contains("another program works"), "{refused}");
+            assert!(folder.join(FILE_NAME).exists());
+            drop(ours);
+        }
+    }
 }

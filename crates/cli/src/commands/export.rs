@@ -1,6 +1,6 @@
 //! `gridtally export`: what a participant takes home: the proof of a record, a header.
 
-use std::fs::OpenOptions;
+use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
@@ -143,13 +143,19 @@ impl Exported {
 }
 
 fn write_new(path: &Path, document: &[u8]) -> Result<(), CommandError> {
-    let written = || -> io::Result<()> {
-        let mut file = OpenOptions::new().write(true).create_new(true).open(path)?;
-        file.write_all(document)?;
-        file.write_all(b"\n")?;
-        file.sync_all()
+    let failed = |error: io::Error| {
+        let is_there = error.kind() == io::ErrorKind::AlreadyExists;
+        let error = anyhow::Error::new(error).context(format!("cannot write {}", path.display()));
+        let error = CommandError::environment(error);
+        if is_there { error.hint("Name another file: one that is there is kept.") } else { error }
     };
-    written().with_context(|| anyhow!("cannot write {}", path.display())).or_environment()
+    let mut file = OpenOptions::new().write(true).create_new(true).open(path).map_err(failed)?;
+    let written = file.write_all(document).and_then(|()| file.write_all(b"\n"));
+    written.and_then(|()| file.sync_all()).map_err(|error| {
+        // Half a document would be in the way of the next attempt.
+        fs::remove_file(path).unwrap_or_default();
+        failed(error)
+    })
 }
 
 impl Report for Exported {

@@ -35,14 +35,15 @@ pub(crate) struct Arguments {
     store: StoreArguments,
     #[command(flatten)]
     chain: ChainArguments,
-    /// Address of the contract that the store must have settled on, as somebody else names it [default: the store's word]
+    /// Address of the contract that the store must have settled on, or the proof must be about, as somebody else names it
+    /// [default: the word of the store or proof]
     #[arg(long, value_name = "ADDRESS", value_parser = address)]
     contract: Option<Address>,
     /// Check the store alone
     #[arg(long, conflicts_with_all = ["endpoint", "contract"])]
     no_chain: bool,
     /// Check the proof of one record instead, as `gridtally export proof` writes it: with --endpoint whether it is final, too
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["store", "contract", "no_chain"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["store", "no_chain"])]
     proof: Option<PathBuf>,
     /// A header, in hexadecimal, that was final when it was saved: the proof is checked against it, and nobody is asked
     #[arg(long, value_name = "FILE", requires = "proof", conflicts_with = "endpoint")]
@@ -70,7 +71,8 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<(), Comman
         arguments.chain.apply(settings);
     })?;
     if let Some(proof) = &arguments.proof {
-        return verify_proof::run(proof, arguments.header.as_deref(), &config, context);
+        let saved = arguments.header.as_deref();
+        return verify_proof::run(proof, saved, arguments.contract, &config, context);
     }
     let mut steps = Steps::default();
     let report = context.block_on(arguments.look(&config, &mut steps))?;

@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 use std::path::Path;
 
+use alloy_primitives::Address;
 use anyhow::{Context as _, anyhow};
 use gridtally_core::party::ParticipantNumber;
 use gridtally_ledger::{BatchLedger, ReadError};
@@ -54,6 +55,7 @@ struct ProofReport {
 pub(crate) fn run(
     proof: &Path,
     header: Option<&Path>,
+    contract: Option<Address>,
     config: &Config,
     context: &Context,
 ) -> Result<(), CommandError> {
@@ -64,6 +66,7 @@ pub(crate) fn run(
         .or_refused()?;
     let proved =
         proof.check().with_context(|| format!("{shown_path} shows nothing")).or_refused()?;
+    check_contract(&proof, contract)?;
     let mut report = ProofReport::new(&proof, &proved);
     if let Some(header) = header {
         check_saved(header, &proved)?;
@@ -78,6 +81,21 @@ pub(crate) fn run(
         ))),
         (_, Some(false)) => Err(CommandError::refused(anyhow!("the batch is not final"))
             .hint("Wait until its window of seven days is over; if it fell, the record was never settled.")),
+        _ => Ok(()),
+    }
+}
+
+/// Makes sure that a proof is about the contract that somebody else names: whoever made it may have a contract of their own,
+/// which calls everything final.
+fn check_contract(proof: &RecordProof, contract: Option<Address>) -> Result<(), CommandError> {
+    let stated = proof.contract;
+    match contract {
+        Some(contract) if contract != stated => {
+            let what = anyhow!("the proof is about contract {stated}, not about {contract}");
+            Err(CommandError::refused(what).hint(
+                "Let nobody pay by it, or name the contract that it is about with --contract.",
+            ))
+        }
         _ => Ok(()),
     }
 }
@@ -199,6 +217,7 @@ impl Report for ProofReport {
             grouped(self.count),
             self.header_hash
         )?;
+        writeln!(out, "contract {} on chain {}", self.contract, self.chain_id)?;
         let headers = counted(self.headers as u64, "header");
         match (self.is_final, &self.asked) {
             (Some(true), Some(asked)) => {

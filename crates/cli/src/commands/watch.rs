@@ -16,6 +16,10 @@ use crate::error::{Blame, CommandError, is_unreachable};
 use crate::output::Report;
 use crate::output::number::{counted, grouped};
 
+/// What to do where nobody has the data of a batch.
+pub(crate) const DATA_MISSING: &str = "Name an archive of batches with --archive, another beacon node with --beacon, or begin with \
+                            the hub's snapshot of the accounts: --from-snapshot.";
+
 /// Judge every batch that a contract settles, from the chain alone, and strike down what is wrong
 ///
 /// Only what is final counts: a batch can be struck down for seven days. Without --act nothing is sent, and no key is needed.
@@ -150,11 +154,20 @@ impl Arguments {
             findings,
         };
         context.output.report(&summary)?;
-        match summary.findings.iter().find(|finding| !finding.told.is_sound()) {
-            Some(finding) => Err(CommandError::refused(anyhow::anyhow!("{}", finding.text()))),
-            None => Ok(()),
-        }
+        let Some(finding) = summary.findings.iter().find(|finding| !finding.told.is_sound()) else {
+            return Ok(());
+        };
+        let error = CommandError::refused(anyhow::anyhow!("{}", finding.text()));
+        Err(match finding.told {
+            Told::DataMissing => error.hint(DATA_MISSING),
+            _ => error,
+        })
     }
+}
+
+/// Says in words what a watcher found.
+pub(crate) fn words(report: &WatchReport) -> String {
+    Finding::of(report).text()
 }
 
 impl Finding {
@@ -249,7 +262,8 @@ impl Finding {
                  (period {period}, key {key})"
             ),
             Told::ForceDue { period, key } => format!(
-                "not refuted in time, and not covered by the bond: the hub cannot commit until it is (period {period}, key {key})"
+                "not refuted in time, and not covered by the bond: the hub cannot commit until it is (period {period}, \
+                 key {key})"
             ),
             Told::ForcePaid { period, key, transaction } => format!(
                 "not refuted in time, paid out of the bond by {transaction} (period {period}, key {key})"

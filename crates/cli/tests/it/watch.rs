@@ -1,16 +1,19 @@
 //! `gridtally watch` against a chain of the real binary: an honest batch, then one that is wrong.
 
+use std::sync::Arc;
+
 use alloy_primitives::B256;
 use gridtally_core::party::ParticipantNumber;
 use gridtally_core::period::{SettlementCalendar, SettlementPeriod, Slot};
 use gridtally_core::quantity::{Amount, Price};
 use gridtally_ledger::{
-    BatchEntry, BatchEvent, BatchLedger, BatchOffices, BatchTerms, Client, EndpointOptions,
-    GasMeasurements, Key, SendOptions, Sender, TokenChoice,
+    BatchEntry, BatchEvent, BatchLedger, BatchOffices, BatchTerms, BlobSidecar, Client,
+    EndpointOptions, GasMeasurements, Key, SendOptions, Sender, TokenChoice,
 };
 use gridtally_settlement::{
-    Activities, Batch, BatchHeader, BatchPlan, Code, ForcedReadings, InboxRange, LedgerState,
-    Record, Reference, TariffTable, build_batch, pack_calldata,
+    Account, Activities, Batch, BatchHeader, BatchPlan, Code, ForcedReadings, InboxRange,
+    LedgerState, Record, Reference, TariffTable, build_batch, pack_blobs, pack_calldata,
+    pack_snapshot,
 };
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -29,6 +32,8 @@ struct Heart {
     sender: Sender,
     table: TariffTable,
     state: LedgerState,
+    /// Where records are published.
+    is_in_blobs: bool,
 }
 
 impl Heart {
@@ -62,7 +67,7 @@ impl Heart {
         }
         server.ask("evm_increaseTime", json!([3 * DAY_S + 60]));
         server.ask("evm_mine", json!([]));
-        Self { server, ledger, sender, table, state: LedgerState::genesis() }
+        Self { server, ledger, sender, table, state: LedgerState::genesis(), is_in_blobs: false }
     }
 
     /// Commits the heartbeat of a period, with a hub that claims to hold `hub_micro`.
@@ -85,7 +90,12 @@ impl Heart {
         let batch: Batch = build_batch(&plan, &self.state, &reference).unwrap();
         let mut commitment = batch.commitment.clone();
         commitment.hub_balance = Amount::from_micro(hub_micro);
-        let call = self.ledger.commit_calldata_call(&commitment, pack_calldata(records));
+        let call = if self.is_in_blobs {
+            let sidecar = BlobSidecar::new(&pack_blobs(&records)).unwrap();
+            self.ledger.commit_blobs_call(&commitment, Arc::new(sidecar))
+        } else {
+            self.ledger.commit_calldata_call(&commitment, pack_calldata(records))
+        };
         let receipt = self.sender.send(call).await.unwrap();
         let entries = BatchEntry::all_of(&receipt, &[self.ledger.deployment().core]).unwrap();
         let header: Option<BatchHeader> = entries.into_iter().find_map(|entry| match entry.event {
@@ -154,11 +164,14 @@ fn what_cannot_be_watched_is_refused() {
         (format!("watch --once --contract {nobody} --endpoint {endpoint}"), 1),
         (format!("watch --once --contract 0x12 --endpoint {endpoint}"), 2),
         (format!("watch --once --contract {nobody} --endpoint http://127.0.0.1:1"), 3),
+        // A mistyped archive would look like one without the batch.
+        (format!("watch --once --contract {nobody} --endpoint {endpoint} --archive nowhere"), 3),
     ];
     for (arguments, code) in cases {
         let output = terminal.output(&arguments);
         let messages = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(code), "{arguments}: {messages}");
+        assert!(!messages.contains('\u{1b}'), "no colors where there is no terminal: {messages}");
     }
 }
 
@@ -195,6 +208,7 @@ async fn a_record_is_proved_to_its_owner_offline_and_with_one_question() {
     assert!(out.contains("batch 1, pending: only final counts"), "{out}");
     let (code, _, messages) = run(&terminal, &heart.about("export proof", wanted));
     assert_eq!(code, Some(3), "an existing file is not overwritten: {messages}");
+    assert!(messages.contains("Name another file"), "{messages}");
 
     let (code, out, messages) = run(&terminal, "verify --proof record.json");
     assert_eq!(code, Some(0), "{out}{messages}");
@@ -218,6 +232,19 @@ async fn a_record_is_proved_to_its_owner_offline_and_with_one_question() {
     assert_eq!(code, Some(0), "{out}{messages}");
     let report: Value = serde_json::from_str(&out).unwrap();
     assert_eq!((&report["is_final"], &report["batch"]), (&json!(true), &json!(1)));
+
+    // Whoever made a proof may have made the contract too: the owner names the one that counts.
+    let contract = heart.ledger.deployment().core;
+    assert!(out.contains(&contract.to_string()), "{out}");
+    let (code, out, messages) = run(&terminal, &format!("{online} --contract {contract}"));
+    assert_eq!(code, Some(0), "{messages}");
+    assert!(out.contains(&format!("contract {contract} on chain 31337")), "{out}");
+    let other = "0x00000000000000000000000000000000000000aa";
+    for way in [&online, "verify --proof record.json", offline] {
+        let (code, out, messages) = run(&terminal, &format!("{way} --contract {other}"));
+        assert_eq!((code, out.as_str()), (Some(1), ""), "{messages}");
+        assert!(messages.contains("not about 0x00"), "{messages}");
+    }
 
     // One digit of an amount, one of a path, a field too many.
     let proof: Value =
@@ -270,9 +297,21 @@ async fn a_ledger_whose_hub_has_stopped_is_frozen_and_gives_deposits_back() {
     heart.sender.send(heart.ledger.mint_call(heart.sender.address(), 2_500_000)).await.unwrap();
     heart.sender.send(heart.ledger.approve_call(2_500_000)).await.unwrap();
     heart.sender.send(deposit).await.unwrap();
-    let claim = heart.about("claim", "--participant 0,0 --exit --freeze");
+    // Somebody pays in for a participant whose address is not known yet.
+    let hub = heart.sender.address();
+    let calls = [
+        heart.ledger.register_call(&[hub], SettlementPeriod(20)),
+        heart.ledger.mint_call(hub, 1_000_000),
+        heart.ledger.approve_call(1_000_000),
+        heart.ledger.deposit_call(ParticipantNumber(1), 1_000_000),
+    ];
+    for call in calls {
+        heart.sender.send(call).await.unwrap();
+    }
+    let claim = heart.about("claim", "--participant 0,0,1 --exit --freeze");
     let (code, _, messages) = run(&terminal, &claim);
     assert_eq!(code, Some(1), "the hub may come back: {messages}");
+    assert!(messages.contains("28 days after"), "{messages}");
 
     heart.server.ask("evm_increaseTime", json!([30 * DAY_S]));
     heart.server.ask("evm_mine", json!([]));
@@ -282,8 +321,43 @@ async fn a_ledger_whose_hub_has_stopped_is_frozen_and_gives_deposits_back() {
     assert_eq!(out.matches("done by 0x").count(), 2, "freeze and reclaim: {out}");
     let (code, out, messages) = run(&terminal, &claim);
     assert_eq!(code, Some(1), "paid once: {out}{messages}");
-    assert!(messages.contains("nothing to pay out"), "{messages}");
+    assert!(messages.contains("participant 1 has no address"), "{messages}");
     let (code, out, messages) = run(&terminal, &heart.watch(""));
     assert_eq!(code, Some(0), "{messages}");
     assert!(out.ends_with("batches: 1, final: 1: all valid\n"), "{out}");
+}
+
+/// Blobs leave the chain after 18 days, and a ledger is frozen after 28: who takes money out then needs an archive or a snapshot,
+/// and was told that there is no account.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_lies_behind_blobs_that_are_gone_is_named_and_a_snapshot_helps() {
+    let terminal = Terminal::new();
+    // The chain keeps blobs in its folder.
+    let mut heart = Heart::new(&terminal).await;
+    heart.is_in_blobs = true;
+    heart.commit(1, 0).await;
+    heart.finalize().await;
+    let claim = heart.about("claim", "--participant 0 --dry-run");
+    let (code, _, messages) = run(&terminal, &claim);
+    assert_eq!(code, Some(0), "{messages}");
+    let accounts = [Account { balance: Amount::ZERO, payable_micro: 0 }];
+    let snapshot =
+        heart.ledger.commit_snapshot_call(heart.state.header(), 0, pack_snapshot(accounts));
+    heart.sender.send(snapshot).await.unwrap();
+    heart.server.ask("evm_increaseTime", json!([30 * DAY_S]));
+    heart.server.ask("evm_mine", json!([]));
+
+    let export = "--participant 0 --period 1 --slot 0 --out record.json";
+    for (line, said) in [
+        (claim.clone(), "batch 1: its published data cannot be found"),
+        (heart.watch(""), "batch 1: its published data cannot be found"),
+        (heart.about("export proof", export), "nobody has what batch 1 published"),
+    ] {
+        let (code, _, messages) = run(&terminal, &line);
+        assert_eq!(code, Some(1), "{line}: {messages}");
+        assert!(messages.contains(said) && messages.contains("--archive"), "{line}: {messages}");
+    }
+    let (code, out, messages) = run(&terminal, &format!("{claim} --from-snapshot"));
+    assert_eq!(code, Some(0), "{messages}");
+    assert!(out.starts_with("participant 0: 0.000000 to 0x"), "{out}");
 }

@@ -99,6 +99,11 @@ pub enum PriceKind {
     Flexibility,
 }
 
+impl PriceKind {
+    /// All of them, in order.
+    pub const ALL: [Self; 3] = [Self::Import, Self::Export, Self::Flexibility];
+}
+
 impl fmt::Display for PriceKind {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.pad(match self {
@@ -155,6 +160,28 @@ pub enum TariffError {
         /// Its start.
         from: Timestamp,
     },
+    /// A price that 32 bits do not hold at some time, whatever the market says.
+    #[error("version {version} has {kind} prices beyond {max} micro-units per kWh", max = i32::MAX)]
+    PriceTooLarge {
+        /// Which version.
+        version: usize,
+        /// Which price.
+        kind: PriceKind,
+    },
+    /// A band of a price by time of use that never applies.
+    #[error(
+        "band {band} never applies: it has no day, or the bands before it take all of its times"
+    )]
+    BandUnused {
+        /// Which version.
+        version: usize,
+        /// Which price.
+        kind: PriceKind,
+        /// Which part of it, from 1.
+        part: usize,
+        /// Which band of it, from 1.
+        band: usize,
+    },
 }
 
 /// Why a period has no price. In order of precedence.
@@ -206,6 +233,23 @@ impl TariffVersion {
         }
     }
 
+    /// Whether some sum of the parts of a price lies beyond 32 bits; where the market has a part in it, nobody can say before.
+    fn is_too_large(&self, kind: PriceKind) -> bool {
+        let bounds = self.parts(kind).iter().map(PricePart::bounds).collect::<Option<Vec<_>>>();
+        let bounds = bounds.unwrap_or_default();
+        let least: i64 = bounds.iter().map(|(least, _)| least).sum();
+        let most: i64 = bounds.iter().map(|(_, most)| most).sum();
+        i32::try_from(least).and(i32::try_from(most)).is_err()
+    }
+
+    /// Returns the first part of a price, and its band, that never applies, from 0.
+    fn unused_band(&self, kind: PriceKind) -> Option<(usize, usize)> {
+        self.parts(kind).iter().enumerate().find_map(|(place, part)| match part {
+            PricePart::TimeOfUse(part) => Some((place, part.unused_band()?)),
+            PricePart::Spot { .. } | PricePart::Fixed { .. } => None,
+        })
+    }
+
     fn is_bounded(&self) -> bool {
         [&self.import, &self.export, &self.flexibility].into_iter().all(|parts| {
             let bands_fit = |part: &PricePart| match part {
@@ -252,6 +296,18 @@ impl Tariff {
                 }
                 Some(until) if until == from => {}
                 _ => return Err(TariffError::Overlap { version: number, from }),
+            }
+        }
+        let prices = || (1..).zip(&versions).flat_map(|of| PriceKind::ALL.map(|kind| (of, kind)));
+        for ((version, content), kind) in prices() {
+            if content.is_too_large(kind) {
+                return Err(TariffError::PriceTooLarge { version, kind });
+            }
+        }
+        for ((version, content), kind) in prices() {
+            if let Some((part, band)) = content.unused_band(kind) {
+                let (part, band) = (part + 1, band + 1);
+                return Err(TariffError::BandUnused { version, kind, part, band });
             }
         }
         Ok(Self { name: name.into(), currency, versions })

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::ops::Range;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
@@ -11,6 +12,9 @@ use crate::calendar::Zone;
 use crate::holiday::{DayType, HolidayCalendar};
 use crate::period::Period;
 use crate::quantity::Price;
+
+/// Minutes of a day by the clock, which no change of clocks alters.
+const DAY_MINUTES: u16 = 24 * 60;
 
 /// One part of a price; the parts are added.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -85,9 +89,47 @@ impl PricePart {
             Self::TimeOfUse(part) => Ok(i64::from(part.price(period).micro_per_kwh())),
         }
     }
+
+    /// Returns the least and the most that this part can add, in micro-units per kilowatt-hour; `None` where the market says.
+    pub(super) fn bounds(&self) -> Option<(i64, i64)> {
+        match self {
+            Self::Spot { .. } => None,
+            Self::Fixed { price } => {
+                Some((price.micro_per_kwh().into(), price.micro_per_kwh().into()))
+            }
+            Self::TimeOfUse(part) => {
+                let bands = part.bands.iter().map(|band| band.price);
+                let prices = bands.chain([part.otherwise]).map(Price::micro_per_kwh);
+                let (least, most) = prices.fold((i32::MAX, i32::MIN), |(least, most), price| {
+                    (least.min(price), most.max(price))
+                });
+                Some((least.into(), most.into()))
+            }
+        }
+    }
 }
 
 impl TimeOfUse {
+    /// Returns the place of the first band that never applies, from 0: it has no day that the calendar knows, or the bands before
+    /// it take all of its times.
+    pub(super) fn unused_band(&self) -> Option<usize> {
+        let mut taken = [[false; DAY_MINUTES as usize]; 3];
+        self.bands.iter().position(|band| {
+            let is_known = |day: &&DayType| {
+                **day != DayType::Holiday || self.holidays != HolidayCalendar::None
+            };
+            let mut is_unused = true;
+            for &day in band.days.iter().filter(is_known) {
+                for span in band.spans() {
+                    let times = &mut taken[day as usize][span];
+                    is_unused &= times.iter().all(|taken| *taken);
+                    times.fill(true);
+                }
+            }
+            is_unused
+        })
+    }
+
     fn price(&self, period: Period) -> Price {
         let local = self.zone.local(period.start());
         let day_type = self.holidays.day_type(local.date());
@@ -99,6 +141,12 @@ impl TimeOfUse {
 }
 
 impl Band {
+    /// Returns its minutes of a day: up to midnight and, where it goes on, after it.
+    fn spans(&self) -> [Range<usize>; 2] {
+        let (from, until) = (usize::from(self.from.0), usize::from(self.until.0));
+        if from < until { [from..until, 0..0] } else { [from..DAY_MINUTES.into(), 0..until] }
+    }
+
     fn contains(&self, minute: MinuteOfDay) -> bool {
         if self.from < self.until {
             self.from <= minute && minute < self.until

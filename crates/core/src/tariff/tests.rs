@@ -197,13 +197,53 @@ fn missing_prices_have_a_reason_in_order() {
 
 #[test]
 fn prices_beyond_32_bits_are_refused() {
-    let part = "[[version.import]]\npart = \"fixed\"\nprice_micro_per_kwh = 2000000000\n";
-    let text = format!(
-        "name = \"t\"\ncurrency = \"EUR\"\n[[version]]\nvalid_from = \"2026-01-01T00:00:00Z\"\n{part}{part}"
+    let fixed = "[[version.import]]\npart = \"fixed\"\nprice_micro_per_kwh = 2000000000\n";
+    let spot =
+        "[[version.import]]\npart = \"spot\"\narea = \"NO2\"\nmargin_micro_per_kwh = 2000000000\n";
+    let text = |parts: [&str; 2]| {
+        let begin = "name = \"t\"\ncurrency = \"EUR\"\n[[version]]\nvalid_from = \"2026-01-01T00:00:00Z\"\n";
+        format!("{begin}{}", parts.concat())
+    };
+    // What the market says is known when the time has come.
+    let refused = tariff(&text([fixed, spot])).price(
+        PriceKind::Import,
+        period("2026-01-14T05:00:00Z"),
+        &one_krone(),
     );
-    let refused =
-        tariff(&text).price(PriceKind::Import, period("2026-01-14T05:00:00Z"), &SpotPrices::new());
     assert!(matches!(refused, Err(PriceUnavailable::OutOfRange { .. })));
+    let refused = toml::from_str::<Tariff>(&text([fixed, fixed])).unwrap_err().to_string();
+    assert!(refused.contains("version 1 has import prices beyond 2147483647"), "{refused}");
+}
+
+#[test]
+fn bands_that_never_apply_are_refused() {
+    let second = "days = [\"weekend\", \"holiday\"]\nfrom = \"22:00\"\nuntil = \"03:00\"";
+    let cases = [
+        (second, "days = [\"working_day\"]\nfrom = \"06:00\"\nuntil = \"22:00\"", Some(2)),
+        (second, "days = [\"working_day\"]\nfrom = \"07:00\"\nuntil = \"08:00\"", Some(2)),
+        (second, "days = []\nfrom = \"07:00\"\nuntil = \"08:00\"", Some(2)),
+        // The first that applies counts: the second one has the minute before.
+        (second, "days = [\"working_day\"]\nfrom = \"05:59\"\nuntil = \"08:00\"", None),
+        (second, "days = [\"working_day\"]\nfrom = \"06:00\"\nuntil = \"06:00\"", None),
+        (second, "days = [\"working_day\"]\nfrom = \"21:59\"\nuntil = \"00:00\"", None),
+        // Without holidays there is none.
+        (
+            "days = [\"working_day\"]\nfrom = \"17:00\"",
+            "days = [\"holiday\"]\nfrom = \"17:00\"",
+            Some(1),
+        ),
+    ];
+    for (from, to, unused) in cases {
+        assert!(TARIFF.contains(from), "{from}");
+        let read = toml::from_str::<Tariff>(&TARIFF.replacen(from, to, 1));
+        let refused = read.err().map(|error| error.to_string()).unwrap_or_default();
+        match unused {
+            Some(band) => {
+                assert!(refused.contains(&format!("band {band} never applies")), "{to}: {refused}");
+            }
+            None => assert_eq!(refused, "", "{to}"),
+        }
+    }
 }
 
 #[test]
