@@ -49,6 +49,7 @@ pub(crate) enum Command {
     Verify(commands::verify::Arguments),
     Watch(commands::watch::Arguments),
     Schedule(commands::schedule::Arguments),
+    Dispatch(commands::dispatch::Arguments),
     Export(commands::export::Arguments),
     Claim(commands::claim::Arguments),
     Chain(commands::chain::Arguments),
@@ -67,4 +68,13 @@ pub(crate) fn svg_file(text: &str) -> Result<PathBuf, String> {
     is_svg.then_some(path).ok_or_else(|| {
         "pictures are drawn as SVG: give a name that ends in .svg; rsvg-convert makes other formats of it".to_owned()
     })
+}
+
+/// Reads a relative gap.
+pub(crate) fn gap(text: &str) -> Result<f64, String> {
+    let is_gap = |gap: &f64| (0.0..=1.0).contains(gap);
+    text.parse()
+        .ok()
+        .filter(is_gap)
+        .ok_or_else(|| "give a number from 0 to 1, such as 0.0001".to_owned())
 }

@@ -7,6 +7,7 @@ pub(crate) mod completions;
 pub(crate) mod conformance;
 pub(crate) mod cost;
 pub(crate) mod demo;
+pub(crate) mod dispatch;
 pub(crate) mod export;
 pub(crate) mod import;
 pub(crate) mod init;
@@ -40,6 +41,7 @@ pub(crate) fn run(command: Command, context: &Context) -> Result<(), CommandErro
         Command::Verify(arguments) => verify::run(&arguments, context),
         Command::Watch(arguments) => watch::run(&arguments, context),
         Command::Schedule(arguments) => schedule::run(&arguments, context),
+        Command::Dispatch(arguments) => dispatch::run(&arguments, context),
         Command::Export(arguments) => export::run(&arguments, context),
         Command::Claim(arguments) => claim::run(&arguments, context),
         Command::Chain(arguments) => chain::run(&arguments, context),

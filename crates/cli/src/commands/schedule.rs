@@ -34,7 +34,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "FILE.svg", value_parser = crate::arguments::svg_file)]
     plot: Option<PathBuf>,
     /// Relative gap at which a plan is good enough; 0 proves that none is cheaper
-    #[arg(long, value_name = "GAP", default_value_t = PlanOptions::INTERACTIVE.gap, value_parser = gap)]
+    #[arg(long, value_name = "GAP", default_value_t = PlanOptions::INTERACTIVE.gap, value_parser = crate::arguments::gap)]
     gap: f64,
     /// Seconds after which the best plan so far is the answer, with its gap
     #[arg(long, value_name = "SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=86_400))]
@@ -78,12 +78,4 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<(), Comman
         }
         Err(error) => Err(CommandError::refused(error)),
     }
-}
-
-fn gap(text: &str) -> Result<f64, String> {
-    let is_gap = |gap: &f64| (0.0..=1.0).contains(gap);
-    text.parse()
-        .ok()
-        .filter(is_gap)
-        .ok_or_else(|| "give a number from 0 to 1, such as 0.0001".to_owned())
 }

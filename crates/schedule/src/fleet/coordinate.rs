@@ -7,9 +7,13 @@
 //!
 //! G. B. Dantzig and P. Wolfe, "Decomposition principle for linear programs", 1960; smoothing of prices: P. Wentges, 1997.
 
+use gridtally_core::explanations;
+
 use super::master::{Limit, LimitPrices, Master, MasterColumn, Mixture};
 use super::problem::Fleet;
-use super::respond::{FleetDevice, Group, Membership, Room, groups, respond_all, respond_of};
+use super::respond::{
+    FleetDevice, Group, Membership, Response, Room, groups, respond_all, respond_of,
+};
 
 /// How exactly to plan a fleet.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -87,9 +91,25 @@ pub enum FleetError {
         /// Which limit, in which step, by how much, kW.
         exceeded: Vec<(Limit, usize, f64)>,
     },
+    /// Prices of limits are not one for each limit and step, or negative.
+    #[error("a price that is not negative is needed for each limit and step")]
+    Prices,
     /// The solver of the master problem failed.
     #[error("the master problem was not solved")]
     Master,
+}
+
+explanations! {
+    FleetError {
+        Device: "fleet-device-impossible" "a device cannot do what it needs, whatever the limits"
+            "give it more time or power, or ask less of it";
+        Limits: "fleet-limits-exceeded" "the limits leave too little for what the devices need"
+            "loosen the limits that are named, or ask less of the devices";
+        Prices: "fleet-prices" "prices of limits are not one for each limit and step, or negative"
+            "give one price for each limit and step";
+        Master: "fleet-not-coordinated" "the master problem was not solved"
+            "check the sizes of loads and limits; report the problem";
+    }
 }
 
 /// Share of the best prices in the next ones.
@@ -150,6 +170,44 @@ pub(crate) fn coordinate(fleet: &Fleet, options: &FleetOptions) -> Result<Coordi
     Ok(work.plan(&mixture, rounds))
 }
 
+/// Returns the bound that prices of limits give: what devices pay at their cheapest answers, less what the limits are worth. No plan costs
+/// less.
+///
+/// # Errors
+///
+/// Returns [`FleetError::Prices`] when there is not one price for each limit and step, and [`FleetError::Device`].
+pub fn lagrangian(fleet: &Fleet, prices: &LimitPrices) -> Result<f64, FleetError> {
+    let steps = fleet.steps();
+    let is_series =
+        |series: &Vec<f64>| series.len() == steps && series.iter().all(|price| *price >= 0.0);
+    let are_feeders =
+        prices.feeders.len() == fleet.feeders.len() && prices.feeders.iter().all(is_series);
+    if !are_feeders || ![&prices.transformer, &prices.up_reserve].into_iter().all(is_series) {
+        return Err(FleetError::Prices);
+    }
+    let groups = groups(fleet, 1).map_err(|device| FleetError::Device { device })?;
+    let seen = prices.seen(fleet);
+    let responses =
+        respond_all(fleet, &groups, &seen).map_err(|device| FleetError::Device { device })?;
+    Ok(bound_of(fleet, &groups, prices, &seen, &responses))
+}
+
+fn bound_of(
+    fleet: &Fleet,
+    groups: &[Group],
+    prices: &LimitPrices,
+    seen: &[Vec<f64>],
+    responses: &[Response],
+) -> f64 {
+    let for_limits = |(group, response): (&Group, &Response)| {
+        let limits = seen[group.feeder].iter().zip(&fleet.energy_price);
+        let paid =
+            limits.zip(&response.load_kw).map(|((seen, energy), load)| (seen - energy) * load);
+        response.cost + paid.sum::<f64>() * fleet.step_h()
+    };
+    groups.iter().zip(responses).map(for_limits).sum::<f64>() - prices.worth(fleet)
+}
+
 struct Work<'a> {
     fleet: &'a Fleet,
     master: Master<'a>,
@@ -167,16 +225,7 @@ impl Work<'_> {
         let seen = prices.seen(self.fleet);
         let responses = respond_all(self.fleet, &self.groups, &seen)
             .map_err(|device| FleetError::Device { device })?;
-        let step_h = self.fleet.step_h();
-        let mut bound = -prices.worth(self.fleet);
-        for (group, response) in self.groups.iter().zip(&responses) {
-            let limits = seen[group.feeder].iter().zip(&self.fleet.energy_price);
-            let for_limits: f64 = limits
-                .zip(&response.load_kw)
-                .map(|((seen, energy), load)| (seen - energy) * load * step_h)
-                .sum();
-            bound += response.cost + for_limits;
-        }
+        let bound = bound_of(self.fleet, &self.groups, prices, &seen, &responses);
         if bound > self.bound {
             self.bound = bound;
             self.best = prices.clone();

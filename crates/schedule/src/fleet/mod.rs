@@ -10,10 +10,11 @@ mod problem;
 mod respond;
 mod starts;
 mod storage;
+mod uncontrolled;
 mod window;
 
 pub use check::{FleetCheck, check};
-pub use coordinate::{FleetError, FleetOptions};
+pub use coordinate::{FleetError, FleetOptions, lagrangian};
 pub use document::SCHEMA;
 pub use master::{Limit, LimitPrices};
 pub use plan::{FleetPlan, plan};
@@ -21,3 +22,4 @@ pub use problem::{
     Cycles, DEVICES_MAX, Evs, FEEDERS_MAX, Feeder, Fleet, FleetParts, STEPS_MAX, Tanks, V2gs,
 };
 pub use respond::FleetDevice;
+pub use uncontrolled::uncontrolled_ev;

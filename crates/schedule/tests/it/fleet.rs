@@ -64,14 +64,17 @@ fn assert_sound(fleet: &Fleet, plan: &FleetPlan) {
 
 #[test]
 fn oracles_are_planned_at_their_cost() {
-    let options = FleetOptions { gap: 1e-7, groups_per_feeder: 40, ..FleetOptions::default() };
+    let exactly = FleetOptions { gap: 1e-7, groups_per_feeder: 40, ..FleetOptions::default() };
+    // How far programs are from being mixed is a property of the problem.
+    let with_programs = FleetOptions { gap: 2e-5, ..exactly };
     for (path, fleet, expected) in fleets() {
         assert_eq!(expected.status, "optimal");
         if fleet.devices() > 400 {
             continue;
         }
         let path = path.display();
-        let found = plan(&fleet, &options).unwrap_or_else(|error| panic!("{path}: {error}"));
+        let options = if fleet.cycles.profile.is_empty() { &exactly } else { &with_programs };
+        let found = plan(&fleet, options).unwrap_or_else(|error| panic!("{path}: {error}"));
         assert_sound(&fleet, &found);
         assert!(
             is_close(found.cost, expected.optimal_cost),
