@@ -27,7 +27,7 @@ const FILE_BYTES_MAX: u64 = 64 << 20;
 /// named, with what would be possible instead, and the exit code is 1.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    /// The problem: JSON of the schema gridtally-household-1, or gzip of it
+    /// The problem: TOML as in examples/household.toml where the name ends in .toml, else JSON of the schema gridtally-household-1, or gzip of it
     #[arg(value_name = "PROBLEM")]
     problem: PathBuf,
     /// Draw both schedules over the prices into this file
@@ -46,7 +46,9 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<(), Comman
     let shown = arguments.problem.display();
     let text =
         str::from_utf8(&content).with_context(|| format!("{shown} is not UTF-8")).or_refused()?;
-    let household = Household::from_json(text).map_err(|refused| {
+    let is_toml = arguments.problem.extension().is_some_and(|extension| extension == "toml");
+    let household = if is_toml { Household::from_toml(text) } else { Household::from_json(text) };
+    let household = household.map_err(|refused| {
         CommandError::refused(anyhow::Error::new(refused).context(shown.to_string()))
     })?;
     let solvers: [&dyn Solver; 1] = [&Microlp];

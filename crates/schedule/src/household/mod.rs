@@ -5,6 +5,7 @@ mod conflict;
 mod device;
 mod document;
 mod formulation;
+mod friendly;
 mod horizon;
 mod optimal;
 mod plan;

@@ -2,6 +2,7 @@
 
 mod conflict;
 mod fleet;
+mod friendly;
 mod oracle;
 mod property;
 mod random;

@@ -55,7 +55,7 @@ fn draw_prices(area: &Area<'_>, fleet: &Fleet, plan: &FleetPlan) -> Result<(), F
         .collect();
     let all = || fleet.energy_price.iter().chain(&seen).copied();
     let (low, high) = (all().fold(0.0, f64::min), all().fold(1e-6, f64::max));
-    let mut chart = chart(area, fleet, low..high * 1.05, &format!("{} per kWh", fleet.currency))?;
+    let mut chart = chart(area, fleet, low..high * 1.4, &format!("{} per kWh", fleet.currency))?;
     for (values, color, name) in
         [(&seen, ORANGE, "with the price of the transformer"), (&fleet.energy_price, INK, "energy")]
     {
@@ -73,7 +73,7 @@ fn draw_load(area: &Area<'_>, fleet: &Fleet, plan: &FleetPlan) -> Result<(), Fai
     let all =
         || whole.iter().chain(&fleet.transformer_limit_kw).chain(&fleet.base_load_kw).copied();
     let (low, high) = (all().fold(0.0, f64::min), all().fold(1e-6, f64::max));
-    let mut chart = chart(area, fleet, low..high * 1.08, "kW")?;
+    let mut chart = chart(area, fleet, low..high * 1.3, "kW")?;
     for (values, color, name) in
         [(&whole, BLUE, "fleet"), (&fleet.base_load_kw, BASE, "other load")]
     {
@@ -105,6 +105,7 @@ fn chart<'a, 'b>(
     title: &str,
 ) -> Result<Chart<'a, 'b>, Failed> {
     let mut chart = ChartBuilder::on(area)
+        .margin_left(16)
         .margin_right(24)
         .margin_top(10)
         .set_label_area_size(LabelAreaPosition::Left, 76)

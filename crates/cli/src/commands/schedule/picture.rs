@@ -78,7 +78,8 @@ fn draw_head(area: &Area<'_>, planned: &Planned<'_>) -> Result<(), Failed> {
         area.draw(&Text::new(name.to_owned(), (left + 18, 46), font(13, GRAY)))?;
         left += 40 + 7 * i32::try_from(name.chars().count()).unwrap_or(0);
     }
-    Ok(())
+    area.draw(&PathElement::new([(left, 53), (left + 12, 53)], INK))?;
+    area.draw(&Text::new("exchange with the grid", (left + 18, 46), font(13, GRAY)))
 }
 
 fn draw_prices(area: &Area<'_>, household: &Household) -> Result<(), Failed> {
@@ -86,7 +87,7 @@ fn draw_prices(area: &Area<'_>, household: &Household) -> Result<(), Failed> {
     let all = || tariff.import_price.iter().chain(&tariff.export_price).copied();
     let (low, high) = (all().fold(0.0, f64::min), all().fold(0.0, f64::max).max(1e-6));
     let steps = household.horizon.steps();
-    let mut chart = chart(area, steps, low..high * 1.05)?;
+    let mut chart = chart(area, steps, low..high * 1.4)?;
     mesh(&mut chart, household, &format!("{} per kWh", household.currency))?;
     for (prices, color, name) in
         [(&tariff.import_price, INK, "import"), (&tariff.export_price, GRAY, "export")]
@@ -165,6 +166,7 @@ fn chart<'a, 'b>(
     values: std::ops::Range<f64>,
 ) -> Result<Chart<'a, 'b>, Failed> {
     ChartBuilder::on(area)
+        .margin_left(16)
         .margin_right(24)
         .margin_top(10)
         .set_label_area_size(LabelAreaPosition::Left, 70)
