@@ -13,6 +13,7 @@ mod demo;
 mod documents;
 mod reference;
 mod run;
+mod schedule;
 mod server;
 mod settle;
 mod tidy;
