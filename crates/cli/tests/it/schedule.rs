@@ -32,8 +32,27 @@ fn a_household_reads_its_plan() {
 #[test]
 fn what_is_impossible_is_named_with_what_would_do() {
     let oracle = fixture("fixtures/oracles/household/56.json");
-    Terminal::new().check(&format!("schedule {oracle}"), &expect![[r#""#]]);
-    Terminal::new().check(&format!("schedule {oracle} --output json"), &expect![[r#""#]]);
+    Terminal::new().check(&format!("schedule {oracle}"), &expect![[r#"
+        household-56: not everything is possible together
+
+          - ev at 72 % by Wed 00:00: not possible; 63 % is
+        -- stderr
+        error: the wishes of "household-56" cannot be met together [plan-infeasible]
+        hint: Give up or loosen one of the wishes that are named.
+        -- exit 1
+    "#]]);
+    Terminal::new().check(&format!("schedule {oracle} --output json"), &expect![[r#"
+        {
+          "id": "household-56",
+          "status": "infeasible",
+          "conflicts": [
+            "ev at 72 % by Wed 00:00: not possible; 63 % is"
+          ]
+        }
+        -- stderr
+        {"error":{"code":"plan-infeasible","hint":"Give up or loosen one of the wishes that are named.","kind":"refused","message":"the wishes of \"household-56\" cannot be met together"}}
+        -- exit 1
+    "#]]);
 }
 
 #[test]
@@ -69,17 +88,70 @@ fn a_problem_that_cannot_be_is_refused_with_its_field() {
     let terminal = Terminal::new();
     let text = std::fs::read_to_string(fixture("examples/household.toml")).unwrap();
     std::fs::write(terminal.path("broken.toml"), text.replace("= 35.0", "= 135.0")).unwrap();
-    terminal.check("schedule broken.toml", &expect![[r#""#]]);
+    terminal.check("schedule broken.toml", &expect![[r#"
+        -- stderr
+        error: broken.toml: devices[0].sessions[0].soc_arrival_kwh: 81 is not between 0 and 60 [problem-range]
+        hint: Correct the number, and check its unit.
+        -- exit 1
+    "#]]);
     std::fs::write(terminal.path("broken.json"), "{}").unwrap();
-    terminal.check("schedule broken.json", &expect![[r#""#]]);
-    terminal.check("dispatch broken.json", &expect![[r#""#]]);
-    terminal.check("schedule missing.json", &expect![[r#""#]]);
+    terminal.check("schedule broken.json", &expect![[r#"
+        -- stderr
+        error: broken.json: .: missing field `schema` at line 1 column 2 [problem-malformed]
+        hint: Compare the field with the schema; unknown fields are not ignored.
+        -- exit 1
+    "#]]);
+    terminal.check("dispatch broken.json", &expect![[r#"
+        -- stderr
+        error: broken.json: .: missing field `schema` at line 1 column 2 [problem-malformed]
+        hint: Compare the field with the schema; unknown fields are not ignored.
+        -- exit 1
+    "#]]);
+    terminal.check("schedule missing.json", &expect![[r#"
+        -- stderr
+        error: cannot read missing.json: No such file or directory (os error 2)
+        -- exit 3
+    "#]]);
 }
 
 #[test]
 fn oracles_of_households_and_fleets_conform() {
     let household = fixture("fixtures/oracles/household/23.json");
-    Terminal::new().check(&format!("conformance {household}"), &expect![[r#""#]]);
+    Terminal::new().check(&format!("conformance {household}"), &expect![[r#"
+        {
+          "kind": "household-oracle",
+          "checks": 9,
+          "failed": [],
+          "failed_count": 0,
+          "not_checked": [
+            "expected.breakdown",
+            "expected.lp_relaxation",
+            "expected.preferred_breakdown",
+            "expected.preferred_errors",
+            "expected.second_solver"
+          ]
+        }
+        -- exit 0
+    "#]]);
     let fleet = fixture("fixtures/oracles/fleet/02.json");
-    Terminal::new().check(&format!("conformance {fleet}"), &expect![[r#""#]]);
+    Terminal::new().check(&format!("conformance {fleet}"), &expect![[r#"
+        {
+          "kind": "fleet-oracle",
+          "checks": 6,
+          "failed": [],
+          "failed_count": 0,
+          "not_checked": [
+            "expected.aggregate_flexible_kw",
+            "expected.binding_steps",
+            "expected.dual_bound",
+            "expected.dual_one_sided",
+            "expected.feeder_dual_per_kwh",
+            "expected.price_only_cost",
+            "expected.price_only_peak_kw",
+            "expected.transformer_dual_per_kwh",
+            "expected.up_reserve_dual_per_kwh"
+          ]
+        }
+        -- exit 0
+    "#]]);
 }
