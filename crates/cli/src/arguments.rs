@@ -48,6 +48,8 @@ pub(crate) enum Command {
     Settle(commands::settle::Arguments),
     Verify(commands::verify::Arguments),
     Watch(commands::watch::Arguments),
+    Schedule(commands::schedule::Arguments),
+    Dispatch(commands::dispatch::Arguments),
     Export(commands::export::Arguments),
     Claim(commands::claim::Arguments),
     Chain(commands::chain::Arguments),
@@ -57,4 +59,22 @@ pub(crate) enum Command {
     Completions(commands::completions::Arguments),
     #[command(hide = true)]
     Reference(commands::reference::Arguments),
+}
+
+/// Reads the name of a file to draw into.
+pub(crate) fn svg_file(text: &str) -> Result<PathBuf, String> {
+    let path = PathBuf::from(text);
+    let is_svg = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("svg"));
+    is_svg.then_some(path).ok_or_else(|| {
+        "pictures are drawn as SVG: give a name that ends in .svg; rsvg-convert makes other formats of it".to_owned()
+    })
+}
+
+/// Reads a relative gap.
+pub(crate) fn gap(text: &str) -> Result<f64, String> {
+    let is_gap = |gap: &f64| (0.0..=1.0).contains(gap);
+    text.parse()
+        .ok()
+        .filter(is_gap)
+        .ok_or_else(|| "give a number from 0 to 1, such as 0.0001".to_owned())
 }

@@ -58,7 +58,7 @@ pub(crate) struct Arguments {
     #[arg(long, default_value = "200", value_name = "USD", value_parser = usd, allow_negative_numbers = true)]
     private_usd_month: u64,
     /// Draw the comparison into this file, as SVG; without prices, of the first preset
-    #[arg(long, value_name = "FILE.svg", value_parser = svg_file)]
+    #[arg(long, value_name = "FILE.svg", value_parser = crate::arguments::svg_file)]
     picture: Option<PathBuf>,
 }
 
@@ -429,15 +429,6 @@ fn wrapped(text: &str, columns: usize) -> Vec<String> {
         }
     }
     lines
-}
-
-/// Reads the name of a file to draw into.
-fn svg_file(text: &str) -> Result<PathBuf, String> {
-    let path = PathBuf::from(text);
-    let is_svg = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("svg"));
-    is_svg.then_some(path).ok_or_else(|| {
-        "pictures are drawn as SVG: give a name that ends in .svg; rsvg-convert makes other formats of it".to_owned()
-    })
 }
 
 /// Returns the least that blob gas costs beside gas of a price (EIP-7918).

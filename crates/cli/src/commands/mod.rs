@@ -7,12 +7,14 @@ pub(crate) mod completions;
 pub(crate) mod conformance;
 pub(crate) mod cost;
 pub(crate) mod demo;
+pub(crate) mod dispatch;
 pub(crate) mod export;
 mod export_section;
 pub(crate) mod import;
 pub(crate) mod init;
 mod order;
 pub(crate) mod reference;
+pub(crate) mod schedule;
 pub(crate) mod settle;
 pub(crate) mod verify;
 mod verify_proof;
@@ -41,6 +43,8 @@ pub(crate) fn run(command: Command, context: &Context) -> Result<(), CommandErro
         Command::Settle(arguments) => settle::run(&arguments, context),
         Command::Verify(arguments) => verify::run(&arguments, context),
         Command::Watch(arguments) => watch::run(&arguments, context),
+        Command::Schedule(arguments) => schedule::run(&arguments, context),
+        Command::Dispatch(arguments) => dispatch::run(&arguments, context),
         Command::Export(arguments) => export::run(&arguments, context),
         Command::Claim(arguments) => claim::run(&arguments, context),
         Command::Chain(arguments) => chain::run(&arguments, context),

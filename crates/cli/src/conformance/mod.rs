@@ -2,6 +2,7 @@
 
 mod document;
 mod input;
+mod oracles;
 mod vectors;
 
 use serde::Serialize;
@@ -53,6 +54,9 @@ pub(crate) enum Refused {
     /// No kind of document has these keys.
     #[error("this is no vector or oracle document that is known: its keys are {0:?}")]
     UnknownKind(Vec<String>),
+    /// The problem of an oracle is refused.
+    #[error(transparent)]
+    Problem(#[from] gridtally_schedule::ProblemRefused),
     /// An input is missing or not what it must be.
     #[error("{}: expected {expected}", if at.is_empty() { "the document" } else { at })]
     Input {
@@ -76,6 +80,11 @@ struct Answer {
 /// Returns [`Refused`], in its order; inputs in the order of the document's parts.
 pub(crate) fn check(content: &[u8]) -> Result<Report, Refused> {
     let document = document::read(content)?;
+    if let Some(report) =
+        str::from_utf8(content).ok().and_then(|text| oracles::check(&document, text))
+    {
+        return report;
+    }
     let keys = document.as_object().into_iter().flat_map(|object| object.keys());
     if !is_vectors(&document)? {
         return Err(Refused::UnknownKind(keys.take(10).map(|key| quoted(key)).collect()));

@@ -1,5 +1,6 @@
 //! What the errors of contract, ledger, chain and runs say to programs and people: found for an error, and listed.
 
+mod plans;
 mod runs;
 
 use std::error::Error;
@@ -22,7 +23,10 @@ type Said<'a> = &'a (dyn Error + 'static);
 /// Returns what the first of an error's causes says that is in the list.
 pub(crate) fn explanation(error: &anyhow::Error) -> Option<Explanation> {
     error.chain().find_map(|cause| {
-        runs::explanation(cause).or_else(|| ledger(cause)).or_else(|| chain(cause))
+        runs::explanation(cause)
+            .or_else(|| plans::explanation(cause))
+            .or_else(|| ledger(cause))
+            .or_else(|| chain(cause))
     })
 }
 
@@ -76,7 +80,7 @@ fn listed_by_chain(said: of_chain::Explanation) -> Explanation {
 /// Returns `docs/reference/refusals.md`.
 pub(crate) fn page() -> String {
     let mut page = String::from(
-        "# Refusals\n\nWhy contract, ledger, chain and runs refuse or fail. The reasons of the import stand in \
+        "# Refusals\n\nWhy contract, ledger, chain, runs and plans refuse or fail. The reasons of the import stand in \
          [rejections](rejections.md).\nA command prints the code in brackets after its message and the remedy as its hint; with \
          `--output json` they are\n`code` and `hint` of the error. Within a table the order is that of precedence: when two \
          apply, the first is reported.\nThis page is written from the declarations beside the errors; a test keeps it so \
@@ -112,6 +116,10 @@ pub(crate) fn page() -> String {
         "What keeps a span from being settled or verified, and what is wrong with a store.",
     );
     for (name, explanations) in runs::explained() {
+        table(&mut page, name, explanations.iter().copied());
+    }
+    section(&mut page, "Plans", "What is wrong with a problem, and why there is no plan.");
+    for (name, explanations) in plans::explained() {
         table(&mut page, name, explanations.iter().copied());
     }
     page
@@ -206,6 +214,7 @@ mod tests {
         let of_chain = of_chain::explained().into_iter().flat_map(|(_, list)| list);
         codes.extend(CODES.iter().map(|(_, said)| said).chain(of_chain).map(|said| said.code));
         let ledger = ledger_explained().into_iter().chain(runs::explained());
+        let ledger = ledger.chain(plans::explained());
         let ledger = ledger.flat_map(|(_, list)| list).chain(Refusal::EXPLANATIONS);
         codes.extend(ledger.map(|said| said.code));
         codes

@@ -13,6 +13,7 @@ mod demo;
 mod documents;
 mod reference;
 mod run;
+mod schedule;
 mod sealed;
 mod server;
 mod settle;

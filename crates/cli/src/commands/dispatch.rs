@@ -1,0 +1,105 @@
+//! `gridtally dispatch`: what every device of a fleet does within the limits of the grid.
+
+mod picture;
+mod report;
+
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use gridtally_schedule::fleet::{
+    Fleet, FleetDevice, FleetError, FleetOptions, FleetPlan, check, plan,
+};
+
+use self::report::{DispatchReport, ExceededReport};
+use crate::context::Context;
+use crate::error::{Blame, CommandError};
+use crate::input::read_bounded;
+
+/// Largest problem that is read, in bytes after unpacking: a million devices.
+const FILE_BYTES_MAX: u64 = 1 << 30;
+
+/// Plan a fleet within the limits of its grid, with a bound on what any other plan could save
+///
+/// Devices answer prices, which are changed until the limits are kept and nothing more is to be saved. Where the limits leave too little,
+/// they are named by step and amount, and the exit code is 1.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    /// The problem: JSON of the schema gridtally-fleet-1, or gzip of it
+    #[arg(value_name = "PROBLEM")]
+    problem: PathBuf,
+    /// Draw the load under its limit, over the prices, into this file
+    #[arg(long, value_name = "FILE.svg", value_parser = crate::arguments::svg_file)]
+    plot: Option<PathBuf>,
+    /// Write what each device does into this file: CSV of device, step and kW, without the steps in which it does nothing
+    #[arg(long, value_name = "FILE.csv")]
+    set_points: Option<PathBuf>,
+    /// Relative gap between plan and bound at which to stop
+    #[arg(long, value_name = "GAP", default_value_t = FleetOptions::default().gap, value_parser = crate::arguments::gap)]
+    gap: f64,
+    /// Draws the order in which programs give way to others
+    #[arg(long, value_name = "NUMBER", default_value_t = 0)]
+    seed: u64,
+}
+
+pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<(), CommandError> {
+    let content = read_bounded(&arguments.problem, FILE_BYTES_MAX)?;
+    let shown = arguments.problem.display();
+    let text =
+        str::from_utf8(&content).with_context(|| format!("{shown} is not UTF-8")).or_refused()?;
+    let fleet = Fleet::from_json(text).map_err(|refused| {
+        CommandError::refused(anyhow::Error::new(refused).context(shown.to_string()))
+    })?;
+    drop(content);
+    let options =
+        FleetOptions { gap: arguments.gap, seed: arguments.seed, ..FleetOptions::default() };
+    let found = match plan(&fleet, &options) {
+        Ok(found) => found,
+        Err(error) => {
+            if let FleetError::Limits { exceeded } = &error {
+                context.output.report(&ExceededReport::new(&fleet, exceeded))?;
+            }
+            return Err(CommandError::refused(error));
+        }
+    };
+    let checked = check(&fleet, powers(&fleet, &found));
+    if let Some(path) = &arguments.set_points {
+        write_set_points(path, &fleet, &found)
+            .with_context(|| format!("cannot write {}", path.display()))
+            .or_environment()?;
+    }
+    if let Some(path) = &arguments.plot {
+        let svg = picture::svg(&fleet, &found).context("cannot draw the picture").or_refused()?;
+        std::fs::write(path, svg)
+            .with_context(|| format!("cannot write {}", path.display()))
+            .or_environment()?;
+    }
+    let report = DispatchReport::new(&fleet, &found, &checked);
+    context.output.report(&report)?;
+    report.verdict()
+}
+
+fn powers<'a>(
+    fleet: &'a Fleet,
+    found: &'a FleetPlan,
+) -> impl Iterator<Item = (FleetDevice, Vec<f64>)> {
+    fleet.each_device().map(|device| (device, found.power_kw(fleet, device)))
+}
+
+fn write_set_points(path: &Path, fleet: &Fleet, found: &FleetPlan) -> std::io::Result<()> {
+    let mut out = BufWriter::new(File::create(path)?);
+    writeln!(out, "device,number,step,power_kw")?;
+    for (device, power_kw) in powers(fleet, found) {
+        let (kind, number) = match device {
+            FleetDevice::Ev(i) => ("ev", i),
+            FleetDevice::Tank(i) => ("tank", i),
+            FleetDevice::Cycle(i) => ("cycle", i),
+            FleetDevice::V2g(i) => ("v2g", i),
+        };
+        for (step, power) in power_kw.iter().enumerate().filter(|(_, power)| power.abs() > 5e-7) {
+            writeln!(out, "{kind},{number},{step},{power:.6}")?;
+        }
+    }
+    out.flush()
+}

@@ -1,0 +1,157 @@
+//! The load of a fleet under its limit, over the prices, as a picture.
+//!
+//! The same plan gives the same bytes: nothing of the machine, above all none of its fonts, has a part in it.
+
+use gridtally_schedule::fleet::{Fleet, FleetPlan};
+use plotters::prelude::*;
+
+/// Width and height, in units of the picture.
+const SIZE: (u32, u32) = (1_000, 620);
+const FONT: &str = "sans-serif";
+const INK: RGBColor = RGBColor(32, 33, 36);
+const FAINT: RGBColor = RGBColor(214, 217, 222);
+const GRAY: RGBColor = RGBColor(95, 99, 104);
+const BASE: RGBColor = RGBColor(170, 174, 180);
+const BLUE: RGBColor = RGBColor(26, 95, 180);
+const ORANGE: RGBColor = RGBColor(198, 90, 17);
+
+type Failed = DrawingAreaErrorKind<std::io::Error>;
+type Area<'a> = DrawingArea<SVGBackend<'a>, plotters::coord::Shift>;
+
+/// Returns the picture as SVG.
+///
+/// # Errors
+///
+/// When there is nothing to draw on, which does not happen in memory.
+pub(super) fn svg(fleet: &Fleet, plan: &FleetPlan) -> Result<String, Failed> {
+    let mut svg = String::new();
+    {
+        let root = SVGBackend::with_string(&mut svg, SIZE).into_drawing_area();
+        root.fill(&WHITE)?;
+        let (head, rest) = root.split_vertically(48);
+        let (prices, load) = rest.split_vertically(200);
+        let title = format!(
+            "{}: {} devices, cost {} {:.2}, gap {:.4} %",
+            fleet.id,
+            crate::output::number::grouped(fleet.devices() as u64),
+            fleet.currency,
+            plan.cost,
+            plan.gap() * 100.0
+        );
+        head.draw(&Text::new(title, (24, 16), font(20, INK)))?;
+        draw_prices(&prices, fleet, plan)?;
+        draw_load(&load, fleet, plan)?;
+        root.present()?;
+    }
+    Ok(svg)
+}
+
+fn draw_prices(area: &Area<'_>, fleet: &Fleet, plan: &FleetPlan) -> Result<(), Failed> {
+    let seen: Vec<f64> = fleet
+        .energy_price
+        .iter()
+        .zip(&plan.prices.transformer)
+        .map(|(energy, limit)| energy + limit)
+        .collect();
+    let all = || fleet.energy_price.iter().chain(&seen).copied();
+    let (low, high) = (all().fold(0.0, f64::min), all().fold(1e-6, f64::max));
+    let mut chart = chart(area, fleet, low..high * 1.4, &format!("{} per kWh", fleet.currency))?;
+    for (values, color, name) in
+        [(&seen, ORANGE, "with the price of the transformer"), (&fleet.energy_price, INK, "energy")]
+    {
+        let series = chart.draw_series(LineSeries::new(stairs(values), color.stroke_width(2)))?;
+        series
+            .label(name)
+            .legend(move |(x, y)| PathElement::new([(x, y), (x + 16, y)], color.stroke_width(2)));
+    }
+    labels(&mut chart)
+}
+
+fn draw_load(area: &Area<'_>, fleet: &Fleet, plan: &FleetPlan) -> Result<(), Failed> {
+    let whole: Vec<f64> =
+        fleet.base_load_kw.iter().zip(&plan.load_kw).map(|(base, load)| base + load).collect();
+    let all =
+        || whole.iter().chain(&fleet.transformer_limit_kw).chain(&fleet.base_load_kw).copied();
+    let (low, high) = (all().fold(0.0, f64::min), all().fold(1e-6, f64::max));
+    let mut chart = chart(area, fleet, low..high * 1.3, "kW")?;
+    for (values, color, name) in
+        [(&whole, BLUE, "fleet"), (&fleet.base_load_kw, BASE, "other load")]
+    {
+        let series = chart.draw_series(AreaSeries::new(stairs(values), 0.0, color.mix(0.85)))?;
+        series
+            .label(name)
+            .legend(move |(x, y)| Rectangle::new([(x, y - 5), (x + 16, y + 5)], color.filled()));
+    }
+    let limit = chart.draw_series(LineSeries::new(
+        stairs(&fleet.transformer_limit_kw),
+        ORANGE.stroke_width(2),
+    ))?;
+    limit
+        .label("limit")
+        .legend(|(x, y)| PathElement::new([(x, y), (x + 16, y)], ORANGE.stroke_width(2)));
+    labels(&mut chart)
+}
+
+type Chart<'a, 'b> = ChartContext<
+    'a,
+    SVGBackend<'b>,
+    Cartesian2d<plotters::coord::types::RangedCoordf64, plotters::coord::types::RangedCoordf64>,
+>;
+
+fn chart<'a, 'b>(
+    area: &'a Area<'b>,
+    fleet: &Fleet,
+    values: std::ops::Range<f64>,
+    title: &str,
+) -> Result<Chart<'a, 'b>, Failed> {
+    let mut chart = ChartBuilder::on(area)
+        .margin_left(16)
+        .margin_right(24)
+        .margin_top(10)
+        .set_label_area_size(LabelAreaPosition::Left, 76)
+        .set_label_area_size(LabelAreaPosition::Bottom, 30)
+        .build_cartesian_2d(0.0..real(fleet.steps()), values)?;
+    let clock = |step: &f64| {
+        let minutes =
+            f64::from(fleet.start_clock_h) * 60.0 + step * f64::from(fleet.resolution_min);
+        let of_day = minutes.rem_euclid(1_440.0);
+        format!("{:02.0}:{:02.0}", (of_day / 60.0).floor(), of_day.rem_euclid(60.0))
+    };
+    chart
+        .configure_mesh()
+        .max_light_lines(0)
+        .bold_line_style(FAINT)
+        .axis_style(GRAY)
+        .label_style(font(12, GRAY))
+        .axis_desc_style(font(12, INK))
+        .y_desc(title)
+        .x_labels(13)
+        .x_label_formatter(&clock)
+        .draw()?;
+    Ok(chart)
+}
+
+fn labels<'a, 'b: 'a>(chart: &mut Chart<'a, 'b>) -> Result<(), Failed> {
+    chart
+        .configure_series_labels()
+        .position(SeriesLabelPosition::UpperRight)
+        .background_style(WHITE.mix(0.8))
+        .border_style(FAINT)
+        .label_font(font(12, GRAY))
+        .draw()
+}
+
+/// The corners of a line that stays level within a step.
+fn stairs(values: &[f64]) -> Vec<(f64, f64)> {
+    let corners = |(t, &value): (usize, &f64)| [(real(t), value), (real(t + 1), value)];
+    values.iter().enumerate().flat_map(corners).collect()
+}
+
+fn font(size: i32, color: RGBColor) -> TextStyle<'static> {
+    (FONT, size).into_font().color(&color)
+}
+
+#[expect(clippy::cast_precision_loss, reason = "numbers of steps")]
+const fn real(count: usize) -> f64 {
+    count as f64
+}

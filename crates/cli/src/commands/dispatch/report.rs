@@ -1,0 +1,181 @@
+//! What `gridtally dispatch` answers, for programs and for an aggregator.
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+
+use anyhow::anyhow;
+use gridtally_schedule::fleet::{Fleet, FleetCheck, FleetPlan, Limit};
+use serde::Serialize;
+
+use crate::error::CommandError;
+use crate::output::Report;
+use crate::output::number::{counted, grouped};
+use crate::output::table::{Align, Table};
+
+/// The answer where there is a plan.
+#[derive(Debug, Serialize)]
+pub(super) struct DispatchReport {
+    id: String,
+    currency: String,
+    status: &'static str,
+    devices: usize,
+    cost: f64,
+    bound: f64,
+    gap: f64,
+    rounds: usize,
+    load_kw: Vec<f64>,
+    transformer_price_per_kwh: Vec<f64>,
+    feeder_price_per_kwh: Vec<Vec<f64>>,
+    up_reserve_price_per_kwh: Vec<f64>,
+    peak_kw: f64,
+    /// Steps in which a limit has a price, by limit.
+    binding_steps: BTreeMap<String, usize>,
+    /// What the checker finds broken: nothing.
+    broken: usize,
+}
+
+impl DispatchReport {
+    pub(super) fn new(fleet: &Fleet, found: &FleetPlan, checked: &FleetCheck) -> Self {
+        let whole = fleet.base_load_kw.iter().zip(&found.load_kw).map(|(base, load)| base + load);
+        let mut binding_steps = BTreeMap::new();
+        let mut bind = |limit: Limit, prices: &[f64]| {
+            let steps = prices.iter().filter(|price| **price > 1e-6).count();
+            if steps > 0 {
+                binding_steps.insert(name(limit), steps);
+            }
+        };
+        bind(Limit::Transformer, &found.prices.transformer);
+        for (f, prices) in found.prices.feeders.iter().enumerate() {
+            bind(Limit::Feeder(f), prices);
+        }
+        bind(Limit::UpReserve, &found.prices.up_reserve);
+        Self {
+            id: fleet.id.clone(),
+            currency: fleet.currency.clone(),
+            status: if found.gap() <= 1e-9 { "optimal" } else { "feasible" },
+            devices: fleet.devices(),
+            cost: rounded(checked.cost),
+            bound: rounded(found.bound),
+            gap: found.gap(),
+            rounds: found.rounds,
+            load_kw: all_rounded(&found.load_kw),
+            transformer_price_per_kwh: all_rounded(&found.prices.transformer),
+            feeder_price_per_kwh: found
+                .prices
+                .feeders
+                .iter()
+                .map(|prices| all_rounded(prices))
+                .collect(),
+            up_reserve_price_per_kwh: all_rounded(&found.prices.up_reserve),
+            peak_kw: rounded(whole.fold(0.0, f64::max)),
+            binding_steps,
+            broken: checked.devices.len() + checked.limits.len(),
+        }
+    }
+
+    /// Refuses a plan that the checker does not let pass.
+    pub(super) fn verdict(&self) -> Result<(), CommandError> {
+        if self.broken == 0 {
+            return Ok(());
+        }
+        let broken = counted(self.broken as u64, "requirement");
+        Err(CommandError::refused(anyhow!(
+            "the checker found {broken} broken: this plan must not be used"
+        )))
+    }
+}
+
+impl Report for DispatchReport {
+    fn write_text(&self, out: &mut dyn Write) -> io::Result<()> {
+        let currency = &self.currency;
+        writeln!(out, "{}: {}\n", self.id, counted(self.devices as u64, "device"))?;
+        writeln!(out, "  cost   {currency} {:.2}", self.cost)?;
+        writeln!(
+            out,
+            "  bound  {currency} {:.2}: no plan saves more than {:.4} %",
+            self.bound,
+            self.gap * 100.0
+        )?;
+        let rounds = counted(self.rounds as u64, "round");
+        writeln!(
+            out,
+            "  peak   {:.1} kW at the transformer\n  found in {rounds} of prices and answers\n",
+            self.peak_kw
+        )?;
+        if self.binding_steps.is_empty() {
+            return writeln!(out, "  No limit is reached.");
+        }
+        let mut table =
+            Table::new([(Align::Left, "limit"), (Align::Right, "steps in which it has a price")]);
+        for (limit, steps) in &self.binding_steps {
+            table.row([limit.clone(), grouped(*steps as u64)]);
+        }
+        table.write(out)
+    }
+}
+
+/// The answer where the limits leave too little.
+#[derive(Debug, Serialize)]
+pub(super) struct ExceededReport {
+    id: String,
+    status: &'static str,
+    exceeded: Vec<Exceeded>,
+}
+
+#[derive(Debug, Serialize)]
+struct Exceeded {
+    limit: String,
+    step: usize,
+    excess_kw: f64,
+}
+
+/// How many are shown as text.
+const SHOWN_MAX: usize = 20;
+
+impl ExceededReport {
+    pub(super) fn new(fleet: &Fleet, exceeded: &[(Limit, usize, f64)]) -> Self {
+        let exceeded = exceeded
+            .iter()
+            .map(|&(limit, step, kw)| Exceeded { limit: name(limit), step, excess_kw: rounded(kw) })
+            .collect();
+        Self { id: fleet.id.clone(), status: "infeasible", exceeded }
+    }
+}
+
+impl Report for ExceededReport {
+    fn write_text(&self, out: &mut dyn Write) -> io::Result<()> {
+        writeln!(out, "{}: the limits leave too little\n", self.id)?;
+        let mut table = Table::new([
+            (Align::Left, "limit"),
+            (Align::Right, "step"),
+            (Align::Right, "exceeded by, kW"),
+        ]);
+        for exceeded in self.exceeded.iter().take(SHOWN_MAX) {
+            let Exceeded { limit, step, excess_kw } = exceeded;
+            table.row([limit.clone(), step.to_string(), format!("{excess_kw:.1}")]);
+        }
+        table.write(out)?;
+        match self.exceeded.len().saturating_sub(SHOWN_MAX) {
+            0 => Ok(()),
+            more => writeln!(out, "  and {}", counted(more as u64, "more step")),
+        }
+    }
+}
+
+fn name(limit: Limit) -> String {
+    match limit {
+        Limit::Transformer => "transformer".to_owned(),
+        Limit::Feeder(f) => format!("feeder {f}"),
+        Limit::UpReserve => "reserve".to_owned(),
+    }
+}
+
+fn all_rounded(values: &[f64]) -> Vec<f64> {
+    values.iter().map(|value| rounded(*value)).collect()
+}
+
+/// Rounds to six decimals, the precision of problems.
+fn rounded(value: f64) -> f64 {
+    // No minus before a zero.
+    (value * 1e6).round() / 1e6 + 0.0
+}

@@ -1,0 +1,265 @@
+//! The master problem of the coordination: which mixture of known answers is cheapest within the limits, and what the limits cost.
+
+use clarabel::algebra::CscMatrix;
+use clarabel::solver::{
+    DefaultSettings, DefaultSolver, IPSolver, NonnegativeConeT, SolverStatus, ZeroConeT,
+};
+
+use super::problem::Fleet;
+use super::respond::{Group, Response};
+
+/// Prices of limits, currency per kWh for each step, none of them negative.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LimitPrices {
+    /// Of the transformer.
+    pub transformer: Vec<f64>,
+    /// Of each feeder.
+    pub feeders: Vec<Vec<f64>>,
+    /// Of the reserve that must be there to be shed.
+    pub up_reserve: Vec<f64>,
+}
+
+impl LimitPrices {
+    /// Returns prices of nothing.
+    pub(crate) fn none(fleet: &Fleet) -> Self {
+        let steps = fleet.steps();
+        Self {
+            transformer: vec![0.0; steps],
+            feeders: vec![vec![0.0; steps]; fleet.feeders.len()],
+            up_reserve: vec![0.0; steps],
+        }
+    }
+
+    /// Returns what devices see, by feeder: energy and limits together; without feeders there is one.
+    pub(crate) fn seen(&self, fleet: &Fleet) -> Vec<Vec<f64>> {
+        let of = |feeder: Option<&Vec<f64>>| {
+            let seen = |t: usize| {
+                fleet.energy_price[t] + self.transformer[t] + feeder.map_or(0.0, |prices| prices[t])
+                    - self.up_reserve[t]
+            };
+            (0..fleet.steps()).map(seen).collect()
+        };
+        if self.feeders.is_empty() {
+            return vec![of(None)];
+        }
+        self.feeders.iter().map(|prices| of(Some(prices))).collect()
+    }
+
+    /// Returns the prices between these and others: `share` of these.
+    pub(crate) fn between(&self, other: &Self, share: f64) -> Self {
+        let mixed = |a: &[f64], b: &[f64]| {
+            a.iter().zip(b).map(|(a, b)| share * a + (1.0 - share) * b).collect()
+        };
+        Self {
+            transformer: mixed(&self.transformer, &other.transformer),
+            feeders: self.feeders.iter().zip(&other.feeders).map(|(a, b)| mixed(a, b)).collect(),
+            up_reserve: mixed(&self.up_reserve, &other.up_reserve),
+        }
+    }
+
+    /// Returns what the limits are worth at these prices, currency: what is subtracted from the cost of the answers to give a bound.
+    pub(crate) fn worth(&self, fleet: &Fleet) -> f64 {
+        let step_h = fleet.step_h();
+        let of = |prices: &[f64], limit: &[f64], base: &[f64]| -> f64 {
+            prices
+                .iter()
+                .zip(limit.iter().zip(base))
+                .map(|(price, (limit, base))| price * (limit - base) * step_h)
+                .sum()
+        };
+        let transformer = of(&self.transformer, &fleet.transformer_limit_kw, &fleet.base_load_kw);
+        let feeders = self.feeders.iter().zip(&fleet.feeders);
+        let feeders: f64 = feeders
+            .map(|(prices, feeder)| of(prices, &feeder.limit_kw, &feeder.base_load_kw))
+            .sum();
+        let reserve: f64 = self
+            .up_reserve
+            .iter()
+            .zip(&fleet.up_reserve_kw)
+            .map(|(price, kw)| price * kw * step_h)
+            .sum();
+        transformer + feeders - reserve
+    }
+}
+
+/// An answer of a group that the master may use.
+#[derive(Debug, Clone)]
+pub(crate) struct MasterColumn {
+    pub(crate) group: usize,
+    /// Which prices it answers.
+    pub(crate) prices: usize,
+    pub(crate) response: Response,
+}
+
+/// What the master found.
+#[derive(Debug, Clone)]
+pub(crate) struct Mixture {
+    /// The share of each column.
+    pub(crate) weights: Vec<f64>,
+    /// What the mixture costs, without what exceeds limits.
+    pub(crate) cost: f64,
+    /// By how much limits are exceeded, kW, in the order of the rows.
+    pub(crate) excess_kw: Vec<f64>,
+    pub(crate) prices: LimitPrices,
+}
+
+/// Which limit a row of the master is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Limit {
+    /// The transformer's.
+    Transformer,
+    /// A feeder's, by number.
+    Feeder(usize),
+    /// The reserve that must be there to be shed.
+    UpReserve,
+}
+
+/// A limit in a step: the load of a group counts with `sign`, and their sum is at most `limit_kw`.
+struct LimitRow {
+    limit: Limit,
+    step: usize,
+    sign: f64,
+    limit_kw: f64,
+}
+
+/// The rows of the master for one fleet.
+pub(crate) struct Master<'a> {
+    fleet: &'a Fleet,
+    rows: Vec<LimitRow>,
+    /// Rows are divided by this, kW.
+    scale_kw: f64,
+    /// What a kWh beyond a limit costs.
+    penalty: f64,
+}
+
+impl<'a> Master<'a> {
+    pub(crate) fn new(fleet: &'a Fleet) -> Self {
+        let mut rows = Vec::new();
+        for t in 0..fleet.steps() {
+            let limit_kw = fleet.transformer_limit_kw[t] - fleet.base_load_kw[t];
+            rows.push(LimitRow { limit: Limit::Transformer, step: t, sign: 1.0, limit_kw });
+        }
+        for (f, feeder) in fleet.feeders.iter().enumerate() {
+            for t in 0..fleet.steps() {
+                let limit_kw = feeder.limit_kw[t] - feeder.base_load_kw[t];
+                rows.push(LimitRow { limit: Limit::Feeder(f), step: t, sign: 1.0, limit_kw });
+            }
+        }
+        for (t, &reserve_kw) in fleet.up_reserve_kw.iter().enumerate() {
+            if reserve_kw > 0.0 {
+                rows.push(LimitRow {
+                    limit: Limit::UpReserve,
+                    step: t,
+                    sign: -1.0,
+                    limit_kw: -reserve_kw,
+                });
+            }
+        }
+        let scale_kw = rows.iter().map(|row| row.limit_kw.abs()).fold(1.0, f64::max);
+        let dearest = fleet.energy_price.iter().map(|price| price.abs()).fold(0.01, f64::max);
+        Self { fleet, rows, scale_kw, penalty: 20.0 * dearest }
+    }
+
+    /// Makes exceeding a limit dearer.
+    pub(crate) fn raise_penalty(&mut self) {
+        self.penalty *= 10.0;
+    }
+
+    /// Returns which limits a mixture exceeds, by step, kW.
+    pub(crate) fn exceeded(&self, mixture: &Mixture) -> Vec<(Limit, usize, f64)> {
+        let rows = self.rows.iter().zip(&mixture.excess_kw);
+        rows.filter(|(_, excess)| **excess > 1e-6 * self.scale_kw)
+            .map(|(row, excess)| (row.limit, row.step, *excess))
+            .collect()
+    }
+
+    /// Returns the cheapest mixture: shares of each group's columns that add up to one. `None` where the solver fails.
+    pub(crate) fn solve(&self, groups: &[Group], columns: &[MasterColumn]) -> Option<Mixture> {
+        // Rows: one for each group, limits, then weights and excesses that are not negative.
+        let (group_rows, limit_rows) = (groups.len(), self.rows.len());
+        let variables = columns.len() + limit_rows;
+        let step_h = self.fleet.step_h();
+        let cost_scale =
+            columns.iter().map(|column| column.response.cost.abs()).fold(1e-9, f64::max);
+        let mut q: Vec<f64> =
+            columns.iter().map(|column| column.response.cost / cost_scale).collect();
+        q.resize(variables, self.penalty * step_h * self.scale_kw / cost_scale);
+        let mut b = vec![1.0; group_rows];
+        b.extend(self.rows.iter().map(|row| row.limit_kw / self.scale_kw));
+        b.resize(group_rows + limit_rows + variables, 0.0);
+        let mut starts = vec![0];
+        let (mut places, mut values) = (Vec::new(), Vec::new());
+        let first_sign = group_rows + limit_rows;
+        for (k, column) in columns.iter().enumerate() {
+            places.push(column.group);
+            values.push(1.0);
+            for (r, row) in self.rows.iter().enumerate() {
+                let counts = match row.limit {
+                    Limit::Feeder(f) => f == groups[column.group].feeder,
+                    Limit::Transformer | Limit::UpReserve => true,
+                };
+                let load_kw = column.response.load_kw[row.step];
+                if counts && load_kw != 0.0 {
+                    places.push(group_rows + r);
+                    values.push(row.sign * load_kw / self.scale_kw);
+                }
+            }
+            places.push(first_sign + k);
+            values.push(-1.0);
+            starts.push(places.len());
+        }
+        for r in 0..limit_rows {
+            places.extend([group_rows + r, first_sign + columns.len() + r]);
+            values.extend([-1.0, -1.0]);
+            starts.push(places.len());
+        }
+        let a = CscMatrix::new(b.len(), variables, starts, places, values);
+        let p = CscMatrix::zeros((variables, variables));
+        let cones = [ZeroConeT(group_rows), NonnegativeConeT(limit_rows + variables)];
+        let settings =
+            DefaultSettings { verbose: false, max_threads: 1, ..DefaultSettings::default() };
+        let mut solver = DefaultSolver::new(&p, &q, &a, &b, &cones, settings).ok()?;
+        solver.solve();
+        let is_solved =
+            matches!(solver.solution.status, SolverStatus::Solved | SolverStatus::AlmostSolved);
+        let solution = is_solved.then_some(&solver.solution)?;
+        let weights = normalized(&solution.x[..columns.len()], columns, group_rows);
+        let mut prices = LimitPrices::none(self.fleet);
+        for (row, z) in self.rows.iter().zip(&solution.z[group_rows..]) {
+            let price = (z * cost_scale / (self.scale_kw * step_h)).max(0.0);
+            match row.limit {
+                Limit::Transformer => prices.transformer[row.step] = price,
+                Limit::Feeder(f) => prices.feeders[f][row.step] = price,
+                Limit::UpReserve => prices.up_reserve[row.step] = price,
+            }
+        }
+        let cost =
+            weights.iter().zip(columns).map(|(weight, column)| weight * column.response.cost).sum();
+        let excess_kw = self.excess_kw(groups, columns, &weights);
+        Some(Mixture { weights, cost, excess_kw, prices })
+    }
+
+    fn excess_kw(&self, groups: &[Group], columns: &[MasterColumn], weights: &[f64]) -> Vec<f64> {
+        let mut sums = vec![0.0; self.rows.len()];
+        for (column, weight) in columns.iter().zip(weights) {
+            for (sum, row) in sums.iter_mut().zip(&self.rows) {
+                let counts =
+                    !matches!(row.limit, Limit::Feeder(f) if f != groups[column.group].feeder);
+                if counts {
+                    *sum += weight * row.sign * column.response.load_kw[row.step];
+                }
+            }
+        }
+        sums.iter().zip(&self.rows).map(|(sum, row)| (sum - row.limit_kw).max(0.0)).collect()
+    }
+}
+
+/// Interior points leave a little of everything: shares below a millionth go, and those of a group add up to one.
+fn normalized(weights: &[f64], columns: &[MasterColumn], groups: usize) -> Vec<f64> {
+    let kept = |weight: f64| if weight < 1e-9 { 0.0 } else { weight };
+    let mut sums = vec![0.0; groups];
+    for (weight, column) in weights.iter().zip(columns) {
+        sums[column.group] += kept(*weight);
+    }
+    weights.iter().zip(columns).map(|(weight, column)| kept(*weight) / sums[column.group]).collect()
+}

@@ -1,0 +1,72 @@
+//! The time that a household plan covers.
+
+use gridtally_core::calendar::Zone;
+use jiff::civil::DateTime;
+use jiff::{SignedDuration, Timestamp};
+
+/// Steps of one length from an instant on, with the calendar day and the clock hour of each.
+///
+/// A local day of 23 or 25 hours has fewer or more steps than others, and nothing else is special about it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Horizon {
+    /// Beginning of the first step.
+    pub start: Timestamp,
+    /// Where its clocks are.
+    pub zone: Zone,
+    /// Length of a step, min; it divides an hour.
+    pub resolution_min: u32,
+    /// The local calendar day of each step, as a number that does not fall; `len()` is the number of steps.
+    pub day_of_step: Vec<u32>,
+    /// The clock hour of each step since the start, as a number that does not fall.
+    pub hour_of_step: Vec<u32>,
+}
+
+impl Horizon {
+    /// Returns how many steps there are.
+    #[must_use]
+    pub fn steps(&self) -> usize {
+        self.day_of_step.len()
+    }
+
+    /// Returns the length of a step, h.
+    #[must_use]
+    pub fn step_h(&self) -> f64 {
+        f64::from(self.resolution_min) / 60.0
+    }
+
+    /// Returns what clocks show at the beginning of a step, or at the end of the horizon for the number of steps.
+    ///
+    /// # Panics
+    ///
+    /// Panics at the end of time, some ten thousand years away.
+    #[must_use]
+    pub fn local(&self, step: usize) -> DateTime {
+        let minutes = i64::try_from(step).expect("a horizon has ten thousand steps at most");
+        let later = SignedDuration::from_mins(minutes * i64::from(self.resolution_min));
+        self.zone.local(self.start.checked_add(later).expect("time has not ended"))
+    }
+
+    /// Returns the half-open ranges of steps that share a clock hour, in order.
+    #[must_use]
+    pub fn hours(&self) -> Vec<std::ops::Range<usize>> {
+        runs(&self.hour_of_step)
+    }
+
+    /// Returns the half-open ranges of steps that share a calendar day, in order.
+    #[must_use]
+    pub fn days(&self) -> Vec<std::ops::Range<usize>> {
+        runs(&self.day_of_step)
+    }
+}
+
+fn runs(labels: &[u32]) -> Vec<std::ops::Range<usize>> {
+    let mut start = 0;
+    labels
+        .chunk_by(|a, b| a == b)
+        .map(|run| {
+            let range = start..start + run.len();
+            start = range.end;
+            range
+        })
+        .collect()
+}

@@ -1,0 +1,127 @@
+//! Why a problem is refused.
+
+use std::fmt;
+
+use gridtally_core::explanations;
+
+/// A problem that cannot be planned because it says something that cannot be: where, and what.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[error("{path}: {reason}")]
+pub struct ProblemRefused {
+    /// The field, such as `devices[2].sessions[0].departure`; a dot where the document as a whole is meant.
+    pub path: String,
+    /// What is wrong with it.
+    pub reason: ProblemReason,
+}
+
+/// What is wrong with a field, in order of precedence.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum ProblemReason {
+    /// It is not written as the schema says.
+    #[error("{message}")]
+    Malformed {
+        /// What the reader met.
+        message: String,
+    },
+    /// The document has another schema.
+    #[error("the schema is {found:?}, expected {expected:?}")]
+    Schema {
+        /// What it says.
+        found: String,
+        /// What is read here.
+        expected: &'static str,
+    },
+    /// A kind that is not known.
+    #[error("{found:?} is not known, expected one of {known}")]
+    Unknown {
+        /// What it says.
+        found: String,
+        /// What is known, separated by commas.
+        known: &'static str,
+    },
+    /// A series has another length than the horizon.
+    #[error("{found} values for {expected} steps")]
+    Length {
+        /// How many it has.
+        found: usize,
+        /// How many it must have.
+        expected: usize,
+    },
+    /// A number is outside of what is possible.
+    #[error("{found} is not between {least} and {most}")]
+    Range {
+        /// The number.
+        found: f64,
+        /// The least that is possible.
+        least: f64,
+        /// The most that is possible.
+        most: f64,
+    },
+    /// Two numbers are in the wrong order.
+    #[error("{found} comes before {other} {of}")]
+    Order {
+        /// The number that should not be smaller.
+        found: f64,
+        /// The one that it is compared with.
+        other: f64,
+        /// What that one is.
+        of: &'static str,
+    },
+    /// A name stands twice.
+    #[error("{name:?} is the name of an earlier device")]
+    Duplicate {
+        /// The name.
+        name: String,
+    },
+    /// A name is not that of a device of the right kind.
+    #[error("no earlier or later cycle is called {name:?}")]
+    NoSuchCycle {
+        /// The name.
+        name: String,
+    },
+    /// A wish is for a device that does not exist, or that it cannot be asked of.
+    #[error("no device called {name:?} can be asked for this")]
+    NoSuchDevice {
+        /// The name.
+        name: String,
+    },
+    /// Something does not fit into its window.
+    #[error("{needed} steps do not fit into {room}")]
+    NoRoom {
+        /// How many steps are needed.
+        needed: usize,
+        /// How many there are.
+        room: usize,
+    },
+}
+
+explanations! {
+    ProblemReason {
+        Malformed: "problem-malformed" "the problem is not written as its schema says"
+            "compare the field with the schema; unknown fields are not ignored";
+        Schema: "problem-schema" "the document has another schema"
+            "name the schema that the command reads";
+        Unknown: "problem-kind-unknown" "the document names a kind that is not known"
+            "take one of the kinds that are listed";
+        Length: "problem-length" "a series does not have a value for each step"
+            "give one value for each step; a local day of 23 or 25 hours has fewer or more of them";
+        Range: "problem-range" "a number is outside of what is possible"
+            "correct the number, and check its unit";
+        Order: "problem-order" "two numbers are in the wrong order"
+            "exchange or correct them";
+        Duplicate: "problem-duplicate" "two devices have the same name"
+            "give each device a name of its own";
+        NoSuchCycle: "problem-no-such-cycle" "a program is to run after one that does not exist"
+            "name a cycle of the same household";
+        NoSuchDevice: "problem-no-such-device" "a wish is for a device that does not exist, or that cannot be asked for it"
+            "name a device of the household that can do this";
+        NoRoom: "problem-no-room" "what must run does not fit into its window"
+            "widen the window or shorten the run";
+    }
+}
+
+impl ProblemRefused {
+    pub(crate) fn new(path: impl fmt::Display, reason: ProblemReason) -> Self {
+        Self { path: path.to_string(), reason }
+    }
+}

@@ -1,0 +1,8 @@
+//! Plans as their users see them.
+
+mod conflict;
+mod fleet;
+mod friendly;
+mod oracle;
+mod property;
+mod random;
