@@ -32,7 +32,9 @@ fn a_household_reads_its_plan() {
 #[test]
 fn what_is_impossible_is_named_with_what_would_do() {
     let oracle = fixture("fixtures/oracles/household/56.json");
-    Terminal::new().check(&format!("schedule {oracle}"), &expect![[r#"
+    Terminal::new().check(
+        &format!("schedule {oracle}"),
+        &expect![[r#"
         household-56: not everything is possible together
 
           - ev at 72 % by Wed 00:00: not possible; 63 % is
@@ -40,7 +42,8 @@ fn what_is_impossible_is_named_with_what_would_do() {
         error: the wishes of "household-56" cannot be met together [plan-infeasible]
         hint: Give up or loosen one of the wishes that are named.
         -- exit 1
-    "#]]);
+    "#]],
+    );
     Terminal::new().check(&format!("schedule {oracle} --output json"), &expect![[r#"
         {
           "id": "household-56",
@@ -95,29 +98,40 @@ fn a_problem_that_cannot_be_is_refused_with_its_field() {
         -- exit 1
     "#]]);
     std::fs::write(terminal.path("broken.json"), "{}").unwrap();
-    terminal.check("schedule broken.json", &expect![[r#"
+    terminal.check(
+        "schedule broken.json",
+        &expect![[r#"
         -- stderr
         error: broken.json: .: missing field `schema` at line 1 column 2 [problem-malformed]
         hint: Compare the field with the schema; unknown fields are not ignored.
         -- exit 1
-    "#]]);
-    terminal.check("dispatch broken.json", &expect![[r#"
+    "#]],
+    );
+    terminal.check(
+        "dispatch broken.json",
+        &expect![[r#"
         -- stderr
         error: broken.json: .: missing field `schema` at line 1 column 2 [problem-malformed]
         hint: Compare the field with the schema; unknown fields are not ignored.
         -- exit 1
-    "#]]);
-    terminal.check("schedule missing.json", &expect![[r#"
+    "#]],
+    );
+    terminal.check(
+        "schedule missing.json",
+        &expect![[r#"
         -- stderr
         error: cannot read missing.json: No such file or directory (os error 2)
         -- exit 3
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn oracles_of_households_and_fleets_conform() {
     let household = fixture("fixtures/oracles/household/23.json");
-    Terminal::new().check(&format!("conformance {household}"), &expect![[r#"
+    Terminal::new().check(
+        &format!("conformance {household}"),
+        &expect![[r#"
         {
           "kind": "household-oracle",
           "checks": 9,
@@ -132,9 +146,12 @@ fn oracles_of_households_and_fleets_conform() {
           ]
         }
         -- exit 0
-    "#]]);
+    "#]],
+    );
     let fleet = fixture("fixtures/oracles/fleet/02.json");
-    Terminal::new().check(&format!("conformance {fleet}"), &expect![[r#"
+    Terminal::new().check(
+        &format!("conformance {fleet}"),
+        &expect![[r#"
         {
           "kind": "fleet-oracle",
           "checks": 6,
@@ -153,5 +170,6 @@ fn oracles_of_households_and_fleets_conform() {
           ]
         }
         -- exit 0
-    "#]]);
+    "#]],
+    );
 }
