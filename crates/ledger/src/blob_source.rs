@@ -45,7 +45,8 @@ pub enum BlobSourceError {
 
 explanations! {
     BlobSourceError {
-        Endpoint(error);
+        Endpoint: "blob-source-unreachable" "the beacon node cannot be asked, or answers something else"
+            "name another beacon node with --beacon, or an archive with --archive";
         Archive(error);
         SlotsInvalid: "blob-source-slots-invalid" "the beacon node's genesis or slot length makes no sense"
             "make sure that a beacon node of the same chain listens there";

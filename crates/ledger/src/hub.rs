@@ -8,14 +8,13 @@ use std::collections::BTreeSet;
 use alloy_primitives::B256;
 use gridtally_core::explanations;
 use gridtally_settlement::{
-    Batch, BatchHeader, BatchPlan, BatchRefused, DataKind, Opened, Record, Reference, Rule,
-    SignedReading, WithdrawalPolicy, build_batch, with_withdrawals,
+    Batch, BatchHeader, BatchPlan, BatchRefused, Record, Reference, Rule, SignedReading,
+    WithdrawalPolicy, build_batch, with_withdrawals,
 };
-use tracing::info;
+use tracing::{info, warn};
 
 use crate::archive::BatchArchive;
 use crate::batch_call::Demanded;
-use crate::batch_deploy::BatchLedger;
 use crate::batch_view::{ForceKey, ForceRequest, TrackedBatch};
 use crate::blob_source::BlobSource;
 use crate::deploy::ReadError;
@@ -54,6 +53,18 @@ pub enum HubError {
         /// Its number.
         seq: u64,
     },
+    /// Nobody can be found who has what a batch published, and so none can be built on it.
+    #[error("nobody has what batch {seq} published")]
+    DataMissing {
+        /// Its number.
+        seq: u64,
+    },
+    /// A commit was carried out, and is not there any more: it fell, or its block left the chain.
+    #[error("batch {seq} was committed, and is not on the chain any more")]
+    CommitLost {
+        /// Its number.
+        seq: u64,
+    },
     /// The plan breaks a rule.
     #[error(transparent)]
     Refused(#[from] BatchRefused),
@@ -85,6 +96,10 @@ explanations! {
         Watch(error);
         ParentInvalid: "batch-parent-invalid" "a batch on the chain breaks a rule, and none can be built on it"
             "prove it wrong with gridtally watch --act, then commit again";
+        DataMissing: "batch-data-missing" "nobody has what a batch published, and none can be built on it"
+            "name an archive or a beacon node that has it";
+        CommitLost: "batch-commit-lost" "a commit was carried out, and fell or left the chain with its block"
+            "do the same again: it goes on from what the chain has";
         Refused: "batch-refused" "the batch would break a rule"
             "correct the records as the message says";
         NoTariff: "batch-no-tariff" "no prices were published for the period of the batch"
@@ -94,15 +109,6 @@ explanations! {
         Read(error);
         Send(error);
         Event(error);
-    }
-}
-
-/// A signature that was found in the archive, for the one reading that it is asked for.
-struct Recalled(Option<Vec<u8>>);
-
-impl<S: Signatures> Signatures for (&S, Recalled) {
-    fn signature(&self, reading: &SignedReading) -> Option<Vec<u8>> {
-        self.0.signature(reading).or_else(|| self.1.0.clone())
     }
 }
 
@@ -116,7 +122,8 @@ pub enum HubReport {
         /// What.
         demanded: Demanded,
     },
-    /// A demand cannot be answered: nobody handed in the signature, or the section was erased.
+    /// A demand cannot be answered: nobody handed in a signature of the meter, the section was erased, or the contract refuses what there
+    /// is.
     NoAnswer {
         /// Number of the batch.
         seq: u64,
@@ -284,8 +291,7 @@ impl<S: Signatures> Hub<S> {
             .iter()
             .find(|batch| batch.transaction == receipt.transaction_hash);
         let header = committed.map(|batch| batch.header.clone());
-        // It was carried out, and fell since, or its block left the chain.
-        header.ok_or(HubError::ParentInvalid { seq })
+        header.ok_or(HubError::CommitLost { seq })
     }
 
     /// Answers every open demand, and makes the next batch final once it can be.
@@ -296,18 +302,26 @@ impl<S: Signatures> Hub<S> {
     pub async fn poll(&mut self) -> Result<Vec<HubReport>, HubError> {
         self.wait_and_look().await?;
         let mut reports = Vec::new();
+        match self.work(&mut reports).await {
+            // What was done before it is told first; the next time meets the error again.
+            Err(error) if !reports.is_empty() => warn!(%error, "not everything was done"),
+            done => done?,
+        }
+        Ok(reports)
+    }
+
+    async fn work(&mut self, reports: &mut Vec<HubReport>) -> Result<(), HubError> {
         for batch in self.pending() {
-            reports.extend(self.answer(&batch).await?);
+            self.answer(&batch, reports).await?;
         }
         reports.extend(self.refute().await?);
-        let ledger = self.watcher.ledger();
         for batch in self.pending() {
             let seq = batch.header.seq;
             let now_s = self.now_s().await?;
             if now_s < batch.header.committed_at + WINDOW_S {
                 break;
             }
-            match self.sender.send(ledger.finalize_call(&batch.header)).await {
+            match self.sender.send(self.watcher.ledger().finalize_call(&batch.header)).await {
                 Ok(_) => reports.push(HubReport::Finalized { seq }),
                 // Demands are open, or the days of grace after an answer are not over.
                 Err(SendError::Refused { .. }) => break,
@@ -315,7 +329,7 @@ impl<S: Signatures> Hub<S> {
             }
         }
         reports.extend(self.publish_snapshot().await?);
-        Ok(reports)
+        Ok(())
     }
 
     /// Looks once nothing of the key is on its way: an earlier process may have sent something before it died, and a
@@ -384,11 +398,11 @@ impl<S: Signatures> Hub<S> {
             WatchReport::NotJudged { seq }
             | WatchReport::Fraud { seq, .. }
             | WatchReport::Demanded { seq, .. }
-            | WatchReport::Expired { seq, .. }
-            | WatchReport::DataMissing { seq } => Some(*seq),
+            | WatchReport::Expired { seq, .. } => Some(HubError::ParentInvalid { seq: *seq }),
+            WatchReport::DataMissing { seq } => Some(HubError::DataMissing { seq: *seq }),
         });
         self.keep_headers().await?;
-        invalid.map_or(Ok(()), |seq| Err(HubError::ParentInvalid { seq }))
+        invalid.map_or(Ok(()), Err)
     }
 
     /// Refutes what corrections settled, and tells once of every other reading that is forced.
@@ -417,81 +431,9 @@ impl<S: Signatures> Hub<S> {
         Ok(reports)
     }
 
-    /// Returns the signature of a record that is demanded, from the archive if nobody else has it any more.
-    async fn recalled(
-        &self,
-        header: &BatchHeader,
-        batch: &Batch,
-        demanded: Demanded,
-    ) -> Result<Recalled, HubError> {
-        let (Demanded::Record(index), Some(archive)) = (demanded, &self.archive) else {
-            return Ok(Recalled(None));
-        };
-        let record = usize::try_from(index).ok().and_then(|index| batch.leaves.get(index));
-        let reading = record
-            .and_then(|leaf| SignedReading::of_record(header.period, header.run, &leaf.record));
-        let Some(reading) = reading else { return Ok(Recalled(None)) };
-        if self.signatures.signature(&reading).is_some() {
-            return Ok(Recalled(None));
-        }
-        let kept = archive.signatures(header.record_root, header.count, index);
-        let kept = kept.await.map_err(PublicationError::from)?;
-        Ok(Recalled(self.watcher.ledger().valid_signature(&reading, kept).await?))
-    }
-
     fn pending(&self) -> Vec<TrackedBatch> {
         let batches = self.watcher.view().batches().iter();
         batches.filter(|batch| !batch.is_final).cloned().collect()
-    }
-
-    async fn answer(&self, batch: &TrackedBatch) -> Result<Vec<HubReport>, HubError> {
-        let seq = batch.header.seq;
-        let open = self.watcher.view().demands(seq).filter(|(_, state)| state.answer.is_none());
-        let open: Vec<Demanded> = open.map(|(demanded, _)| demanded).collect();
-        if open.is_empty() {
-            return Ok(Vec::new());
-        }
-        if batch.header.data_kind == DataKind::SealedBlob {
-            return self.answer_sealed(batch, open).await;
-        }
-        let records = self.watcher.records(seq);
-        let built = records.and_then(|records| self.watcher.rebuild(&batch.header, records));
-        let built = built.ok_or(HubError::ParentInvalid { seq })?;
-        let mut reports = Vec::new();
-        for demanded in open {
-            let ledger = self.watcher.ledger();
-            let recalled = self.recalled(&batch.header, &built, demanded).await?;
-            let signatures = (&self.signatures, recalled);
-            let call = ledger.answer_call(&batch.header, &built, demanded, &signatures);
-            let Some(call) = call else {
-                reports.push(HubReport::NoAnswer { seq, demanded });
-                continue;
-            };
-            self.sender.send(call).await?;
-            reports.push(HubReport::Answered { seq, demanded });
-        }
-        Ok(reports)
-    }
-
-    async fn answer_sealed(
-        &self,
-        batch: &TrackedBatch,
-        open: Vec<Demanded>,
-    ) -> Result<Vec<HubReport>, HubError> {
-        let seq = batch.header.seq;
-        let kept = self.kept(&batch.header)?.ok_or(HubError::ParentInvalid { seq })?;
-        let mut reports = Vec::new();
-        for demanded in open {
-            let ledger = self.watcher.ledger();
-            let call = ledger.answer_sealed_call(&batch.header, &kept, demanded, &self.signatures);
-            let Some(call) = call else {
-                reports.push(HubReport::NoAnswer { seq, demanded });
-                continue;
-            };
-            self.sender.send(call).await?;
-            reports.push(HubReport::Answered { seq, demanded });
-        }
-        Ok(reports)
     }
 }
 
@@ -529,56 +471,5 @@ fn check_forced(
     match plan.records.iter().position(is_late).filter(|_| plan.run > 0) {
         Some(index) => Err(BatchRefused::Record { index, rule: Rule::ForcedOnce }),
         None => Ok(()),
-    }
-}
-
-impl BatchLedger {
-    /// Returns the answer to a demand on a batch, or `None` where the batch has no such thing or nobody handed in the signature.
-    #[must_use]
-    pub fn answer_call(
-        &self,
-        header: &BatchHeader,
-        batch: &Batch,
-        demanded: Demanded,
-        signatures: &impl Signatures,
-    ) -> Option<Call> {
-        Some(match demanded {
-            Demanded::Record(index) => {
-                let leaf = batch.open_record(index)?;
-                let record = &leaf.leaf.record;
-                let signature = match SignedReading::of_record(header.period, header.run, record) {
-                    Some(reading) => signatures.signature(&reading)?,
-                    None => Vec::new(),
-                };
-                self.answer_record_call(header, &leaf, signature)
-            }
-            Demanded::Account(index) => {
-                let participant = gridtally_core::party::ParticipantNumber(index);
-                let leaf = batch.accounts.leaf(participant)?;
-                let path = batch.account_tree.path(usize::try_from(index).ok()?)?;
-                self.answer_account_call(header, &Opened { index, leaf, salt: None, path })
-            }
-            Demanded::RecordRow => self.answer_row_call(header, demanded, batch.record_tree.row()),
-            Demanded::AccountRow => {
-                self.answer_row_call(header, demanded, batch.account_tree.row())
-            }
-            Demanded::RecordGroup(group) => {
-                let group = usize::try_from(group).ok()?;
-                let leaves = batch.leaves.chunks(gridtally_settlement::GROUP_LEAVES).nth(group)?;
-                let packed = leaves.iter().flat_map(|leaf| leaf.preimage()[1..].to_vec()).collect();
-                let path = batch.record_tree.group_path(group)?;
-                self.answer_group_call(header, demanded, packed, &path)
-            }
-            Demanded::AccountGroup(group) => {
-                let group = usize::try_from(group).ok()?;
-                let leaves: Vec<_> = batch.accounts.leaves().collect();
-                let leaves = leaves.chunks(gridtally_settlement::GROUP_LEAVES).nth(group)?;
-                let packed = leaves.iter().flat_map(|leaf| leaf.preimage()[5..].to_vec()).collect();
-                let path = batch.account_tree.group_path(group)?;
-                self.answer_group_call(header, demanded, packed, &path)
-            }
-            // Open batches have no sections.
-            Demanded::Section(_) => return None,
-        })
     }
 }

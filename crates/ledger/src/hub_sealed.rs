@@ -146,8 +146,8 @@ impl BatchLedger {
                     SignedReading::of_record(header.period, header.run, &leaf.leaf.record);
                 let signature = match reading {
                     Some(reading) => {
-                        let handed_in = signatures.signature(&reading);
-                        handed_in.or_else(|| signature.map(<[u8]>::to_vec))?
+                        let shown = signatures.signature(&reading);
+                        shown.or_else(|| signature.map(<[u8]>::to_vec))?
                     }
                     None => Vec::new(),
                 };

@@ -33,14 +33,15 @@ impl<S: Signatures> Hub<S> {
         let Some(last) = last else { return Ok(None) };
         let until_s = ledger.snapshot_started_at_s().await?.saturating_add(PARTS_WITHIN_S);
         let begun = watcher.view().snapshot().filter(|begun| {
-            !begun.is_complete && now_s < until_s && begun.parts.len() <= BEGUN_PARTS_MAX
+            let is_in_time = now_s < until_s && begun.parts.len() <= BEGUN_PARTS_MAX;
+            // One that was begun so long ago that its accounts are forgotten is begun anew.
+            !begun.is_complete && is_in_time && watcher.state(begun.seq).is_some()
         });
         let (seq, parts) = match begun {
             Some(begun) => (begun.seq, begun.parts.as_slice()),
             None => (last.header.seq, [].as_slice()),
         };
-        // A batch that was final so long ago that its accounts are forgotten: the next look begins anew.
-        let state = watcher.state(seq).ok_or(HubError::ParentInvalid { seq })?;
+        let state = watcher.state(seq).ok_or(HubError::DataMissing { seq })?;
         let covered = parts.last().map_or(0, |part| part.accounts.end);
         let covered = usize::try_from(covered).unwrap_or(usize::MAX);
         let accounts = state

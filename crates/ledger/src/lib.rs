@@ -66,6 +66,7 @@ mod watch_resume;
 mod watch_sealed;
 
 mod hub;
+mod hub_answer;
 mod hub_archive;
 mod hub_sealed;
 mod hub_snapshot;

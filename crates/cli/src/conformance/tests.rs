@@ -127,8 +127,8 @@ fn what_cannot_be_checked_is_refused() {
     };
     check("", "the document is not strict JSON");
     check(r#"{"codec": [], "codec": []}"#, "the document is not strict JSON");
-    let schema = "documents of schema \"gridtally-household-1\" are not checked by this version";
-    check(r#"{"schema": "gridtally-household-1", "codec": []}"#, schema);
+    let schema = "documents of schema \"gridtally-dso-1\" are not checked by this version";
+    check(r#"{"schema": "gridtally-dso-1", "codec": []}"#, schema);
     check(r#"{"schema": 1}"#, "/schema: expected a text");
     for content in ["null", "[]", "{}", "7", r#""codec""#, r#"[["codec", []]]"#] {
         let message = "this is no vector or oracle document that is known: its keys are []";

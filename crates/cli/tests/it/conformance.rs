@@ -61,7 +61,7 @@ fn what_is_no_document_is_refused() {
     let terminal = Terminal::new()
         .file("empty.json", "")
         .file("other.json", "{\"a\": 1, \"b\": 2}")
-        .file("household.json", "{\"schema\": \"gridtally-household-1\"}")
+        .file("dso.json", "{\"schema\": \"gridtally-dso-1\"}")
         .file("nothing.json", "{\"codec\": []}")
         .file("twice.json", twice)
         .file("deep.json", "[".repeat(1 << 20))
@@ -84,11 +84,14 @@ fn what_is_no_document_is_refused() {
         error: other.json: this is no vector or oracle document that is known: its keys are ["a", "b"]
         -- exit 1
     "#]]);
-    terminal.check("conformance household.json", &expect![[r#"
+    terminal.check(
+        "conformance dso.json",
+        &expect![[r#"
         -- stderr
-        error: household.json: documents of schema "gridtally-household-1" are not checked by this version
+        error: dso.json: documents of schema "gridtally-dso-1" are not checked by this version
         -- exit 1
-    "#]]);
+    "#]],
+    );
     terminal.check(
         "conformance nothing.json",
         &expect![[r#"

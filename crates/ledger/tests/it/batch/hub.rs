@@ -265,6 +265,15 @@ async fn a_commit_with_six_blobs_stays_within_its_ceiling() {
     }
 }
 
+/// Hands in what no meter signed.
+struct Wrong;
+
+impl Signatures for Wrong {
+    fn signature(&self, _: &SignedReading) -> Option<Vec<u8>> {
+        Some(vec![7; 65])
+    }
+}
+
 /// A hub whose meters' signatures are lost, all but those in its archive.
 struct Lost;
 
@@ -312,6 +321,9 @@ async fn signatures_in_the_archive_answer_demands_and_stand_in_proofs() {
     let seq = header.seq;
     let reports = new_hub().poll().await.unwrap();
     assert_eq!(reports, [HubReport::NoAnswer { seq, demanded }]);
-    let mut archived = new_hub().with_archive(archive, Publication::Calldata);
+    // What somebody hands in that no meter signed is not shown: the archive has better.
+    let watcher = Watcher::new(stage.ledger.clone(), FollowOptions::default(), None);
+    let archived = Hub::new(watcher, stage.officer(), Wrong);
+    let mut archived = archived.with_archive(archive, Publication::Calldata);
     assert_eq!(archived.poll().await.unwrap(), [HubReport::Answered { seq, demanded }]);
 }

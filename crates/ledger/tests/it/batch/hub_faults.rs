@@ -68,7 +68,8 @@ async fn a_hub_that_dies_at_any_effect_goes_on_where_it_was() {
             .await;
             let mut dying = hub(&stage, &proxy.client).await.unwrap();
             let first = commit_and_answer(&mut dying, &planned, &stage).await;
-            assert_eq!(first.is_ok(), effect == 3, "effect {effect}: {first:?}");
+            // An answer that was carried out is told, and the next look meets the error.
+            assert_eq!(first.is_ok(), effect >= 2, "effect {effect}: {first:?}");
 
             let mut next = hub(&stage, &stage.node.client).await.unwrap();
             commit_and_answer(&mut next, &planned, &stage).await.unwrap();

@@ -93,3 +93,29 @@ async fn a_reading_that_no_meter_signed_costs_the_batch() {
     watcher.poll().await.unwrap();
     assert!(watcher.view().batches().iter().all(|batch| batch.header.seq < seq));
 }
+
+/// Hands in what no meter signed.
+struct Wrong;
+
+impl Signatures for Wrong {
+    fn signature(&self, _: &SignedReading) -> Option<Vec<u8>> {
+        Some(vec![7; 65])
+    }
+}
+
+/// A wrong signature ended all of the hub's work: no other demand was answered, and every batch with one fell.
+#[tokio::test]
+async fn a_wrong_signature_keeps_no_other_demand_from_its_answer() {
+    let mut stage = Stage::new(Node::embedded().await, 44).await;
+    let batch = with_readings(&mut stage).await;
+    let seq = batch.header.seq;
+    let (mut watcher, _) = watcher(&stage, &batch);
+    assert!(!of_batch(&mut watcher, seq).await.is_empty());
+    let row = Demanded::AccountRow;
+    stage.send(stage.ledger.demand_call(&batch.header, row)).await.unwrap();
+    let knowing = Watcher::new(stage.ledger.clone(), FollowOptions::default(), None);
+    let reports = Hub::new(knowing, stage.officer(), Wrong).poll().await.unwrap();
+    assert!(reports.contains(&HubReport::Answered { seq, demanded: row }), "{reports:?}");
+    let not_shown = reports.iter().filter(|report| matches!(report, HubReport::NoAnswer { .. }));
+    assert_eq!(not_shown.count(), reports.len() - 1, "{reports:?}");
+}
