@@ -6,3 +6,4 @@ mod friendly;
 mod oracle;
 mod property;
 mod random;
+mod seeds;
