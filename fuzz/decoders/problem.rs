@@ -10,7 +10,8 @@ pub(crate) fn decode(bytes: &[u8]) {
         let plan = preferred(&household);
         let found = check(&household, &plan);
         assert!(found.cost.total().is_finite());
-        check(&household, &HouseholdPlan::at_rest(&household));
+        let rested = check(&household, &HouseholdPlan::at_rest(&household));
+        assert!(rested.cost.total().is_finite());
         // The shape is part of what is judged.
         let short = check(&household, &HouseholdPlan { device_kw: Vec::new() });
         assert!(household.devices.is_empty() || !short.violations.is_empty());

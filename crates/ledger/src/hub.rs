@@ -391,6 +391,7 @@ impl<S: Signatures> Hub<S> {
             | WatchReport::Forced { .. }
             | WatchReport::ForcePaid { .. }
             | WatchReport::ForceDue { .. }
+            | WatchReport::NotDemanded { .. }
             | WatchReport::Snapshot { .. }
             // What is final stays; the watcher goes on behind it, or says that it cannot.
             | WatchReport::Fraud { outcome: Outcome::TooLate, .. }

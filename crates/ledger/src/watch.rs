@@ -133,6 +133,13 @@ pub enum WatchReport {
         /// What.
         demanded: Demanded,
     },
+    /// The signature of a reading was to be demanded, and that was not carried out: the log says why. It says nothing against the batch.
+    NotDemanded {
+        /// Its number.
+        seq: u64,
+        /// What.
+        demanded: Demanded,
+    },
     /// A demand was not answered in time, and the batch is cancelled.
     Expired {
         /// Its number.
@@ -549,6 +556,20 @@ impl Watcher {
         demanded: Demanded,
     ) -> Result<WatchReport, WatchError> {
         let seq = batch.header.seq;
+        match self.ask(batch, demanded).await? {
+            // What is wrong with the batch is told, asked for or not.
+            WatchReport::NotDemanded { .. } => Ok(WatchReport::Demanded { seq, demanded }),
+            report => Ok(report),
+        }
+    }
+
+    /// Demands something, or lets the demand expire.
+    pub(crate) async fn ask(
+        &self,
+        batch: &TrackedBatch,
+        demanded: Demanded,
+    ) -> Result<WatchReport, WatchError> {
+        let seq = batch.header.seq;
         let report = WatchReport::Demanded { seq, demanded };
         let Some(sender) = &self.sender else { return Ok(report) };
         if batch.is_final {
@@ -560,10 +581,11 @@ impl Watcher {
                 Ok(_) => Ok(report),
                 Err(error) => {
                     // Another watcher may have asked in the same moment.
-                    if !self.is_demanded(batch, demanded).await? {
-                        warn!(seq, %error, "demand not carried out");
+                    if self.is_demanded(batch, demanded).await? {
+                        return Ok(report);
                     }
-                    Ok(report)
+                    warn!(seq, %error, "demand not carried out");
+                    Ok(WatchReport::NotDemanded { seq, demanded })
                 }
             };
         };

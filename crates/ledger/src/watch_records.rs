@@ -66,7 +66,14 @@ impl Watcher {
                     None => open += 1,
                     Some(_) => {}
                 }
-                let report = self.demand(&batch, demanded).await?;
+                let report = self.ask(&batch, demanded).await?;
+                if matches!(report, WatchReport::NotDemanded { .. }) {
+                    // The others would fail as this one did: for want of money, or of the right to draw it.
+                    if self.record_demands.told.insert((batch.header_hash, index)) {
+                        reports.push(report);
+                    }
+                    return Ok(reports);
+                }
                 let is_expired = matches!(report, WatchReport::Expired { .. });
                 if self.record_demands.told.insert((batch.header_hash, index)) || is_expired {
                     reports.push(report);

@@ -24,6 +24,7 @@ fn oracle(name: &str) -> String {
 
 fn households(c: &mut Criterion) {
     let mut group = c.benchmark_group("household");
+    group.sample_size(10);
     for (name, file) in [
         ("ev, battery, pv: 96 steps", "household/16.json"),
         ("ev, battery, pv: 192 steps", "household/19.json"),

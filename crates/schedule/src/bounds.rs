@@ -8,6 +8,17 @@ pub(crate) const MAGNITUDE_MAX: f64 = 1e6;
 /// Nothing, or the first field that cannot be.
 pub(crate) type Checked = Result<(), ProblemRefused>;
 
+/// Names reach terminals and pictures.
+pub(crate) fn name(path: &str, found: &str) -> Checked {
+    let is_shown =
+        (1..=100).contains(&found.chars().count()) && !found.chars().any(char::is_control);
+    if is_shown {
+        return Ok(());
+    }
+    let found = found.chars().take(100).collect();
+    Err(ProblemRefused::new(path, ProblemReason::Name { found }))
+}
+
 /// Efficiencies below a hundredth are a mistake, and zero would divide by nothing.
 pub(crate) fn efficiency(path: &str, value: f64) -> Checked {
     within(path, value, 0.01, 1.0)

@@ -23,6 +23,12 @@ pub enum ProblemReason {
         /// What the reader met.
         message: String,
     },
+    /// A name or currency that cannot be shown.
+    #[error("{found:?} is not between 1 and 100 characters that can be shown")]
+    Name {
+        /// What it says.
+        found: String,
+    },
     /// The document has another schema.
     #[error("the schema is {found:?}, expected {expected:?}")]
     Schema {
@@ -39,8 +45,8 @@ pub enum ProblemReason {
         /// What is known, separated by commas.
         known: &'static str,
     },
-    /// A series has another length than the horizon.
-    #[error("{found} values for {expected} steps")]
+    /// A series has another length than the horizon, or a column than there are devices.
+    #[error("{found} values where {expected} are needed")]
     Length {
         /// How many it has.
         found: usize,
@@ -99,12 +105,14 @@ explanations! {
     ProblemReason {
         Malformed: "problem-malformed" "the problem is not written as its schema says"
             "compare the field with the schema; unknown fields are not ignored";
+        Name: "problem-name" "a name or currency is empty, too long, or has characters that cannot be shown"
+            "give a short name without control characters";
         Schema: "problem-schema" "the document has another schema"
-            "name the schema that the command reads";
+            "plan households with gridtally schedule, fleets with gridtally dispatch";
         Unknown: "problem-kind-unknown" "the document names a kind that is not known"
             "take one of the kinds that are listed";
-        Length: "problem-length" "a series does not have a value for each step"
-            "give one value for each step; a local day of 23 or 25 hours has fewer or more of them";
+        Length: "problem-length" "a series does not have a value for each step, or a column one for each device"
+            "give one value for each step or device; a local day of 23 or 25 hours has fewer or more steps";
         Range: "problem-range" "a number is outside of what is possible"
             "correct the number, and check its unit";
         Order: "problem-order" "two numbers are in the wrong order"

@@ -162,6 +162,7 @@ fn fault(report: &WatchReport) -> Option<(u64, String)> {
         WatchReport::Valid { .. }
         | WatchReport::Sealed { .. }
         | WatchReport::Partly { .. }
+        | WatchReport::NotDemanded { .. }
         | WatchReport::Resumed { .. }
         | WatchReport::Snapshot { .. }
         | WatchReport::Forced { .. }
@@ -180,7 +181,7 @@ async fn archive_faults(
         let header = &batch.header;
         let mut read = vec![
             archive.header(batch.header_hash).await.map(drop),
-            archive.leaves(header.record_root).await.map(drop),
+            archive.leaves(header.record_root).await.map(|_| ()),
             archive.signatures(header.record_root, header.count, 0).await.map(drop),
         ];
         match header.data_kind {

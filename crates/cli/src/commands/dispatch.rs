@@ -33,7 +33,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "FILE.svg", value_parser = crate::arguments::svg_file)]
     plot: Option<PathBuf>,
     /// Write what each device does into this file: CSV of device, step and kW, without the steps in which it does nothing
-    #[arg(long, value_name = "FILE.csv")]
+    #[arg(long, value_name = "FILE.csv", value_parser = csv_file)]
     set_points: Option<PathBuf>,
     /// Relative gap between plan and bound at which to stop
     #[arg(long, value_name = "GAP", default_value_t = FleetOptions::default().gap, value_parser = crate::arguments::gap)]
@@ -102,4 +102,11 @@ fn write_set_points(path: &Path, fleet: &Fleet, found: &FleetPlan) -> std::io::R
         }
     }
     out.flush()
+}
+
+/// Reads the name of a file of set-points: another ending may be that of the problem.
+fn csv_file(text: &str) -> Result<PathBuf, String> {
+    let path = PathBuf::from(text);
+    let is_csv = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("csv"));
+    is_csv.then_some(path).ok_or_else(|| "give a name that ends in .csv".to_owned())
 }

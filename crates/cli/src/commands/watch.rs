@@ -6,7 +6,8 @@ use std::time::Duration;
 use gridtally_chain::Access;
 use gridtally_core::party::ParticipantNumber;
 use gridtally_ledger::{
-    Key, Outcome, SectionReader, SendOptions, Sender, SnapshotVerdict, WatchReport, Watcher,
+    Demanded, Key, Outcome, SectionReader, SendOptions, Sender, SnapshotVerdict, WatchReport,
+    Watcher,
 };
 use gridtally_settlement::Place;
 use serde::Serialize;
@@ -65,33 +66,77 @@ struct Finding {
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "snake_case", tag = "verdict")]
 enum Told {
-    Valid { records: u32 },
-    Sealed { records: u32, sections: u32, read: u32, withheld: u32 },
-    Partly { records: u32 },
-    Fraud { rule: String, place: String, outcome: &'static str, transaction: Option<String> },
-    Demanded { what: String },
-    Expired { what: String },
+    Valid {
+        records: u32,
+    },
+    Sealed {
+        records: u32,
+        sections: u32,
+        read: u32,
+        withheld: u32,
+    },
+    Partly {
+        records: u32,
+    },
+    Fraud {
+        rule: String,
+        place: String,
+        outcome: &'static str,
+        transaction: Option<String>,
+    },
+    Demanded {
+        what: String,
+    },
+    /// A reading is to be shown with its signature; nothing is wrong yet.
+    Asked {
+        what: String,
+    },
+    NotDemanded {
+        what: String,
+    },
+    Expired {
+        what: String,
+    },
     DataMissing,
     Resumed,
     NotJudged,
-    Forced { participant: u32, period: u32, key: u64, energy_wh: i32, amount_micro: u64 },
-    ForcePaid { period: u32, key: u64, transaction: String },
-    ForceDue { period: u32, key: u64 },
+    Forced {
+        participant: u32,
+        period: u32,
+        key: u64,
+        energy_wh: i32,
+        amount_micro: u64,
+    },
+    ForcePaid {
+        period: u32,
+        key: u64,
+        transaction: String,
+    },
+    ForceDue {
+        period: u32,
+        key: u64,
+    },
     SnapshotTrue,
-    SnapshotFalse { participant: u32, transaction: Option<String> },
+    SnapshotFalse {
+        participant: u32,
+        transaction: Option<String>,
+    },
     SnapshotMissing,
 }
 
 impl Told {
     /// Whether it says nothing against a batch or a snapshot.
     const fn is_sound(&self) -> bool {
-        use Told::{ForceDue, ForcePaid, Forced, Partly, Resumed, Sealed, SnapshotTrue, Valid};
+        use Told::{
+            Asked, ForceDue, ForcePaid, Forced, Partly, Resumed, Sealed, SnapshotTrue, Valid,
+        };
         matches!(
             self,
             Valid { .. }
                 | Resumed
                 | Sealed { withheld: 0, .. }
                 | Partly { .. }
+                | Asked { .. }
                 | Forced { .. }
                 | ForcePaid { .. }
                 | ForceDue { .. }
@@ -227,6 +272,12 @@ impl Finding {
                 };
                 (seq, Told::Fraud { rule: rule.to_string(), place, outcome, transaction })
             }
+            WatchReport::Demanded { seq, demanded: demanded @ Demanded::Record(_) } => {
+                (seq, Told::Asked { what: demanded.to_string() })
+            }
+            WatchReport::NotDemanded { seq, demanded } => {
+                (seq, Told::NotDemanded { what: demanded.to_string() })
+            }
             WatchReport::Demanded { seq, demanded } => {
                 (seq, Told::Demanded { what: demanded.to_string() })
             }
@@ -303,6 +354,13 @@ impl Finding {
             Told::Demanded { what } => {
                 format!("not what was published; {what} must be shown to tell where")
             }
+            Told::Asked { what } => {
+                format!("{what} is to be shown with the meter's signature, within two days")
+            }
+            Told::NotDemanded { what } => format!(
+                "{what} could not be demanded, nor the readings after it; the log says why: the contract must be allowed to draw \
+                 the bond of a demand"
+            ),
             Told::Expired { what } => format!("{what} was not shown in time: cancelled"),
             Told::DataMissing => "its published data cannot be found".to_owned(),
             Told::Resumed => {

@@ -93,7 +93,7 @@ fn a_problem_that_cannot_be_is_refused_with_its_field() {
     std::fs::write(terminal.path("broken.toml"), text.replace("= 35.0", "= 135.0")).unwrap();
     terminal.check("schedule broken.toml", &expect![[r#"
         -- stderr
-        error: broken.toml: devices[0].sessions[0].soc_arrival_kwh: 81 is not between 0 and 60 [problem-range]
+        error: broken.toml: device[0].sessions[0].soc_arrival_kwh: 81 is not between 0 and 60 [problem-range]
         hint: Correct the number, and check its unit.
         -- exit 1
     "#]]);

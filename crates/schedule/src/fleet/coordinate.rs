@@ -80,13 +80,13 @@ impl Coordinated {
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum FleetError {
     /// A device cannot do what it needs, whatever the limits.
-    #[error("{device:?} cannot do what it needs in the time that it has")]
+    #[error("{device} cannot do what it needs in the time that it has")]
     Device {
         /// Which.
         device: FleetDevice,
     },
     /// The limits leave too little for what the devices need.
-    #[error("the limits are exceeded by {} kW in {} steps at least", exceeded.iter().map(|(.., kw)| kw).fold(0.0, |a, b| f64::max(a, *b)), exceeded.len())]
+    #[error("the limits are exceeded by {:.1} kW and less, in {} steps", worst_kw(exceeded), exceeded.len())]
     Limits {
         /// Which limit, in which step, by how much, kW.
         exceeded: Vec<(Limit, usize, f64)>,
@@ -97,6 +97,10 @@ pub enum FleetError {
     /// The solver of the master problem failed.
     #[error("the master problem was not solved")]
     Master,
+}
+
+fn worst_kw(exceeded: &[(Limit, usize, f64)]) -> f64 {
+    exceeded.iter().map(|(.., kw)| *kw).fold(0.0, f64::max)
 }
 
 explanations! {

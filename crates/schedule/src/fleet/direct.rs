@@ -10,7 +10,7 @@ use crate::solver::{Column, Model, Solution};
 /// A fleet as a model, and where the powers of its devices are in it.
 pub(crate) struct Direct {
     pub(crate) model: Model,
-    power: Vec<(FleetDevice, Vec<Vec<(Column, f64)>>)>,
+    power: Vec<(FleetDevice, Power)>,
 }
 
 impl Direct {
@@ -67,9 +67,10 @@ impl Build<'_> {
         let evs = &self.fleet.evs;
         let mut power = self.nothing();
         let mut sum = Vec::new();
-        for t in evs.arrival[i] as usize..evs.departure[i] as usize {
+        let (arrival, departure) = (evs.arrival[i] as usize, evs.departure[i] as usize);
+        for (t, step) in (arrival..departure).zip(&mut power[arrival..departure]) {
             let column = self.model.column(self.cost(t), 0.0, evs.p_max_kw[i]);
-            power[t].push((column, 1.0));
+            step.push((column, 1.0));
             sum.push((column, self.step_h));
         }
         self.model.equal(evs.energy_kwh[i], sum);
@@ -131,7 +132,7 @@ impl Build<'_> {
         let mut power = self.nothing();
         let (arrival, departure) = (cars.arrival[i] as usize, cars.departure[i] as usize);
         let mut before: Option<Column> = None;
-        for t in arrival..departure {
+        for (t, step) in (arrival..departure).zip(&mut power[arrival..departure]) {
             let charge = self.model.column(self.cost(t), 0.0, cars.p_max_charge_kw[i]);
             let given = cars.wear_per_kwh[i] * self.step_h - self.cost(t);
             let discharge = self.model.column(given, 0.0, cars.p_max_discharge_kw[i]);
@@ -145,7 +146,7 @@ impl Build<'_> {
             ];
             self.model.equal(start, terms.into_iter().chain(before.map(|before| (before, -1.0))));
             before = Some(soc);
-            power[t].extend([(charge, 1.0), (discharge, -1.0)]);
+            step.extend([(charge, 1.0), (discharge, -1.0)]);
         }
         power
     }

@@ -4,7 +4,7 @@ use serde::Deserialize;
 
 use super::respond::FleetDevice;
 use crate::bounds::{
-    Checked, MAGNITUDE_MAX, efficiency, length, within, within_count, within_each,
+    Checked, MAGNITUDE_MAX, efficiency, length, name, within, within_count, within_each,
 };
 use crate::refusal::{ProblemReason, ProblemRefused};
 
@@ -199,6 +199,8 @@ impl Fleet {
     ///
     /// Returns the first field that cannot be, in the order of the schema.
     pub fn new(parts: FleetParts) -> Result<Self, ProblemRefused> {
+        name("id", &parts.id)?;
+        name("currency", &parts.currency)?;
         within_count("steps", parts.steps(), 1, STEPS_MAX)?;
         let resolution = parts.resolution_min;
         if resolution == 0 || 60 % resolution != 0 {

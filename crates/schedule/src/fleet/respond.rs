@@ -1,6 +1,7 @@
 //! What devices do at given prices, each by its own exact method.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use rayon::prelude::*;
 
@@ -19,6 +20,17 @@ pub enum FleetDevice {
     Cycle(usize),
     /// A car that charges and gives back.
     V2g(usize),
+}
+
+impl fmt::Display for FleetDevice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ev(i) => write!(f, "ev {i}"),
+            Self::Tank(i) => write!(f, "tank {i}"),
+            Self::Cycle(i) => write!(f, "cycle {i}"),
+            Self::V2g(i) => write!(f, "v2g {i}"),
+        }
+    }
 }
 
 impl FleetDevice {

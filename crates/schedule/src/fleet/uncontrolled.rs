@@ -11,14 +11,15 @@ pub fn uncontrolled_ev(fleet: &Fleet) -> (f64, f64) {
     let mut cost = 0.0;
     for i in 0..evs.arrival.len() {
         let mut left_kwh = evs.energy_kwh[i];
-        for t in evs.arrival[i] as usize..evs.departure[i] as usize {
+        let stay = evs.arrival[i] as usize..evs.departure[i] as usize;
+        for (load, price) in load_kw[stay.clone()].iter_mut().zip(&fleet.energy_price[stay]) {
             let power = (left_kwh / step_h).min(evs.p_max_kw[i]);
             if power <= 0.0 {
                 break;
             }
             left_kwh -= power * step_h;
-            load_kw[t] += power;
-            cost += power * step_h * fleet.energy_price[t];
+            *load += power;
+            cost += power * step_h * price;
         }
     }
     (cost, load_kw.into_iter().fold(f64::NEG_INFINITY, f64::max))

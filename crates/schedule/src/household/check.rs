@@ -121,6 +121,19 @@ impl fmt::Display for Violation {
     }
 }
 
+impl Requirement {
+    /// Returns the unit in which breaking it is counted.
+    #[must_use]
+    pub const fn unit(self) -> &'static str {
+        match self {
+            Self::Order | Self::OnSteps | Self::MinOnSteps => "steps",
+            Self::Energy | Self::SocRange | Self::SocTarget | Self::SocMinBy | Self::Holds => "kWh",
+            Self::Band | Self::FinalState => "K or kWh",
+            _ => "kW",
+        }
+    }
+}
+
 impl fmt::Display for Requirement {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -441,7 +454,7 @@ impl Work<'_> {
             None => self.worst(Some(id), Requirement::Band, TOLERANCE_KWH, outside),
             Some(price) => {
                 self.cost.discomfort +=
-                    outside.map(|by| self.step_h * price * by.max(0.0)).sum::<f64>()
+                    outside.map(|by| self.step_h * price * by.max(0.0)).sum::<f64>();
             }
         }
         let last = states.last().copied().unwrap_or(thermal.state_init);

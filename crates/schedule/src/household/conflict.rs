@@ -147,7 +147,7 @@ fn demands(household: &Household) -> Vec<Demand> {
                 demands.push(Demand::Runs { device: id() });
             }
             DeviceKind::Interruptible(_) | DeviceKind::Modulating(_) => {
-                demands.push(Demand::Runs { device: id() })
+                demands.push(Demand::Runs { device: id() });
             }
             DeviceKind::Battery(battery) => {
                 if battery.charge_only_pv {
@@ -211,23 +211,23 @@ fn change(parts: &mut HouseholdParts, id: &str, demand: &Demand) {
         parts.devices.iter_mut().find(|device| device.id == id).map(|device| &mut device.kind);
     match (kind, demand) {
         (Some(DeviceKind::Battery(battery)), Demand::ChargeOnlyPv { .. }) => {
-            battery.charge_only_pv = false
+            battery.charge_only_pv = false;
         }
         (Some(DeviceKind::Battery(battery)), Demand::FinalSoc { .. }) => {
-            battery.soc_final_min_kwh = 0.0
+            battery.soc_final_min_kwh = 0.0;
         }
         (Some(DeviceKind::Thermal(thermal)), Demand::Band { .. }) => {
-            thermal.discomfort_price = Some(0.0)
+            thermal.discomfort_price = Some(0.0);
         }
         (Some(DeviceKind::Thermal(thermal)), Demand::FinalState { .. }) => {
-            thermal.state_final_min = -BOUNDLESS
+            thermal.state_final_min = -BOUNDLESS;
         }
         (Some(DeviceKind::Cycle(cycle)), Demand::Order { .. }) => cycle.after = None,
         (Some(DeviceKind::Ev(ev)), Demand::SocMinBy { session, .. }) => {
-            ev.sessions[*session].soc_min_by.clear()
+            ev.sessions[*session].soc_min_by.clear();
         }
         (Some(DeviceKind::Ev(ev)), Demand::Target { session, .. }) => {
-            ev.sessions[*session].soc_target_kwh = 0.0
+            ev.sessions[*session].soc_target_kwh = 0.0;
         }
         _ => {}
     }

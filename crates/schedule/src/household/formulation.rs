@@ -103,6 +103,9 @@ impl Formulation {
     }
 }
 
+/// A program with its name and the column of each of its starts.
+type Startable<'a> = (&'a str, &'a Cycle, Vec<(usize, Column)>);
+
 /// The net power of one device: for each step, the columns whose sum it is.
 type Power = Vec<Vec<(Column, f64)>>;
 
@@ -137,7 +140,7 @@ impl Build<'_> {
 
     /// Programs that follow each other: for every start of the later one, a start of the earlier one that allows it, and the
     /// other way round, which is tighter than comparing the sums of start times.
-    fn orders(&mut self, cycles: &[(&str, &Cycle, Vec<(usize, Column)>)]) {
+    fn orders(&mut self, cycles: &[Startable<'_>]) {
         for (_, cycle, starts) in cycles {
             let Some(order) = &cycle.after else { continue };
             let (_, before, before_starts) = cycles

@@ -16,6 +16,7 @@ use super::problem::{Household, HouseholdParts};
 use super::site::Site;
 use super::tariff::{Capacity, DailyMaxSteps, PeakPrice, Tariff};
 use super::wish::Wish;
+use crate::bounds::within;
 use crate::refusal::{ProblemReason, ProblemRefused};
 
 #[derive(Deserialize)]
@@ -218,6 +219,12 @@ impl Household {
             horizon: clock.horizon,
             devices,
             wishes,
+        })
+        .map_err(|mut refused| {
+            // As this form calls them.
+            refused.path =
+                refused.path.replacen("devices[", "device[", 1).replacen("wishes[", "wish[", 1);
+            refused
         })
     }
 }
@@ -432,6 +439,7 @@ impl Clock {
                 heat_loss_kw_per_k,
                 discomfort_per_kh,
             } => {
+                within(&format!("{path}.wanted_c"), *wanted_c, *least_c, *most_c)?;
                 let steps = self.steps();
                 (
                     name,

@@ -11,7 +11,7 @@ use super::site::Site;
 use super::tariff::{Capacity, Tariff};
 use super::wish::Wish;
 use crate::bounds::{
-    Checked, MAGNITUDE_MAX, efficiency, length, not_below, within, within_count, within_each,
+    Checked, MAGNITUDE_MAX, efficiency, length, name, not_below, within, within_count, within_each,
 };
 use crate::refusal::{ProblemReason, ProblemRefused};
 
@@ -59,6 +59,8 @@ impl Household {
     ///
     /// Returns the first field that cannot be, in the order of the schema.
     pub fn new(parts: HouseholdParts) -> Result<Self, ProblemRefused> {
+        name("id", &parts.id)?;
+        name("currency", &parts.currency)?;
         check_horizon(&parts.horizon)?;
         let check = Check { steps: parts.horizon.steps() };
         check.site(&parts.site)?;
@@ -151,6 +153,7 @@ impl Check {
         let mut names = BTreeSet::new();
         for (i, device) in devices.iter().enumerate() {
             let path = &format!("devices[{i}]");
+            name(&format!("{path}.id"), &device.id)?;
             if !names.insert(device.id.as_str()) {
                 let reason = ProblemReason::Duplicate { name: device.id.clone() };
                 return Err(ProblemRefused::new(format_args!("{path}.id"), reason));
@@ -179,7 +182,7 @@ impl Check {
             };
             match wish {
                 Wish::Rests { steps, .. } => {
-                    self.window(&path, ["steps[0]", "steps[1]"], *steps)?
+                    self.window(&path, ["steps[0]", "steps[1]"], *steps)?;
                 }
                 Wish::Holds { soc_kwh, steps, .. } => {
                     self.window(&path, ["steps[0]", "steps[1]"], *steps)?;

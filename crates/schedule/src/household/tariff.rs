@@ -65,8 +65,8 @@ impl DailyMaxSteps {
             self.history_daily_max_kw.iter().chain(daily_max_kw).copied().collect();
         all.sort_by(|a, b| b.total_cmp(a));
         all.truncate(DAYS_COUNTED);
-        let count = u32::try_from(all.len().max(1)).expect("three at most");
-        all.iter().sum::<f64>() / f64::from(count)
+        let counted = all.iter().map(|_| 1.0).sum::<f64>().max(1.0);
+        all.iter().sum::<f64>() / counted
     }
 
     /// Returns how many daily maxima count when `days` are added to the history.

@@ -50,22 +50,25 @@ fn what_cannot_be_is_named_by_its_field() {
             "device[0].leaves: no step begins at 07:31:00 between 2026-11-25T17:15:00 and 2026-11-26T12:00:00"
         ],
     );
-    check_refused(&[("0.97,\n", "\n")], &expect!["tariff.import_per_kwh: 23 values for 96 steps"]);
+    check_refused(
+        &[("0.97,\n", "\n")],
+        &expect!["tariff.import_per_kwh: 23 values where 96 are needed"],
+    );
     check_refused(
         &[("battery_kwh = 60.0", "battery_kwh = -60.0")],
-        &expect!["devices[0].capacity_kwh: -60 is not between 0 and 1000000"],
+        &expect!["device[0].capacity_kwh: -60 is not between 0 and 1000000"],
     );
     check_refused(
         &[("device = \"car\"", "device = \"boat\"")],
-        &expect![[r#"wishes[1].device: no device called "boat" can be asked for this"#]],
+        &expect![[r#"wish[1].device: no device called "boat" can be asked for this"#]],
     );
     check_refused(
         &[("name = \"dishwasher\"", "name = \"car\"")],
-        &expect![[r#"devices[1].id: "car" is the name of an earlier device"#]],
+        &expect![[r#"device[1].id: "car" is the name of an earlier device"#]],
     );
     check_refused(
         &[("wanted_c = 21.0", "wanted_c = nan")],
-        &expect!["devices[2].preferred_state: NaN is not between -1000000 and 1000000"],
+        &expect!["device[2].wanted_c: NaN is not between 20 and 22.5"],
     );
     check_refused(
         &[("wanted_c = 21.0", "wnated_c = 21.0")],

@@ -125,7 +125,7 @@ fn three_times_the_prices_are_three_times_the_cost() {
                 Capacity::Free => {}
                 Capacity::Peak(peak) => peak.price_per_kw *= 3.0,
                 Capacity::DailyMaxSteps(stepped) => {
-                    stepped.steps.iter_mut().for_each(|step| step.fee *= 3.0)
+                    stepped.steps.iter_mut().for_each(|step| step.fee *= 3.0);
                 }
             }
             for device in &mut parts.devices {

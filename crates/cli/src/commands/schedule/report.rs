@@ -5,7 +5,7 @@ use std::io::{self, Write};
 
 use gridtally_schedule::household::{
     Check, Conflicting, Demand, Device, DeviceKind, Household, HouseholdPlan, Nearest, OptimalPlan,
-    Origin, Wish,
+    Origin, Violation, Wish,
 };
 use serde::Serialize;
 
@@ -94,7 +94,7 @@ impl ScheduleReport {
             preferred_breaks: preferred_check
                 .violations
                 .iter()
-                .map(|violation| violation.to_string())
+                .map(|violation| broken(household, violation))
                 .collect(),
             shares: devices.zip(shares.iter().map(|share| rounded(*share))).collect(),
             conflicts: [],
@@ -109,7 +109,8 @@ impl Report for ScheduleReport {
         writeln!(out, "{}: {}\n", self.id, self.text.span)?;
         writeln!(out, "  as preferred  {currency} {}", money(self.preferred_cost))?;
         writeln!(out, "  planned       {currency} {}", money(self.optimal_cost))?;
-        writeln!(out, "  you save      {currency} {}", money(self.savings))?;
+        let saves = if self.preferred_breaks.is_empty() { "you save    " } else { "would save  " };
+        writeln!(out, "  {saves}  {currency} {}", money(self.savings))?;
         for broken in &self.preferred_breaks {
             writeln!(out, "  The preferred schedule is not possible: {broken}.")?;
         }
@@ -222,6 +223,20 @@ fn asked(household: &Household, demand: &Demand) -> String {
             ),
         },
     }
+}
+
+/// Returns a requirement that a schedule breaks, from when on, and by how much in the unit of the requirement.
+fn broken(household: &Household, violation: &Violation) -> String {
+    let device = violation.device.as_ref().map_or_else(String::new, |device| format!("{device}: "));
+    let from = violation
+        .step
+        .map_or_else(String::new, |step| format!(", from {} on", clock(&household.horizon, step)));
+    format!(
+        "{device}{} by {:.3} {}{from}",
+        violation.requirement,
+        violation.by,
+        violation.requirement.unit()
+    )
 }
 
 /// Power that is shown as none, kW.
