@@ -171,7 +171,7 @@ fn fault(report: &WatchReport) -> Option<(u64, String)> {
     })
 }
 
-/// Finds files of the archive that are not what their names say. What is missing there is asked for elsewhere.
+/// Finds files of the archive that are not what their names say, and what a batch published that is not there at all.
 async fn archive_faults(
     watcher: &Watcher,
     archive: &BatchArchive,
@@ -179,20 +179,27 @@ async fn archive_faults(
     let mut findings = Vec::new();
     for batch in watcher.view().batches() {
         let header = &batch.header;
-        let mut read = vec![
-            archive.header(batch.header_hash).await.map(drop),
-            archive.leaves(header.record_root).await.map(|_| ()),
-            archive.signatures(header.record_root, header.count, 0).await.map(drop),
-        ];
-        match header.data_kind {
-            DataKind::Calldata => read.push(archive.calldata(header.data_hash).await.map(drop)),
+        let is_there = match header.data_kind {
+            DataKind::Calldata => {
+                archive.calldata(header.data_hash).await.map(|data| data.is_some())
+            }
             DataKind::Blob | DataKind::SealedBlob => {
-                read.push(archive.blob_hashes(header.data_hash).await.map(drop));
                 let sent = watcher.ledger().client().transaction(batch.transaction).await?;
                 let hashes = sent.map(|sent| sent.blob_versioned_hashes).unwrap_or_default();
-                read.push(archive.blobs(&hashes).await.map(drop));
+                archive.blobs(&hashes).await.map(|blobs| blobs.is_some())
             }
+        };
+        if matches!(is_there, Ok(false)) {
+            let reason = format!("what batch {} published is not there", header.seq);
+            findings.push(Finding::Archive { reason });
         }
+        let read = [
+            is_there.map(drop),
+            archive.blob_hashes(header.data_hash).await.map(drop),
+            archive.header(batch.header_hash).await.map(drop),
+            archive.leaves(header.record_root).await.map(drop),
+            archive.signatures(header.record_root, header.count, 0).await.map(drop),
+        ];
         let differs = read.into_iter().filter_map(Result::err);
         let differs = differs.filter(|error| matches!(error, BatchArchiveError::Differs { .. }));
         findings.extend(differs.map(|error| Finding::Archive { reason: error.to_string() }));

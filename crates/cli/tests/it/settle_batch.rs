@@ -157,6 +157,13 @@ fn verify_finds_a_store_that_was_altered_and_an_archive_that_was() {
     assert!(messages.contains("the archive of batches: "), "{messages}");
     fs::write(&published, whole).unwrap();
     said(&terminal, "verify");
+    let aside = terminal.path("aside");
+    fs::rename(&archive, &aside).unwrap();
+    let output = terminal.output("verify");
+    let messages = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{messages}");
+    assert!(messages.contains("published is not there"), "{messages}");
+    fs::rename(&aside, &archive).unwrap();
 
     // A corrected reading that was computed and not settled: the chain is the measure.
     let text = readings(None).replacen("03:00,500,", "03:00,501,", 1);
