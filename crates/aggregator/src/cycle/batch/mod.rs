@@ -8,7 +8,7 @@
 //!
 //! The chain is the only memory: what it has of a period is read from the published records, and the difference to the run
 //! is settled. A correction is a run that says the difference. A sealed commit would take the place of the open one in
-//! [`BatchSettler::commit`]; everything else is the same for both.
+//! [`settler::BatchSettler::commit`]; everything else is the same for both.
 
 mod error;
 mod funds;
