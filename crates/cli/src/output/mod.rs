@@ -1,5 +1,6 @@
 //! Where results go: standard output, as text for people or as one JSON document for programs.
 
+pub(crate) mod drawing;
 pub(crate) mod number;
 pub(crate) mod table;
 

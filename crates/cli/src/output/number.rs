@@ -31,6 +31,11 @@ pub(crate) fn decimal_rounded(value: i128, scale: u32, decimals: u32) -> String 
     format!("{sign}{whole}.{:0width$}", rounded.abs() % unit)
 }
 
+/// Returns a number rounded to six decimals, the precision of problems and plans, without a minus before a zero.
+pub(crate) fn to_six_decimals(value: f64) -> f64 {
+    (value * 1e6).round() / 1e6 + 0.0
+}
+
 /// Returns a duration with a unit that fits: 870 ms, 4.21 s.
 pub(crate) fn duration(duration: Duration) -> String {
     let ms = i128::try_from(duration.as_millis()).unwrap_or(i128::MAX);

@@ -62,6 +62,9 @@ fn assert_sound(fleet: &Fleet, plan: &FleetPlan) {
     );
 }
 
+/// Fleets of up to so many devices are planned exactly, larger ones to the default gap.
+const SMALL_MAX: usize = 400;
+
 #[test]
 fn oracles_are_planned_at_their_cost() {
     let exactly = FleetOptions { gap: 1e-7, groups_per_feeder: 40, ..FleetOptions::default() };
@@ -69,7 +72,7 @@ fn oracles_are_planned_at_their_cost() {
     let with_programs = FleetOptions { gap: 2e-5, ..exactly };
     for (path, fleet, expected) in fleets() {
         assert_eq!(expected.status, "optimal");
-        if fleet.devices() > 400 {
+        if fleet.devices() > SMALL_MAX {
             continue;
         }
         let path = path.display();
@@ -95,7 +98,7 @@ fn oracles_are_planned_at_their_cost() {
 #[test]
 fn larger_oracles_are_planned_within_the_gap() {
     for (path, fleet, expected) in fleets() {
-        if fleet.devices() <= 1_000 {
+        if fleet.devices() <= SMALL_MAX {
             continue;
         }
         let path = path.display();

@@ -8,6 +8,7 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 use super::gas::Gas;
 use super::{MICRO_USD_AIM, Market};
+use crate::output::drawing::{Area, BLUE, FAINT, FONT, Failed, GRAY, GREEN, INK, ORANGE};
 
 /// Width and height, in units of the picture.
 const SIZE: (u32, u32) = (960, 980);
@@ -18,18 +19,8 @@ const LEFT: i32 = 270;
 /// From where the axis ends to the right edge.
 const RIGHT: i32 = 90;
 const BAR_HEIGHT: i32 = 20;
-const FONT: &str = "sans-serif";
-const INK: RGBColor = RGBColor(32, 33, 36);
-const FAINT: RGBColor = RGBColor(214, 217, 222);
-const GRAY: RGBColor = RGBColor(95, 99, 104);
-const BLUE: RGBColor = RGBColor(26, 95, 180);
-const ORANGE: RGBColor = RGBColor(198, 90, 17);
-const GREEN: RGBColor = RGBColor(38, 122, 62);
 /// Least and most that an axis may show, in micro-dollars: what is beyond is drawn at its end.
 const MICRO_USD_RANGE: (f64, f64) = (1e-3, 1e12);
-
-type Failed = DrawingAreaErrorKind<std::io::Error>;
-type Area<'a> = DrawingArea<SVGBackend<'a>, plotters::coord::Shift>;
 
 /// What a picture shows.
 #[derive(Debug)]

@@ -1,22 +1,14 @@
 //! The load of a fleet under its limit, over the prices, as a picture.
-//!
-//! The same plan gives the same bytes: nothing of the machine, above all none of its fonts, has a part in it.
 
 use gridtally_schedule::fleet::{Fleet, FleetPlan};
 use plotters::prelude::*;
 
+use crate::output::drawing::{
+    Area, BLUE, Chart, FAINT, Failed, GRAY, INK, LIGHT_GRAY, ORANGE, font, stairs, step,
+};
+
 /// Width and height, in units of the picture.
 const SIZE: (u32, u32) = (1_000, 620);
-const FONT: &str = "sans-serif";
-const INK: RGBColor = RGBColor(32, 33, 36);
-const FAINT: RGBColor = RGBColor(214, 217, 222);
-const GRAY: RGBColor = RGBColor(95, 99, 104);
-const BASE: RGBColor = RGBColor(170, 174, 180);
-const BLUE: RGBColor = RGBColor(26, 95, 180);
-const ORANGE: RGBColor = RGBColor(198, 90, 17);
-
-type Failed = DrawingAreaErrorKind<std::io::Error>;
-type Area<'a> = DrawingArea<SVGBackend<'a>, plotters::coord::Shift>;
 
 /// Returns the picture as SVG.
 ///
@@ -75,9 +67,9 @@ fn draw_load(area: &Area<'_>, fleet: &Fleet, plan: &FleetPlan) -> Result<(), Fai
     let (low, high) = (all().fold(0.0, f64::min), all().fold(1e-6, f64::max));
     let mut chart = chart(area, fleet, low..high * 1.3, "kW")?;
     for (values, color, name) in
-        [(&whole, BLUE, "fleet"), (&fleet.base_load_kw, BASE, "other load")]
+        [(&whole, BLUE, "fleet"), (&fleet.base_load_kw, LIGHT_GRAY, "other load")]
     {
-        let series = chart.draw_series(AreaSeries::new(stairs(values), 0.0, color.mix(0.85)))?;
+        let series = chart.draw_series(AreaSeries::new(stairs(values), 0.0, color))?;
         series
             .label(name)
             .legend(move |(x, y)| Rectangle::new([(x, y - 5), (x + 16, y + 5)], color.filled()));
@@ -92,12 +84,6 @@ fn draw_load(area: &Area<'_>, fleet: &Fleet, plan: &FleetPlan) -> Result<(), Fai
     labels(&mut chart)
 }
 
-type Chart<'a, 'b> = ChartContext<
-    'a,
-    SVGBackend<'b>,
-    Cartesian2d<plotters::coord::types::RangedCoordf64, plotters::coord::types::RangedCoordf64>,
->;
-
 fn chart<'a, 'b>(
     area: &'a Area<'b>,
     fleet: &Fleet,
@@ -110,7 +96,7 @@ fn chart<'a, 'b>(
         .margin_top(10)
         .set_label_area_size(LabelAreaPosition::Left, 76)
         .set_label_area_size(LabelAreaPosition::Bottom, 30)
-        .build_cartesian_2d(0.0..real(fleet.steps()), values)?;
+        .build_cartesian_2d(0.0..step(fleet.steps()), values)?;
     let clock = |step: &f64| {
         let minutes =
             f64::from(fleet.start_clock_h) * 60.0 + step * f64::from(fleet.resolution_min);
@@ -139,19 +125,4 @@ fn labels<'a, 'b: 'a>(chart: &mut Chart<'a, 'b>) -> Result<(), Failed> {
         .border_style(FAINT)
         .label_font(font(12, GRAY))
         .draw()
-}
-
-/// The corners of a line that stays level within a step.
-fn stairs(values: &[f64]) -> Vec<(f64, f64)> {
-    let corners = |(t, &value): (usize, &f64)| [(real(t), value), (real(t + 1), value)];
-    values.iter().enumerate().flat_map(corners).collect()
-}
-
-fn font(size: i32, color: RGBColor) -> TextStyle<'static> {
-    (FONT, size).into_font().color(&color)
-}
-
-#[expect(clippy::cast_precision_loss, reason = "numbers of steps")]
-const fn real(count: usize) -> f64 {
-    count as f64
 }

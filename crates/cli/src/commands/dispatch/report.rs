@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::error::CommandError;
 use crate::output::Report;
-use crate::output::number::{counted, grouped};
+use crate::output::number::{counted, grouped, to_six_decimals};
 use crate::output::table::{Align, Table};
 
 /// The answer where there is a plan.
@@ -54,8 +54,8 @@ impl DispatchReport {
             currency: fleet.currency.clone(),
             status: if found.gap() <= 1e-9 { "optimal" } else { "feasible" },
             devices: fleet.devices(),
-            cost: rounded(checked.cost),
-            bound: rounded(found.bound),
+            cost: to_six_decimals(checked.cost),
+            bound: to_six_decimals(found.bound),
             gap: found.gap(),
             rounds: found.rounds,
             load_kw: all_rounded(&found.load_kw),
@@ -67,7 +67,7 @@ impl DispatchReport {
                 .map(|prices| all_rounded(prices))
                 .collect(),
             up_reserve_price_per_kwh: all_rounded(&found.prices.up_reserve),
-            peak_kw: rounded(whole.fold(0.0, f64::max)),
+            peak_kw: to_six_decimals(whole.fold(0.0, f64::max)),
             binding_steps,
             broken: checked.devices.len() + checked.limits.len(),
         }
@@ -136,7 +136,11 @@ impl ExceededReport {
     pub(super) fn new(fleet: &Fleet, exceeded: &[(Limit, usize, f64)]) -> Self {
         let exceeded = exceeded
             .iter()
-            .map(|&(limit, step, kw)| Exceeded { limit: name(limit), step, excess_kw: rounded(kw) })
+            .map(|&(limit, step, kw)| Exceeded {
+                limit: name(limit),
+                step,
+                excess_kw: to_six_decimals(kw),
+            })
             .collect();
         Self { id: fleet.id.clone(), status: "infeasible", exceeded }
     }
@@ -171,11 +175,5 @@ fn name(limit: Limit) -> String {
 }
 
 fn all_rounded(values: &[f64]) -> Vec<f64> {
-    values.iter().map(|value| rounded(*value)).collect()
-}
-
-/// Rounds to six decimals, the precision of problems.
-fn rounded(value: f64) -> f64 {
-    // No minus before a zero.
-    (value * 1e6).round() / 1e6 + 0.0
+    values.iter().map(|value| to_six_decimals(*value)).collect()
 }

@@ -1,19 +1,17 @@
 //! Both schedules of a household over its prices, as a picture.
-//!
-//! The same plans give the same bytes: nothing of the machine, above all none of its fonts, has a part in it.
 
 use gridtally_schedule::household::{Household, HouseholdPlan};
 use plotters::prelude::*;
+
+use crate::output::drawing::{
+    Area, Chart, FAINT, Failed, GRAY, INK, LIGHT_GRAY, font, stairs, step as at,
+};
 
 use super::clock::clock;
 use super::report::Planned;
 
 /// Width and height, in units of the picture.
 const SIZE: (u32, u32) = (1_000, 760);
-const FONT: &str = "sans-serif";
-const INK: RGBColor = RGBColor(32, 33, 36);
-const FAINT: RGBColor = RGBColor(214, 217, 222);
-const GRAY: RGBColor = RGBColor(95, 99, 104);
 /// For devices in their order, told apart without red and green side by side.
 const COLORS: [RGBColor; 8] = [
     RGBColor(26, 95, 180),
@@ -25,10 +23,6 @@ const COLORS: [RGBColor; 8] = [
     RGBColor(120, 100, 60),
     RGBColor(220, 120, 170),
 ];
-const LOAD: RGBColor = RGBColor(170, 174, 180);
-
-type Failed = DrawingAreaErrorKind<std::io::Error>;
-type Area<'a> = DrawingArea<SVGBackend<'a>, plotters::coord::Shift>;
 
 /// Returns the picture as SVG.
 ///
@@ -66,7 +60,7 @@ fn draw_head(area: &Area<'_>, planned: &Planned<'_>) -> Result<(), Failed> {
     );
     area.draw(&Text::new(saving, (24, 14), font(20, INK)))?;
     let mut left = 24;
-    let names = std::iter::once(("other load", LOAD)).chain(
+    let names = std::iter::once(("other load", LIGHT_GRAY)).chain(
         household
             .devices
             .iter()
@@ -92,7 +86,7 @@ fn draw_prices(area: &Area<'_>, household: &Household) -> Result<(), Failed> {
     for (prices, color, name) in
         [(&tariff.import_price, INK, "import"), (&tariff.export_price, GRAY, "export")]
     {
-        let stairs = (0..steps).flat_map(|t| [(real(t), prices[t]), (real(t + 1), prices[t])]);
+        let stairs = stairs(prices);
         let series = chart.draw_series(LineSeries::new(stairs, color.stroke_width(2)))?;
         series
             .label(name)
@@ -131,7 +125,7 @@ fn draw_plan(
     let steps = household.horizon.steps();
     let mut chart = chart(area, steps, low * 1.05..high * 1.05)?;
     mesh(&mut chart, household, title)?;
-    let rows = std::iter::once((&household.site.load_kw, LOAD))
+    let rows = std::iter::once((&household.site.load_kw, LIGHT_GRAY))
         .chain(plan.device_kw.iter().zip(COLORS.iter().cycle().copied()));
     let (mut below, mut above) = (vec![0.0; steps], vec![0.0; steps]);
     for (row, color) in rows {
@@ -140,7 +134,7 @@ fn draw_plan(
             let edge = if power > 0.0 { &mut above[t] } else { &mut below[t] };
             if power.abs() > 1e-4 {
                 boxes.push(Rectangle::new(
-                    [(real(t), *edge), (real(t + 1), *edge + power)],
+                    [(at(t), *edge), (at(t + 1), *edge + power)],
                     color.filled(),
                 ));
             }
@@ -149,16 +143,10 @@ fn draw_plan(
         chart.draw_series(boxes)?;
     }
     let net_kw = plan.net_kw(household);
-    let stairs = (0..steps).flat_map(|t| [(real(t), net_kw[t]), (real(t + 1), net_kw[t])]);
+    let stairs = stairs(&net_kw);
     chart.draw_series(LineSeries::new(stairs, INK.stroke_width(1)))?;
     Ok(())
 }
-
-type Chart<'a, 'b> = ChartContext<
-    'a,
-    SVGBackend<'b>,
-    Cartesian2d<plotters::coord::types::RangedCoordf64, plotters::coord::types::RangedCoordf64>,
->;
 
 fn chart<'a, 'b>(
     area: &'a Area<'b>,
@@ -171,14 +159,14 @@ fn chart<'a, 'b>(
         .margin_top(10)
         .set_label_area_size(LabelAreaPosition::Left, 70)
         .set_label_area_size(LabelAreaPosition::Bottom, 30)
-        .build_cartesian_2d(0.0..real(steps), values)
+        .build_cartesian_2d(0.0..at(steps), values)
 }
 
 fn mesh(chart: &mut Chart<'_, '_>, household: &Household, title: &str) -> Result<(), Failed> {
     let steps = household.horizon.steps();
-    let label = |at: &f64| {
+    let label = |place: &f64| {
         let step =
-            (0..=steps).min_by(|a, b| (real(*a) - at).abs().total_cmp(&(real(*b) - at).abs()));
+            (0..=steps).min_by(|a, b| (at(*a) - place).abs().total_cmp(&(at(*b) - place).abs()));
         clock(&household.horizon, step.unwrap_or(0))
     };
     chart
@@ -192,13 +180,4 @@ fn mesh(chart: &mut Chart<'_, '_>, household: &Household, title: &str) -> Result
         .x_labels(13)
         .x_label_formatter(&label)
         .draw()
-}
-
-fn font(size: i32, color: RGBColor) -> TextStyle<'static> {
-    (FONT, size).into_font().color(&color)
-}
-
-#[expect(clippy::cast_precision_loss, reason = "numbers of steps")]
-const fn real(count: usize) -> f64 {
-    count as f64
 }

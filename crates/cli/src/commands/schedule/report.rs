@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use super::clock::clock;
 use crate::output::Report;
-use crate::output::number::counted;
+use crate::output::number::{counted, to_six_decimals};
 use crate::output::table::{Align, Table};
 
 /// A plan with everything that is told of it.
@@ -72,7 +72,8 @@ impl ScheduleReport {
         });
         let by_id = |plan: &HouseholdPlan| {
             let devices = household.devices.iter().map(|device| device.id.clone());
-            let rounded = |row: &Vec<f64>| row.iter().map(|power| rounded(*power)).collect();
+            let rounded =
+                |row: &Vec<f64>| row.iter().map(|power| to_six_decimals(*power)).collect();
             devices.zip(plan.device_kw.iter().map(rounded)).collect()
         };
         let devices = household.devices.iter().map(|device| device.id.clone());
@@ -84,10 +85,10 @@ impl ScheduleReport {
                 Origin::Solver if found.gap() <= 1e-9 => "optimal",
                 Origin::Solver => "feasible",
             },
-            optimal_cost: rounded(cost),
-            preferred_cost: rounded(preferred_check.cost.total()),
-            savings: rounded(preferred_check.cost.total() - cost),
-            bound: is_known.then(|| rounded(found.bound)),
+            optimal_cost: to_six_decimals(cost),
+            preferred_cost: to_six_decimals(preferred_check.cost.total()),
+            savings: to_six_decimals(preferred_check.cost.total() - cost),
+            bound: is_known.then(|| to_six_decimals(found.bound)),
             gap: is_known.then(|| found.gap()),
             schedule_kw: by_id(&found.plan),
             preferred_schedule_kw: by_id(preferred_plan),
@@ -96,7 +97,7 @@ impl ScheduleReport {
                 .iter()
                 .map(|violation| broken(household, violation))
                 .collect(),
-            shares: devices.zip(shares.iter().map(|share| rounded(*share))).collect(),
+            shares: devices.zip(shares.iter().map(|share| to_six_decimals(*share))).collect(),
             conflicts: [],
             text: Text { span, rows: rows.collect() },
         }
@@ -294,12 +295,6 @@ fn spans(household: &Household, power_kw: &[f64], is_on: &dyn Fn(f64) -> bool) -
     }
 }
 
-/// Rounds to six decimals, the precision of problems.
-fn rounded(value: f64) -> f64 {
-    // No minus before a zero.
-    (value * 1e6).round() / 1e6 + 0.0
-}
-
 fn money(value: f64) -> String {
-    format!("{:.2}", rounded(value))
+    format!("{:.2}", to_six_decimals(value))
 }
