@@ -103,7 +103,7 @@ pub use payout::{FinalAccount, PayoutState};
 pub use pipeline::{Progress, ProgressListener};
 pub use publication::{Publication, PublicationError};
 pub use read::{History, HistoryError, PublishedTariff, SettledRecord};
-pub use record_export::{ExportError, WantedRecord};
+pub use record_export::{ExportError, KnownRecords, WantedRecord};
 pub use refusal::{Refusal, SolidityError};
 pub use register::{Participant, RegisterError, Registration};
 pub use section_export::SectionExportError;
