@@ -9,4 +9,4 @@ mod plan;
 
 pub use file::{Participants, PriceSource, ReadingSource, Scenario, ScenarioError};
 pub use fill::{Filled, FilledFile};
-pub use plan::{ChargersScenario, PlanScenarioError, RealChargers, SessionCounts};
+pub use plan::{ChargersScenario, HomeCounts, HomeScenario, PlanScenarioError, RealChargers, RealHome, SessionCounts};

@@ -15,6 +15,7 @@ use gridtally_schedule::fleet::{
     Fleet, FleetDevice, FleetError, FleetOptions, FleetPlan, check, plan,
 };
 
+pub(in crate::commands) use self::real::plan_scenario_error;
 use self::report::{DispatchReport, ExceededReport};
 use crate::context::Context;
 use crate::error::{Blame, CommandError};

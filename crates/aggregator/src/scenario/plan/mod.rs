@@ -1,7 +1,10 @@
 //! Problems of the planner from what meters, chargers and markets recorded.
 
+mod appliance;
+mod battery;
 mod by_clock;
 mod chargers;
+mod home;
 mod sessions;
 mod span;
 
@@ -13,6 +16,7 @@ use jiff::civil::DateTime;
 
 use super::file::ScenarioError;
 pub use chargers::{ChargersScenario, RealChargers, SessionCounts};
+pub use home::{HomeCounts, HomeScenario, RealHome};
 
 /// Why recorded data make no problem, in order of precedence.
 #[derive(Debug, thiserror::Error)]

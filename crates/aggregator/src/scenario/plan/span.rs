@@ -69,6 +69,14 @@ impl Span {
         self.horizon.start.saturating_add(SignedDuration::from_secs(later_s)).expect("time goes on")
     }
 
+    /// Returns the step that begins when clocks show a time, where there is one; the end of the span counts.
+    pub(super) fn step_at(&self, local: DateTime) -> Option<usize> {
+        let instant = self.horizon.zone.instant(local, Some(Fold::First)).ok()?;
+        let after_s = instant.as_second() - self.horizon.start.as_second();
+        let step = usize::try_from(after_s / self.step_s()).ok()?;
+        (after_s >= 0 && after_s % self.step_s() == 0 && step <= self.steps()).then_some(step)
+    }
+
     pub(super) fn period(&self, step: usize) -> Result<Period, PlanScenarioError> {
         Period::new(self.instant(step), self.resolution).map_err(|error| PlanScenarioError::Value {
             key: "from",

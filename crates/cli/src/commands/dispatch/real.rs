@@ -103,6 +103,11 @@ pub(in crate::commands) fn plan_scenario_error(error: PlanScenarioError) -> Comm
         PlanScenarioError::Scenario(ScenarioError::Unreadable { .. }) => {
             CommandError::environment(error)
         }
+        // These say best themselves what helps.
+        PlanScenarioError::Scenario(ScenarioError::Refused(refused)) => {
+            CommandError::refused(refused)
+        }
+        PlanScenarioError::Problem(refused) => CommandError::refused(refused),
         _ => CommandError::refused(error),
     }
 }

@@ -1,22 +1,14 @@
 //! Recorded sessions charged on arrival and as planned: both loads under the limit, over the prices, as a picture.
 
-use gridtally_schedule::household::Horizon;
 use plotters::prelude::*;
 
 use super::real::Compared;
 use crate::output::drawing::{
-    Area, BLUE, Chart, FAINT, Failed, GRAY, INK, LIGHT_GRAY, ORANGE, font, stairs, step as at,
+    Area, BLUE, Failed, GRAY, INK, LIGHT_GRAY, ORANGE, PRICE, RED, days_chart, font, stairs, step as at,
 };
 
 /// Width and height, in units of the picture.
 const SIZE: (u32, u32) = (1_200, 860);
-/// Beside the charts, units of the picture.
-const LEFT: u32 = 70;
-const RIGHT: u32 = 24;
-/// Load above the limit.
-const RED: RGBColor = RGBColor(190, 30, 45);
-/// Columns of prices, light enough for lines before them.
-const PRICE: RGBColor = RGBColor(196, 205, 216);
 
 /// Returns the picture as SVG.
 ///
@@ -88,7 +80,7 @@ fn draw_load(
     range: &std::ops::Range<f64>,
 ) -> Result<(), Failed> {
     let (fleet, horizon) = (&compared.chargers.fleet, &compared.chargers.horizon);
-    let mut chart = chart(area, horizon, range.clone(), title, 8)?;
+    let mut chart = days_chart(area, horizon, range.clone(), title, 8)?;
     let columns = |from: &[f64], until: &[f64], color: RGBColor| {
         let pairs = from.iter().zip(until).enumerate().filter(|(_, (from, until))| until > from);
         let column = |(t, (&from, &until)): (usize, (&f64, &f64))| {
@@ -112,62 +104,8 @@ fn draw_prices(area: &Area<'_>, compared: &Compared<'_>) -> Result<(), Failed> {
     let (low, high) =
         (prices.iter().copied().fold(0.0, f64::min), prices.iter().copied().fold(1e-6, f64::max));
     let title = format!("{} per kWh", fleet.currency);
-    let mut chart = chart(area, horizon, low * 1.05..high * 1.05, &title, 5)?;
+    let mut chart = days_chart(area, horizon, low * 1.05..high * 1.05, &title, 5)?;
     chart.draw_series(AreaSeries::new(stairs(prices), 0.0, PRICE))?;
     chart.draw_series(LineSeries::new(stairs(prices), GRAY.stroke_width(1)))?;
     Ok(())
-}
-
-/// A chart with a line at each midnight of the clocks, and the names of the days between them.
-fn chart<'a, 'b>(
-    area: &'a Area<'b>,
-    horizon: &Horizon,
-    range: std::ops::Range<f64>,
-    title: &str,
-    labels: usize,
-) -> Result<Chart<'a, 'b>, Failed> {
-    let steps = horizon.steps();
-    let (low, high) = (range.start, range.end);
-    let mut chart = ChartBuilder::on(area)
-        .margin_left(10)
-        .margin_right(RIGHT)
-        .margin_top(14)
-        .set_label_area_size(LabelAreaPosition::Left, LEFT - 10)
-        .set_label_area_size(LabelAreaPosition::Bottom, 26)
-        .build_cartesian_2d(0.0..at(steps), range)?;
-    chart
-        .configure_mesh()
-        .disable_x_mesh()
-        .x_labels(0)
-        .y_labels(labels)
-        .max_light_lines(0)
-        .bold_line_style(FAINT)
-        .axis_style(GRAY)
-        .label_style(font(12, GRAY))
-        .axis_desc_style(font(12, INK))
-        .y_desc(title)
-        .draw()?;
-    let (width, height) = area.dim_in_pixel();
-    let bottom = i32::try_from(height).unwrap_or(i32::MAX) - 20;
-    let place = |step: usize| {
-        let inner = f64::from(width - LEFT - RIGHT);
-        f64::from(LEFT) + inner * at(step) / at(steps)
-    };
-    for day in horizon.days() {
-        if day.start > 0 {
-            let midnight = [(at(day.start), low), (at(day.start), high)];
-            chart.draw_series([PathElement::new(midnight, LIGHT_GRAY)])?;
-        }
-        // Not enough room for a name.
-        if day.len() * 6 < steps / horizon.days().len() {
-            continue;
-        }
-        let name = horizon.local(day.start).strftime("%a %-d %b").to_string();
-        let middle = f64::midpoint(place(day.start), place(day.end));
-        let left = middle - 3.3 * at(name.chars().count());
-        #[expect(clippy::cast_possible_truncation, reason = "units of the picture")]
-        let place = (left as i32, bottom);
-        area.draw(&Text::new(name, place, font(13, GRAY)))?;
-    }
-    Ok(chart)
 }
