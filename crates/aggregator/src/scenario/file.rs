@@ -251,6 +251,22 @@ const fn measured() -> Quality {
     Quality::Measured
 }
 
+/// Reads a file of a scenario, which is TOML of a bounded length.
+pub(in crate::scenario) fn read_toml<T: serde::de::DeserializeOwned>(
+    path: &Path,
+) -> Result<T, ScenarioError> {
+    let unreadable = |source| ScenarioError::Unreadable { path: path.to_owned(), source };
+    let mut text = String::new();
+    let file = std::fs::File::open(path).map_err(unreadable)?;
+    file.take(FILE_BYTES_MAX).read_to_string(&mut text).map_err(unreadable)?;
+    toml::from_str(&text).map_err(|error| {
+        let before = error.span().map_or(0, |span| span.start.min(text.len()));
+        let line = text.as_bytes()[..before].iter().filter(|&&byte| byte == b'\n').count() + 1;
+        let reason = error.message().to_owned();
+        ScenarioError::Malformed { path: path.to_owned(), line, reason }
+    })
+}
+
 impl Scenario {
     /// Reads a scenario.
     ///
@@ -258,16 +274,7 @@ impl Scenario {
     ///
     /// [`ScenarioError::Unreadable`], then [`ScenarioError::Malformed`].
     pub fn read(path: &Path) -> Result<Self, ScenarioError> {
-        let unreadable = |source| ScenarioError::Unreadable { path: path.to_owned(), source };
-        let mut text = String::new();
-        let file = std::fs::File::open(path).map_err(unreadable)?;
-        file.take(FILE_BYTES_MAX).read_to_string(&mut text).map_err(unreadable)?;
-        let mut scenario: Self = toml::from_str(&text).map_err(|error| {
-            let before = error.span().map_or(0, |span| span.start.min(text.len()));
-            let line = text.as_bytes()[..before].iter().filter(|&&byte| byte == b'\n').count() + 1;
-            let reason = error.message().to_owned();
-            ScenarioError::Malformed { path: path.to_owned(), line, reason }
-        })?;
+        let mut scenario: Self = read_toml(path)?;
         path.parent().unwrap_or(Path::new("")).clone_into(&mut scenario.folder);
         Ok(scenario)
     }
@@ -335,9 +342,9 @@ impl Scenario {
 
 impl ReadingSource {
     /// Returns the files with what each is about.
-    pub(super) fn files(
+    pub(in crate::scenario) fn files(
         &self,
-        book: &ParticipantBook,
+        points: impl IntoIterator<Item = MeteringPointId>,
     ) -> Result<Vec<(String, Label<MeteringPointId>)>, ScenarioError> {
         let is_each = self.file.contains(POINT_PLACEHOLDER);
         match &self.point_column {
@@ -345,11 +352,11 @@ impl ReadingSource {
                 Ok(vec![(self.file.clone(), Label::Column(column.clone()))])
             }
             None if is_each => {
-                let points = book.metering_points().iter().map(|point| {
-                    let file = self.file.replace(POINT_PLACEHOLDER, point.id.as_str());
-                    (file, Label::Fixed(point.id.clone()))
+                let each = points.into_iter().map(|point| {
+                    let file = self.file.replace(POINT_PLACEHOLDER, point.as_str());
+                    (file, Label::Fixed(point))
                 });
-                Ok(points.collect())
+                Ok(each.collect())
             }
             _ => Err(ScenarioError::Value {
                 key: "readings.file",
@@ -359,14 +366,17 @@ impl ReadingSource {
         }
     }
 
-    pub(super) fn columns(&self) -> Result<Vec<ReadingColumn>, ScenarioError> {
+    pub(in crate::scenario) fn columns(&self) -> Result<Vec<ReadingColumn>, ScenarioError> {
         columns("readings.columns", &self.columns)
     }
 }
 
 impl PriceSource {
     /// Returns which area the rows are about: a column says it, or the columns of prices do.
-    pub(super) fn label(&self, columns: &[PriceColumn]) -> Result<Label<PriceArea>, ScenarioError> {
+    pub(in crate::scenario) fn label(
+        &self,
+        columns: &[PriceColumn],
+    ) -> Result<Label<PriceArea>, ScenarioError> {
         if let Some(column) = &self.area_column {
             return Ok(Label::Column(column.clone()));
         }
@@ -381,7 +391,7 @@ impl PriceSource {
         })
     }
 
-    pub(super) fn columns(&self) -> Result<Vec<PriceColumn>, ScenarioError> {
+    pub(in crate::scenario) fn columns(&self) -> Result<Vec<PriceColumn>, ScenarioError> {
         columns("prices.columns", &self.columns)
     }
 }
@@ -401,7 +411,10 @@ fn columns<C: std::str::FromStr<Err: std::fmt::Display>>(
 }
 
 impl TableSource {
-    pub(super) fn layout<L>(&self, label: Label<L>) -> Result<Layout<L>, ScenarioError> {
+    pub(in crate::scenario) fn layout<L>(
+        &self,
+        label: Label<L>,
+    ) -> Result<Layout<L>, ScenarioError> {
         let zone = self.zone.parse();
         let zone = zone.map_err(|error: gridtally_core::calendar::ZoneError| {
             let (value, reason) = (self.zone.clone(), error.to_string());

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use gridtally_core::calendar::Zone;
 use jiff::Timestamp;
 
 use super::file::{Scenario, ScenarioError};
@@ -65,9 +66,10 @@ impl Scenario {
         let book = self.book()?;
         store.set_participants(&book, now)?;
         store.set_tariff(&self.tariff, now)?;
+        let points = book.metering_points().iter().map(|point| point.id.clone());
         let mut sources = Vec::new();
         for source in &self.readings {
-            for (file, label) in source.files(&book)? {
+            for (file, label) in source.files(points.clone())? {
                 sources.push((file, label, source));
             }
         }
@@ -102,13 +104,24 @@ impl Scenario {
         format: &Format,
         now: Timestamp,
     ) -> Result<Imported, ScenarioError> {
-        let context = Context {
-            file: name.to_owned(),
-            now,
-            oldest: None,
-            report_zone: self.zone.clone(),
-            limits: Limits::default(),
-        };
-        Ok(file(&self.folder.join(name), format, &context)?)
+        import(&self.folder, name, format, &self.zone, now)
     }
+}
+
+/// Reads a data file of a scenario.
+pub(in crate::scenario) fn import(
+    folder: &Path,
+    name: &str,
+    format: &Format,
+    zone: &Zone,
+    now: Timestamp,
+) -> Result<Imported, ScenarioError> {
+    let context = Context {
+        file: name.to_owned(),
+        now,
+        oldest: None,
+        report_zone: zone.clone(),
+        limits: Limits::default(),
+    };
+    Ok(file(&folder.join(name), format, &context)?)
 }

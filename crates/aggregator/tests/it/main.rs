@@ -28,6 +28,8 @@ mod on_chain;
 #[cfg(test)]
 mod run;
 #[cfg(test)]
+mod plan_scenario;
+#[cfg(test)]
 mod scenario;
 #[cfg(test)]
 mod store;

@@ -1,6 +1,9 @@
 //! `gridtally dispatch`: what every device of a fleet does within the limits of the grid.
 
 mod picture;
+mod real;
+mod real_picture;
+mod real_report;
 mod report;
 
 use std::fs::File;
@@ -12,6 +15,7 @@ use gridtally_schedule::fleet::{
     Fleet, FleetDevice, FleetError, FleetOptions, FleetPlan, check, plan,
 };
 
+pub(in crate::commands) use self::real::plan_scenario_error;
 use self::report::{DispatchReport, ExceededReport};
 use crate::context::Context;
 use crate::error::{Blame, CommandError};
@@ -27,8 +31,11 @@ const FILE_BYTES_MAX: u64 = 1 << 30;
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
     /// The problem: JSON of the schema gridtally-fleet-1, or gzip of it
-    #[arg(value_name = "PROBLEM")]
-    problem: PathBuf,
+    #[arg(value_name = "PROBLEM", required_unless_present = "scenario")]
+    problem: Option<PathBuf>,
+    /// Plan the recorded sessions of chargers that this file describes, as in fixtures/scenarios/chargers.toml, beside charging on arrival
+    #[arg(long, value_name = "FILE", conflicts_with = "problem")]
+    scenario: Option<PathBuf>,
     /// Draw the load under its limit, over the prices, into this file
     #[arg(long, value_name = "FILE.svg", value_parser = crate::arguments::svg_file)]
     plot: Option<PathBuf>,
@@ -44,8 +51,12 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<(), CommandError> {
-    let content = read_bounded(&arguments.problem, FILE_BYTES_MAX)?;
-    let shown = arguments.problem.display();
+    if let Some(scenario) = &arguments.scenario {
+        return real::run(scenario, arguments, context);
+    }
+    let problem = arguments.problem.as_ref().expect("clap asks for it");
+    let content = read_bounded(problem, FILE_BYTES_MAX)?;
+    let shown = problem.display();
     let text =
         str::from_utf8(&content).with_context(|| format!("{shown} is not UTF-8")).or_refused()?;
     let fleet = Fleet::from_json(text).map_err(|refused| {

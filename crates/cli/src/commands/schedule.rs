@@ -2,6 +2,9 @@
 
 mod clock;
 mod picture;
+mod real;
+mod real_picture;
+mod real_report;
 mod report;
 
 use std::path::PathBuf;
@@ -28,8 +31,11 @@ const FILE_BYTES_MAX: u64 = 64 << 20;
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
     /// The problem: TOML as in examples/household.toml where the name ends in .toml, else JSON of the schema gridtally-household-1, or gzip of it
-    #[arg(value_name = "PROBLEM")]
-    problem: PathBuf,
+    #[arg(value_name = "PROBLEM", required_unless_present = "scenario")]
+    problem: Option<PathBuf>,
+    /// Plan the household of recorded data that this file describes, as in fixtures/scenarios/home.toml
+    #[arg(long, value_name = "FILE", conflicts_with = "problem")]
+    scenario: Option<PathBuf>,
     /// Draw both schedules over the prices into this file
     #[arg(long, value_name = "FILE.svg", value_parser = crate::arguments::svg_file)]
     plot: Option<PathBuf>,
@@ -42,11 +48,15 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<(), CommandError> {
-    let content = read_bounded(&arguments.problem, FILE_BYTES_MAX)?;
-    let shown = arguments.problem.display();
+    if let Some(scenario) = &arguments.scenario {
+        return real::run(scenario, arguments, context);
+    }
+    let problem = arguments.problem.as_ref().expect("clap asks for it");
+    let content = read_bounded(problem, FILE_BYTES_MAX)?;
+    let shown = problem.display();
     let text =
         str::from_utf8(&content).with_context(|| format!("{shown} is not UTF-8")).or_refused()?;
-    let is_toml = arguments.problem.extension().is_some_and(|extension| extension == "toml");
+    let is_toml = problem.extension().is_some_and(|extension| extension == "toml");
     let household = if is_toml { Household::from_toml(text) } else { Household::from_json(text) };
     let household = household.map_err(|refused| {
         CommandError::refused(anyhow::Error::new(refused).context(shown.to_string()))

@@ -1,5 +1,6 @@
 //! What is said where a problem is refused or no plan is found.
 
+use gridtally_aggregator::scenario::PlanScenarioError;
 use gridtally_core::explanation::{Explained, Explanation};
 use gridtally_schedule::fleet::FleetError;
 use gridtally_schedule::household::PlanError;
@@ -8,11 +9,12 @@ use gridtally_schedule::{ProblemReason, ProblemRefused};
 use super::{Said, of};
 
 /// Returns what these errors say, with the names of their types.
-pub(super) fn explained() -> [(&'static str, &'static [Explanation]); 3] {
+pub(super) fn explained() -> [(&'static str, &'static [Explanation]); 4] {
     [
         ("ProblemRefused", ProblemReason::EXPLANATIONS),
         ("PlanError", PlanError::EXPLANATIONS),
         ("FleetError", FleetError::EXPLANATIONS),
+        ("PlanScenarioError", PlanScenarioError::EXPLANATIONS),
     ]
 }
 
@@ -21,4 +23,5 @@ pub(super) fn explanation(error: Said<'_>) -> Option<Explanation> {
     None.or_else(|| of(error, |refused: &ProblemRefused| refused.reason.explanation()))
         .or_else(|| of(error, PlanError::explanation))
         .or_else(|| of(error, FleetError::explanation))
+        .or_else(|| of(error, PlanScenarioError::explanation))
 }

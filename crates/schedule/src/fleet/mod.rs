@@ -22,4 +22,4 @@ pub use problem::{
     Cycles, DEVICES_MAX, Evs, FEEDERS_MAX, Feeder, Fleet, FleetParts, STEPS_MAX, Tanks, V2gs,
 };
 pub use respond::FleetDevice;
-pub use uncontrolled::uncontrolled_ev;
+pub use uncontrolled::{uncontrolled_ev, uncontrolled_ev_kw};

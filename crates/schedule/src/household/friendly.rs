@@ -264,20 +264,7 @@ impl Clock {
         };
         let shown: Vec<DateTime> =
             (0..=steps).map(|step| friendly.zone.local(instant(step))).collect();
-        let labels = |is_new: &dyn Fn(&DateTime, &DateTime) -> bool| {
-            let mut label = 0;
-            let mut labels = vec![0];
-            for pair in shown[..steps].windows(2) {
-                label += u32::from(is_new(&pair[0], &pair[1]));
-                labels.push(label);
-            }
-            labels
-        };
-        let day_of_step = labels(&|a, b| a.date() != b.date());
-        // The hour that is shown twice is two hours: clocks go back within it.
-        let hour_of_step = labels(&|a, b| a.hour() != b.hour() || b.minute() <= a.minute());
-        let zone = friendly.zone.clone();
-        let horizon = Horizon { start, zone, resolution_min, day_of_step, hour_of_step };
+        let horizon = Horizon::new(start, friendly.zone.clone(), resolution_min, steps);
         Ok(Self { horizon, shown })
     }
 

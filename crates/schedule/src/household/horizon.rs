@@ -22,6 +22,26 @@ pub struct Horizon {
 }
 
 impl Horizon {
+    /// Returns a horizon of so many steps, with the days and hours that the clocks of the zone show. The hour that is shown twice when clocks
+    /// go back is two hours.
+    #[must_use]
+    pub fn new(start: Timestamp, zone: Zone, resolution_min: u32, steps: usize) -> Self {
+        let labels = Vec::with_capacity(steps);
+        let (day_of_step, hour_of_step) = (labels.clone(), labels);
+        let mut horizon = Self { start, zone, resolution_min, day_of_step, hour_of_step };
+        let (mut day, mut hour) = (0, 0);
+        for step in 0..steps {
+            if let Some(before) = step.checked_sub(1) {
+                let (a, b) = (horizon.local(before), horizon.local(step));
+                day += u32::from(a.date() != b.date());
+                hour += u32::from(a.hour() != b.hour() || b.minute() <= a.minute());
+            }
+            horizon.day_of_step.push(day);
+            horizon.hour_of_step.push(hour);
+        }
+        horizon
+    }
+
     /// Returns how many steps there are.
     #[must_use]
     pub fn steps(&self) -> usize {

@@ -2,6 +2,7 @@
 
 mod layout;
 pub(super) mod number;
+mod records;
 mod row;
 mod rows;
 mod series;
@@ -23,6 +24,7 @@ pub use layout::{
     Repeated, Stamp, StampZone,
 };
 use number::{energy_wh, price_micro_per_kwh};
+pub(crate) use records::{Record, records};
 use series::series;
 use table::read;
 pub use words::LayoutError;

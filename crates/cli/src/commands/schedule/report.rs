@@ -227,7 +227,7 @@ fn asked(household: &Household, demand: &Demand) -> String {
 }
 
 /// Returns a requirement that a schedule breaks, from when on, and by how much in the unit of the requirement.
-fn broken(household: &Household, violation: &Violation) -> String {
+pub(super) fn broken(household: &Household, violation: &Violation) -> String {
     let device = violation.device.as_ref().map_or_else(String::new, |device| format!("{device}: "));
     let from = violation
         .step
@@ -244,7 +244,7 @@ fn broken(household: &Household, violation: &Violation) -> String {
 const SHOWN_KW: f64 = 1e-3;
 
 /// Returns what a device does, in words: energy, and when, with the mean price where it uses some.
-fn does(household: &Household, device: &Device, power_kw: &[f64]) -> String {
+pub(super) fn does(household: &Household, device: &Device, power_kw: &[f64]) -> String {
     let step_h = household.horizon.step_h();
     let used: f64 = power_kw.iter().map(|power| power.max(0.0) * step_h).sum();
     let given: f64 = power_kw.iter().map(|power| (-power).max(0.0) * step_h).sum();
@@ -295,6 +295,6 @@ fn spans(household: &Household, power_kw: &[f64], is_on: &dyn Fn(f64) -> bool) -
     }
 }
 
-fn money(value: f64) -> String {
+pub(super) fn money(value: f64) -> String {
     format!("{:.2}", to_six_decimals(value))
 }
