@@ -18,7 +18,7 @@ mod tariff;
 mod wish;
 
 pub use check::{Check, Cost, Requirement, Violation, check};
-pub use conflict::{Conflicting, Demand, Nearest, conflict};
+pub use conflict::{Conflict, Conflicting, Demand, Nearest, conflict};
 pub use device::{
     Battery, Cycle, CycleOrder, Device, DeviceKind, Ev, EvSession, Interruptible, Modulating,
     PreferredMode, Pv, Room, SocMinBy, Tank, Thermal, ThermalModel, ThermalStep,
