@@ -32,7 +32,7 @@ pub struct Alternative {
     pub power_kw: Vec<f64>,
     /// What the household would pay more, by part.
     pub difference: Cost,
-    /// What would be broken first; nothing where it is possible.
+    /// What would be broken: what the device itself would miss before anything else; nothing where it is possible.
     pub breaks: Option<Violation>,
 }
 
@@ -160,14 +160,15 @@ impl Explain<'_> {
                 }
             }
             DeviceKind::Cycle(cycle) => {
-                instead.extend(self.told(self.starts(&cycle.profile_kw, &cycle.starts())));
+                let tried = self.starts(&cycle.profile_kw, &cycle.starts());
+                instead.extend(self.told(tried, preferred_kw));
             }
             DeviceKind::Interruptible(load) => {
                 let profile_kw = vec![load.power_kw; load.on_steps];
                 let starts = load.window[0]..=load.window[1] - load.on_steps;
                 let mut tried = self.starts(&profile_kw, &starts);
                 tried.extend(self.moves(&device.kind, 1.0));
-                instead.extend(self.told(tried));
+                instead.extend(self.told(tried, preferred_kw));
             }
             _ => {
                 let gives = self.power_kw().iter().any(|power| *power < -NONE_KW);
@@ -183,8 +184,8 @@ impl Explain<'_> {
                         self.judge(Change::GivesNothing, Role::Without, gives_nothing),
                     ]);
                 }
-                instead.extend(self.told(self.moves(&device.kind, 1.0)));
-                instead.extend(self.told(self.moves(&device.kind, -1.0)));
+                instead.extend(self.told(self.moves(&device.kind, 1.0), preferred_kw));
+                instead.extend(self.told(self.moves(&device.kind, -1.0), preferred_kw));
             }
         }
         DeviceReasons { cost, instead }
@@ -200,12 +201,16 @@ impl Explain<'_> {
         plan.device_kw[self.i].clone_from(&power_kw);
         let found = check(self.household, &plan);
         let difference = found.cost.less(&self.planned.cost);
-        let breaks = found.violations.into_iter().next();
+        // What the device itself would miss says more than what follows elsewhere.
+        let id = &self.household.devices[self.i].id;
+        let is_own = |violation: &&Violation| violation.device.as_ref() == Some(id);
+        let breaks = found.violations.iter().find(is_own).or(found.violations.first()).cloned();
         Alternative { change, role, power_kw, difference, breaks }
     }
 
-    /// Returns of what was tried what is told: the cheapest that is possible, and what would be cheapest if it were.
-    fn told(&self, tried: Vec<Alternative>) -> Vec<Alternative> {
+    /// Returns of what was tried what is told: the cheapest that is possible and not told as preferred, and what would be cheapest if it
+    /// were possible.
+    fn told(&self, tried: Vec<Alternative>, preferred_kw: &[f64]) -> Vec<Alternative> {
         let (possible, broken): (Vec<_>, Vec<_>) =
             tried.into_iter().partition(|other| other.breaks.is_none());
         let is_cheaper = |a: &Alternative, b: &Alternative| {
@@ -218,7 +223,8 @@ impl Explain<'_> {
             .chain(broken.iter().filter(|other| beside_fee(other) < -LEAST_COST))
             .min_by(|a, b| beside_fee(a).total_cmp(&beside_fee(b)));
         let held = held.map(|held| Alternative { role: Role::HeldBack, ..held.clone() });
-        let next = possible.into_iter().min_by(is_cheaper);
+        let is_news = |other: &Alternative| differ(&other.power_kw, preferred_kw);
+        let next = possible.into_iter().filter(is_news).min_by(is_cheaper);
         next.filter(|next| held.as_ref().is_none_or(|held| held.change != next.change))
             .into_iter()
             .chain(held)

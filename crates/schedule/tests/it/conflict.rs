@@ -110,64 +110,94 @@ fn each_demand_that_is_too_much_is_told_what_would_do() {
     let kept = |_: &mut HouseholdParts| {};
     // On the way: 3.5 h at 7 kW are 22 kWh, of 90 %.
     let by = format!("{CAR}by = ['20:00', 60.0]\n");
-    check_conflict(&evening(&by, kept), &expect![[r#"
+    check_conflict(
+        &evening(&by, kept),
+        &expect![[r#"
         SocMinBy { device: "car", session: 0, index: 0 } [SocPercent(45), Until(13)]
-    "#]]);
+    "#]],
+    );
     let full = format!("{BATTERY}end_percent = 100.0\n");
-    check_conflict(&evening(&full, kept), &expect![[r#"
+    check_conflict(
+        &evening(&full, kept),
+        &expect![[r#"
         FinalSoc { device: "battery" } [SocPercent(77)]
-    "#]]);
+    "#]],
+    );
     let holds = "[[wish]]\nkind = 'holds'\ndevice = 'battery'\npercent = 50.0\nfrom = '19:00'\nuntil = '23:00'\n";
-    check_conflict(&evening(&format!("{BATTERY}{holds}"), kept), &expect![[r#"
+    check_conflict(
+        &evening(&format!("{BATTERY}{holds}"), kept),
+        &expect![[r#"
         Wish { index: 0 } [SocPercent(31), From(12)]
-    "#]]);
+    "#]],
+    );
     let rests = "[[wish]]\nkind = 'rests'\ndevice = 'car'\nfrom = '19:00'\nuntil = '23:00'\n";
-    check_conflict(&evening(&format!("{CAR}{rests}"), kept), &expect![[r#"
+    check_conflict(
+        &evening(&format!("{CAR}{rests}"), kept),
+        &expect![[r#"
         Target { device: "car", session: 0 } [SocPercent(32)]
         Wish { index: 0 } [Until(14), From(10)]
-    "#]]);
+    "#]],
+    );
     let cold = HEAT_PUMP
         .replace("least_c = 17.0", "least_c = 20.0")
         .replace("wanted_c = 18", "wanted_c = 20");
-    check_conflict(&evening(&cold, kept), &expect![[r#"
+    check_conflict(
+        &evening(&cold, kept),
+        &expect![[r#"
         Band { device: "heat pump" } [WiderBy(1.9)]
-    "#]]);
+    "#]],
+    );
     let warm_end = |parts: &mut HouseholdParts| {
         if let DeviceKind::Thermal(thermal) = &mut parts.devices[0].kind {
             thermal.state_final_min = 23.0;
         }
     };
-    check_conflict(&evening(HEAT_PUMP, warm_end), &expect![[r#"
+    check_conflict(
+        &evening(HEAT_PUMP, warm_end),
+        &expect![[r#"
         FinalState { device: "heat pump" } [State(20.3)]
-    "#]]);
+    "#]],
+    );
     let flexible = "[[device]]\nkind = 'flexible'\nname = 'pool'\npower_max_kw = 2.0\nenergy_kwh = 5.0\nfrom = '20:00'\nuntil = '22:00'\n";
-    check_conflict(&evening(flexible, kept), &expect![[r#"
+    check_conflict(
+        &evening(flexible, kept),
+        &expect![[r#"
         Runs { device: "pool" } [EnergyKwh(4.0), Until(18), From(6)]
-    "#]]);
+    "#]],
+    );
     let boiler = "[[device]]\nkind = 'switched'\nname = 'boiler'\npower_kw = 2.0\nhours = 2\nfrom = '20:00'\nuntil = '23:00'\n";
     let busy = |parts: &mut HouseholdParts| parts.site.load_kw[8..18].fill(9.0);
-    check_conflict(&evening(boiler, busy), &expect![[r#"
+    check_conflict(
+        &evening(boiler, busy),
+        &expect![[r#"
         ImportLimit [LimitKw(11.0)]
         Runs { device: "boiler" } [OnSteps(2), From(2)]
-    "#]]);
+    "#]],
+    );
     let programs = "[[device]]\nkind = 'program'\nname = 'washing'\nprofile_kw = [2.0, 0.5]\nfrom = '18:00'\nready_by = '19:00'\n\
         [[device]]\nkind = 'program'\nname = 'drying'\nprofile_kw = [2.0, 2.0]\nfrom = '21:00'\nready_by = '22:00'\nafter = 'washing'\n\
         after_hours_max = 1\n";
-    check_conflict(&evening(programs, kept), &expect![[r#"
+    check_conflict(
+        &evening(programs, kept),
+        &expect![[r#"
         Runs { device: "washing" } [Until(8)]
         Order { device: "drying" } [PauseSteps(8)]
         Runs { device: "drying" } [From(8)]
-    "#]]);
+    "#]],
+    );
     let low = |parts: &mut HouseholdParts| {
         parts.tariff.capacity = Capacity::DailyMaxSteps(DailyMaxSteps {
             history_daily_max_kw: Vec::new(),
             steps: vec![CapacityStep { upto_kw: 4.0, fee: 100.0 }],
         });
     };
-    check_conflict(&evening(CAR, low), &expect![[r#"
+    check_conflict(
+        &evening(CAR, low),
+        &expect![[r#"
         Capacity [LimitKw(4.4)]
         Target { device: "car", session: 0 } [SocPercent(47), Until(21)]
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
