@@ -85,3 +85,34 @@ pub(crate) fn share_of_time(
 /// There is no time left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct TimeOver;
+
+/// Who waits, with some of the time kept for what comes later.
+pub(crate) struct Keeping<'a> {
+    watch: &'a dyn Watch,
+    kept: Option<Duration>,
+    told_as: Option<Stage>,
+}
+
+impl<'a> Keeping<'a> {
+    /// Returns who waits, with a part of the time that is left kept, `1 / divisor` of it.
+    pub(crate) fn part(watch: &'a dyn Watch, divisor: u32) -> Self {
+        Self { watch, kept: watch.time_left().map(|left| left / divisor), told_as: None }
+    }
+
+    /// Returns who waits, and is told of another stage.
+    pub(crate) fn told_as(watch: &'a dyn Watch, stage: Stage) -> Self {
+        Self { watch, kept: None, told_as: Some(stage) }
+    }
+}
+
+impl Watch for Keeping<'_> {
+    fn time_left(&self) -> Option<Duration> {
+        let kept = self.kept.unwrap_or_default();
+        self.watch.time_left().map(|left| left.saturating_sub(kept))
+    }
+
+    fn told(&self, progress: &Progress) {
+        let stage = self.told_as.unwrap_or(progress.stage);
+        self.watch.told(&Progress { stage, ..*progress });
+    }
+}

@@ -259,30 +259,35 @@ impl Search<'_> {
         best: &mut Option<Judged>,
         bound: &mut f64,
     ) -> Result<(), SolveError> {
+        // A solver that fails later on has proved nothing.
+        let mut proved = f64::NEG_INFINITY;
         loop {
-            let time_limit = share_of_time(self.watch, self.options.time_limit)
-                .map_err(|_| SolveError::TimeOver)?;
-            let options = SolveOptions { gap: self.options.gap, time_limit, nodes_max: None };
-            let solution = solver.solve(&formulation.model, &options)?;
+            let time_limit = share_of_time(self.watch, self.options.time_limit);
+            let solution = time_limit.map_err(|_| SolveError::TimeOver).and_then(|time_limit| {
+                let options = SolveOptions { gap: self.options.gap, time_limit, nodes_max: None };
+                solver.solve(&formulation.model, &options)
+            });
+            if let Err(SolveError::TimeOver) = solution {
+                *bound = bound.max(proved);
+            }
+            let solution = solution?;
             let plan = formulation.plan(&solution);
             let is_last = !formulation.exclude(&solution);
             let found = check(self.household, &plan);
             match found.violations.first() {
-                None => {
-                    *bound = bound.max(solution.bound);
-                    let cost = found.cost;
-                    if best.as_ref().is_none_or(|best| cost.total() < best.cost.total()) {
-                        *best = Some(Judged { plan, cost });
-                    }
+                None if best.as_ref().is_none_or(|best| found.cost.total() < best.cost.total()) => {
+                    *best = Some(Judged { plan, cost: found.cost });
                 }
                 Some(violation) if is_last => {
                     let message =
                         format!("its plan breaks {:?} by {}", violation.requirement, violation.by);
                     return Err(SolveError::Failed { message });
                 }
-                Some(_) => *bound = bound.max(solution.bound),
+                _ => {}
             }
+            proved = proved.max(solution.bound);
             if is_last {
+                *bound = bound.max(proved);
                 return Ok(());
             }
         }

@@ -9,3 +9,4 @@ mod property;
 mod random;
 mod reason;
 mod seeds;
+mod watched;
