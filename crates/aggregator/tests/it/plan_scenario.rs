@@ -219,8 +219,11 @@ fn a_day_on_which_clocks_change_has_its_own_number_of_steps() {
     files.change("scenario.toml", "from = \"2020-06-01T14:00\"", "from = \"2020-10-24T14:00\"");
     // Sessions and data are of June: the span comes first.
     assert!(files.build().unwrap_err().contains("has no sessions of \"A\" in these days"));
-    files.change("sessions.csv", "A,eva,6,2020-06-01T06:00:00Z,2020-06-01T12:00:00Z",
-        "A,eva,6,2020-10-24T16:00:00Z,2020-10-25T06:00:00Z");
+    files.change(
+        "sessions.csv",
+        "A,eva,6,2020-06-01T06:00:00Z,2020-06-01T12:00:00Z",
+        "A,eva,6,2020-10-24T16:00:00Z,2020-10-25T06:00:00Z",
+    );
     files.change("scenario.toml", "times = 2", "times = 2\nshift_weeks = -21");
     files.change("scenario.toml", "shift_weeks = -1\n", "shift_weeks = -22\n");
     files.change("home_1.csv", "2020-06-01T12:30:00Z,29\n", "2020-06-01T12:30:00Z,29\n");
@@ -228,7 +231,10 @@ fn a_day_on_which_clocks_change_has_its_own_number_of_steps() {
     assert_eq!(built.fleet.steps(), 100);
     // 02:00 stands twice, both times with the value of the only 02:00 that week.
     let local = |step: usize| built.horizon.local(step).to_string();
-    assert_eq!((local(48), local(52)), ("2020-10-25T02:00:00".into(), "2020-10-25T02:00:00".into()));
+    assert_eq!(
+        (local(48), local(52)),
+        ("2020-10-25T02:00:00".into(), "2020-10-25T02:00:00".into())
+    );
     close(built.fleet.base_load_kw[48], built.fleet.base_load_kw[52]);
 }
 
@@ -256,11 +262,31 @@ fn what_is_wrong_is_refused_with_its_place() {
     check_refused(scenario, "site = \"A\"", "place = \"A\"", expect![[]]);
     check_refused(scenario, "days = 1", "days = 400", expect![[]]);
     check_refused(scenario, "days = 1", "days = 1\nresolution_minutes = 60", expect![[]]);
-    check_refused(scenario, "from = \"2020-06-01T14:00\"", "from = \"2020-06-01T14:07\"", expect![[]]);
-    check_refused(scenario, "from = \"2020-06-01T14:00\"", "from = \"2020-03-29T02:00\"", expect![[]]);
-    check_refused(scenario, "transformer_limit_kw = 20.0", "transformer_limit_kw = -1.0", expect![[]]);
+    check_refused(
+        scenario,
+        "from = \"2020-06-01T14:00\"",
+        "from = \"2020-06-01T14:07\"",
+        expect![[]],
+    );
+    check_refused(
+        scenario,
+        "from = \"2020-06-01T14:00\"",
+        "from = \"2020-03-29T02:00\"",
+        expect![[]],
+    );
+    check_refused(
+        scenario,
+        "transformer_limit_kw = 20.0",
+        "transformer_limit_kw = -1.0",
+        expect![[]],
+    );
     check_refused(scenario, "times = 2", "times = nan", expect![[]]);
-    check_refused(scenario, "homes = [\"home_1\"]", "homes = [\"home_1\", \"home_1\"]", expect![[]]);
+    check_refused(
+        scenario,
+        "homes = [\"home_1\"]",
+        "homes = [\"home_1\", \"home_1\"]",
+        expect![[]],
+    );
     check_refused(scenario, "homes = [\"home_1\"]", "homes = [\"home_2\"]", expect![[]]);
     check_refused(scenario, "power_max_w = 11000", "power_max_w = 0", expect![[]]);
     check_refused(scenario, "shift_weeks = -1", "shift_weeks = 6000", expect![[]]);

@@ -14,6 +14,7 @@ use super::problem::Fleet;
 use super::respond::{
     FleetDevice, Group, Membership, Response, Room, groups, respond_all, respond_of,
 };
+use crate::watch::{Progress, Stage, Watch};
 
 /// How exactly to plan a fleet.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -97,6 +98,12 @@ pub enum FleetError {
     /// The solver of the master problem failed.
     #[error("the master problem was not solved")]
     Master,
+    /// The time was over before a plan within the limits was found; there may be one.
+    #[error("no plan within the limits was found in time: the best exceeds them by {:.1} kW and less, in {} steps", worst_kw(exceeded), exceeded.len())]
+    TimeOver {
+        /// Which limit the best exceeds, in which step, by how much, kW.
+        exceeded: Vec<(Limit, usize, f64)>,
+    },
 }
 
 fn worst_kw(exceeded: &[(Limit, usize, f64)]) -> f64 {
@@ -113,6 +120,8 @@ explanations! {
             "give one price for each limit and step";
         Master: "fleet-not-coordinated" "the master problem was not solved"
             "check the sizes of loads and limits; report the problem";
+        TimeOver: "fleet-time-over" "the time was over before a plan within the limits was found"
+            "allow more time; whether the limits leave enough is not known yet";
     }
 }
 
@@ -128,7 +137,11 @@ const PENALTIES_MAX: usize = 3;
 /// # Errors
 ///
 /// Returns the first [`FleetError`] in the order of its variants.
-pub(crate) fn coordinate(fleet: &Fleet, options: &FleetOptions) -> Result<Coordinated, FleetError> {
+pub(crate) fn coordinate(
+    fleet: &Fleet,
+    options: &FleetOptions,
+    watch: &dyn Watch,
+) -> Result<Coordinated, FleetError> {
     let groups =
         groups(fleet, options.groups_per_feeder).map_err(|device| FleetError::Device { device })?;
     let mut work = Work {
@@ -150,6 +163,20 @@ pub(crate) fn coordinate(fleet: &Fleet, options: &FleetOptions) -> Result<Coordi
         let gap = (mixture.cost - work.bound) / work.bound.abs().max(1e-9);
         if is_within && gap <= options.gap {
             break mixture;
+        }
+        watch.told(&Progress {
+            stage: Stage::Rounds,
+            done: rounds - 1,
+            total: options.rounds_max,
+            cost: is_within.then_some(mixture.cost),
+            bound: Some(work.bound),
+        });
+        if watch.time_left().is_some_and(|left| left.is_zero()) {
+            // Once a mixture is within the limits, so is every later one.
+            if is_within {
+                break mixture;
+            }
+            return Err(FleetError::TimeOver { exceeded: work.master.exceeded(&mixture) });
         }
         if rounds >= options.rounds_max {
             if is_within {

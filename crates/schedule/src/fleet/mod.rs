@@ -17,7 +17,7 @@ pub use check::{FleetCheck, check};
 pub use coordinate::{FleetError, FleetOptions, lagrangian};
 pub use document::SCHEMA;
 pub use master::{Limit, LimitPrices};
-pub use plan::{FleetPlan, plan};
+pub use plan::{FleetPlan, plan, plan_watched};
 pub use problem::{
     Cycles, DEVICES_MAX, Evs, FEEDERS_MAX, Feeder, Fleet, FleetParts, STEPS_MAX, Tanks, V2gs,
 };
