@@ -123,6 +123,8 @@ fn write_set_points(path: &Path, fleet: &Fleet, found: &FleetPlan) -> std::io::R
             FleetDevice::Tank(i) => ("tank", i),
             FleetDevice::Cycle(i) => ("cycle", i),
             FleetDevice::V2g(i) => ("v2g", i),
+            FleetDevice::Room(i) => ("room", i),
+            FleetDevice::Battery(i) => ("battery", i),
         };
         for (step, power) in power_kw.iter().enumerate().filter(|(_, power)| power.abs() > 5e-7) {
             writeln!(out, "{kind},{number},{step},{power:.6}")?;

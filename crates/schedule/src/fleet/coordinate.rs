@@ -50,7 +50,7 @@ pub(crate) struct Coordinated {
     pub(crate) prices: LimitPrices,
     /// How many rounds it took.
     pub(crate) rounds: usize,
-    /// The prices that devices answered, by feeder.
+    /// The prices that devices answered, by [lane](FleetDevice::lane).
     pub(crate) answered: Vec<Vec<Vec<f64>>>,
     /// For each group, which answers it mixes, with their shares.
     mixture: Vec<Vec<(usize, f64)>>,
@@ -62,9 +62,9 @@ impl Coordinated {
     pub(crate) fn power_kw(&self, fleet: &Fleet, device: FleetDevice) -> Vec<f64> {
         let mut room = Room::default();
         let mut power_kw = vec![0.0; fleet.steps()];
-        let feeder = device.feeder(fleet);
+        let lane = device.lane(fleet);
         for &(number, share) in self.mixture_of(fleet, device) {
-            let prices = &self.answered[number][feeder];
+            let prices = &self.answered[number][lane];
             let answer = respond_of(fleet, device, prices, &mut room).expect("it answered before");
             power_kw.iter_mut().zip(answer).for_each(|(sum, power)| *sum += share * power);
         }
@@ -213,7 +213,11 @@ pub fn lagrangian(fleet: &Fleet, prices: &LimitPrices) -> Result<f64, FleetError
         |series: &Vec<f64>| series.len() == steps && series.iter().all(|price| *price >= 0.0);
     let are_feeders =
         prices.feeders.len() == fleet.feeders.len() && prices.feeders.iter().all(is_series);
-    if !are_feeders || ![&prices.transformer, &prices.up_reserve].into_iter().all(is_series) {
+    if !are_feeders
+        || ![&prices.transformer, &prices.up_reserve, &prices.down_reserve]
+            .into_iter()
+            .all(is_series)
+    {
         return Err(FleetError::Prices);
     }
     let groups = groups(fleet, 1).map_err(|device| FleetError::Device { device })?;
@@ -231,7 +235,7 @@ fn bound_of(
     responses: &[Response],
 ) -> f64 {
     let for_limits = |(group, response): (&Group, &Response)| {
-        let limits = seen[group.feeder].iter().zip(&fleet.energy_price);
+        let limits = seen[group.lane(fleet)].iter().zip(&fleet.energy_price);
         let paid =
             limits.zip(&response.load_kw).map(|((seen, energy), load)| (seen - energy) * load);
         response.cost + paid.sum::<f64>() * fleet.step_h()

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::coordinate::{Coordinated, FleetError, FleetOptions, coordinate};
 use super::direct::Direct;
 use super::master::LimitPrices;
-use super::problem::{Fleet, FleetParts};
+use super::problem::Fleet;
 use super::respond::{FleetDevice, cheapest_start};
 use super::starts::{Headroom, starts};
 use crate::solver::{Microlp, SolveOptions, Solver};
@@ -171,17 +171,17 @@ fn with_starts(
 ) -> Result<FleetPlan, FleetError> {
     let mixed = |i: usize| {
         let device = FleetDevice::Cycle(i);
-        let feeder = device.feeder(fleet);
+        let lane = device.lane(fleet);
         let mixture = relaxed.mixture_of(fleet, device).iter();
         let start = |&(number, share): &(usize, f64)| {
-            (cheapest_start(fleet, i, &relaxed.answered[number][feeder]), share)
+            (cheapest_start(fleet, i, &relaxed.answered[number][lane]), share)
         };
         mixture.map(start).collect()
     };
     let mut room = Headroom::beside(fleet, &relaxed.continuous_by_feeder_kw);
     let starts = starts(fleet, &mut room, mixed, options.seed);
     let programs_kw = programs(fleet, &starts);
-    let rest = coordinate(&beside(fleet, &programs_kw), options, watch)?;
+    let rest = coordinate(&fleet.beside_programs(&programs_kw), options, watch)?;
     let step_h = fleet.step_h();
     let programs_total_kw = total(&programs_kw);
     let for_programs: f64 = fleet
@@ -212,23 +212,6 @@ fn programs(fleet: &Fleet, starts: &[usize]) -> Vec<Vec<f64>> {
         load_kw[start..].iter_mut().zip(profile_kw).for_each(|(load, power)| *load += power);
     }
     load_kw
-}
-
-/// Returns the fleet without its programs, which are part of what flows besides.
-fn beside(fleet: &Fleet, programs_kw: &[Vec<f64>]) -> Fleet {
-    let mut parts: FleetParts = fleet.clone().into_parts();
-    parts.cycles = super::problem::Cycles::default();
-    let total_kw = total(programs_kw);
-    parts.base_load_kw.iter_mut().zip(&total_kw).for_each(|(base, load)| *base += load);
-    parts
-        .up_reserve_kw
-        .iter_mut()
-        .zip(&total_kw)
-        .for_each(|(reserve, load)| *reserve = (*reserve - load).max(0.0));
-    for (feeder, load_kw) in parts.feeders.iter_mut().zip(programs_kw) {
-        feeder.base_load_kw.iter_mut().zip(load_kw).for_each(|(base, load)| *base += load);
-    }
-    Fleet::new(parts).expect("what is added is a part of the fleet")
 }
 
 fn total(by_feeder_kw: &[Vec<f64>]) -> Vec<f64> {

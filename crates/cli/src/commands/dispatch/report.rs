@@ -29,6 +29,7 @@ pub(super) struct DispatchReport {
     transformer_price_per_kwh: Vec<f64>,
     feeder_price_per_kwh: Vec<Vec<f64>>,
     up_reserve_price_per_kwh: Vec<f64>,
+    down_reserve_price_per_kwh: Vec<f64>,
     peak_kw: f64,
     /// Steps in which a limit has a price, by limit.
     binding_steps: BTreeMap<String, usize>,
@@ -48,7 +49,7 @@ impl DispatchReport {
         let mut bind = |limit: Limit, prices: &[f64]| {
             let steps = prices.iter().filter(|price| **price > 1e-6).count();
             if steps > 0 {
-                binding_steps.insert(name(limit), steps);
+                binding_steps.insert(fleet.names.limit(limit), steps);
             }
         };
         bind(Limit::Transformer, &found.prices.transformer);
@@ -56,6 +57,7 @@ impl DispatchReport {
             bind(Limit::Feeder(f), prices);
         }
         bind(Limit::UpReserve, &found.prices.up_reserve);
+        bind(Limit::DownReserve, &found.prices.down_reserve);
         Self {
             id: fleet.id.clone(),
             currency: fleet.currency.clone(),
@@ -75,6 +77,7 @@ impl DispatchReport {
                 .map(|prices| all_rounded(prices))
                 .collect(),
             up_reserve_price_per_kwh: all_rounded(&found.prices.up_reserve),
+            down_reserve_price_per_kwh: all_rounded(&found.prices.down_reserve),
             peak_kw: to_six_decimals(whole.fold(0.0, f64::max)),
             binding_steps,
             broken: checked.devices.len() + checked.limits.len(),
@@ -152,7 +155,7 @@ impl ExceededReport {
         let exceeded = exceeded
             .iter()
             .map(|&(limit, step, kw)| Exceeded {
-                limit: name(limit),
+                limit: fleet.names.limit(limit),
                 step,
                 excess_kw: to_six_decimals(kw),
             })
@@ -183,14 +186,6 @@ impl Report for ExceededReport {
             0 => Ok(()),
             more => writeln!(out, "  and {}", counted(more as u64, "more step")),
         }
-    }
-}
-
-fn name(limit: Limit) -> String {
-    match limit {
-        Limit::Transformer => "transformer".to_owned(),
-        Limit::Feeder(f) => format!("feeder {f}"),
-        Limit::UpReserve => "reserve".to_owned(),
     }
 }
 

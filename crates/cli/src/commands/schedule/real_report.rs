@@ -8,9 +8,9 @@ use gridtally_schedule::household::{Cost, Household, HouseholdPlan, Origin};
 use serde::Serialize;
 
 use super::real::Both;
-use super::report::{broken, does, money};
+use super::report::{broken, does};
 use crate::output::Report;
-use crate::output::number::{counted, to_six_decimals};
+use crate::output::number::{counted, money, to_six_decimals};
 use crate::output::table::{Align, Table};
 
 /// The answer where there is a plan.
