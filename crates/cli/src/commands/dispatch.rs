@@ -69,26 +69,7 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<(), Comman
         CommandError::refused(anyhow::Error::new(refused).context(shown.to_string()))
     })?;
     drop(content);
-    let options =
-        FleetOptions { gap: arguments.gap, seed: arguments.seed, ..FleetOptions::default() };
-    let waiting = Waiting::new(arguments.time_limit_s.map(Duration::from_secs));
-    let planned = plan_watched(&fleet, &options, &waiting);
-    let is_time_over = waiting.time_left().is_some_and(|left| left.is_zero());
-    drop(waiting);
-    let found = match planned {
-        Ok(found) => found,
-        Err(error) => {
-            let exceeded = match &error {
-                FleetError::Limits { exceeded } => Some(("infeasible", exceeded)),
-                FleetError::TimeOver { exceeded } => Some(("time-over", exceeded)),
-                _ => None,
-            };
-            if let Some((status, exceeded)) = exceeded {
-                context.output.report(&ExceededReport::new(&fleet, status, exceeded))?;
-            }
-            return Err(CommandError::refused(error));
-        }
-    };
+    let Found { plan: found, is_cut_short } = plan_within(&fleet, arguments, context)?;
     let checked = check(&fleet, powers(&fleet, &found));
     if let Some(path) = &arguments.set_points {
         write_set_points(path, &fleet, &found)
@@ -101,10 +82,45 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<(), Comman
             .with_context(|| format!("cannot write {}", path.display()))
             .or_environment()?;
     }
-    let is_cut_short = is_time_over && found.gap() > arguments.gap;
     let report = DispatchReport::new(&fleet, &found, &checked, is_cut_short);
     context.output.report(&report)?;
     report.verdict()
+}
+
+/// A plan, and whether the time was over before it was as good as asked for.
+struct Found {
+    plan: FleetPlan,
+    is_cut_short: bool,
+}
+
+/// Plans a fleet; where its limits leave too little, reports by how much.
+fn plan_within(
+    fleet: &Fleet,
+    arguments: &Arguments,
+    context: &Context,
+) -> Result<Found, CommandError> {
+    let options =
+        FleetOptions { gap: arguments.gap, seed: arguments.seed, ..FleetOptions::default() };
+    let waiting = Waiting::new(arguments.time_limit_s.map(Duration::from_secs));
+    let planned = plan_watched(fleet, &options, &waiting);
+    let is_time_over = waiting.time_left().is_some_and(|left| left.is_zero());
+    drop(waiting);
+    let error = match planned {
+        Ok(plan) => {
+            let is_cut_short = is_time_over && plan.gap() > arguments.gap;
+            return Ok(Found { plan, is_cut_short });
+        }
+        Err(error) => error,
+    };
+    let exceeded = match &error {
+        FleetError::Limits { exceeded } => Some(("infeasible", exceeded)),
+        FleetError::TimeOver { exceeded } => Some(("time-over", exceeded)),
+        _ => None,
+    };
+    if let Some((status, exceeded)) = exceeded {
+        context.output.report(&ExceededReport::new(fleet, status, exceeded))?;
+    }
+    Err(CommandError::refused(error))
 }
 
 fn powers<'a>(
