@@ -7,4 +7,5 @@ mod friendly;
 mod oracle;
 mod property;
 mod random;
+mod rest;
 mod seeds;
