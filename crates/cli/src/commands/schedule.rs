@@ -3,17 +3,19 @@
 mod clock;
 mod picture;
 mod report;
+mod rest;
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Context as _;
 use gridtally_schedule::household::{
-    Household, PlanError, PlanOptions, check, conflict, optimal, preferred, shares,
+    Household, PlanError, PlanOptions, Rest, check, conflict, optimal, preferred, shares,
 };
 use gridtally_schedule::solver::{Microlp, Solver};
 
 use self::report::{ConflictReport, Planned, ScheduleReport};
+use self::rest::NowArguments;
 use crate::context::Context;
 use crate::error::{Blame, CommandError};
 use crate::input::read_bounded;
@@ -39,6 +41,8 @@ pub(crate) struct Arguments {
     /// Seconds after which the best plan so far is the answer, with its gap
     #[arg(long, value_name = "SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=86_400))]
     time_limit_s: u64,
+    #[command(flatten)]
+    now: NowArguments,
 }
 
 pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<(), CommandError> {
@@ -51,6 +55,7 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<(), Comman
     let household = household.map_err(|refused| {
         CommandError::refused(anyhow::Error::new(refused).context(shown.to_string()))
     })?;
+    let Rest { household, missed } = arguments.now.rest(household)?;
     let solvers: [&dyn Solver; 1] = [&Microlp];
     let time_limit = Some(Duration::from_secs(arguments.time_limit_s));
     let options = PlanOptions { gap: arguments.gap, time_limit };
@@ -59,8 +64,10 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<(), Comman
     match optimal(&household, &solvers, &options) {
         Ok(found) => {
             let shares = shares(&household, &preferred_plan, &solvers, &options).or_refused()?;
+            arguments.now.write(&household, &found.plan)?;
             let planned = Planned {
                 household: &household,
+                missed: &missed,
                 found: &found,
                 preferred: (&preferred_plan, &preferred_check),
                 shares: &shares,

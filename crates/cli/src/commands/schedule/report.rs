@@ -18,6 +18,8 @@ use crate::output::table::{Align, Table};
 #[derive(Debug)]
 pub(super) struct Planned<'a> {
     pub(super) household: &'a Household,
+    /// What cannot be kept any more, whatever is planned.
+    pub(super) missed: &'a [Violation],
     pub(super) found: &'a OptimalPlan,
     pub(super) preferred: (&'a HouseholdPlan, &'a Check),
     /// What each device saves alone.
@@ -39,6 +41,8 @@ pub(super) struct ScheduleReport {
     preferred_schedule_kw: BTreeMap<String, Vec<f64>>,
     /// What the preferred schedule breaks.
     preferred_breaks: Vec<String>,
+    /// What cannot be kept any more, whatever is planned.
+    missed: Vec<String>,
     /// What each device saves alone.
     shares: BTreeMap<String, f64>,
     conflicts: [String; 0],
@@ -54,8 +58,13 @@ struct Text {
 
 impl ScheduleReport {
     pub(super) fn new(planned: &Planned<'_>) -> Self {
-        let Planned { household, found, preferred: (preferred_plan, preferred_check), shares } =
-            planned;
+        let Planned {
+            household,
+            missed,
+            found,
+            preferred: (preferred_plan, preferred_check),
+            shares,
+        } = planned;
         let cost = found.cost.total();
         let is_known = found.bound.is_finite();
         let horizon = &household.horizon;
@@ -97,6 +106,7 @@ impl ScheduleReport {
                 .iter()
                 .map(|violation| broken(household, violation))
                 .collect(),
+            missed: missed.iter().map(|violation| broken(household, violation)).collect(),
             shares: devices.zip(shares.iter().map(|share| to_six_decimals(*share))).collect(),
             conflicts: [],
             text: Text { span, rows: rows.collect() },
@@ -114,6 +124,9 @@ impl Report for ScheduleReport {
         writeln!(out, "  {saves}  {currency} {}", money(self.savings))?;
         for broken in &self.preferred_breaks {
             writeln!(out, "  The preferred schedule is not possible: {broken}.")?;
+        }
+        for missed in &self.missed {
+            writeln!(out, "  Not possible any more: {missed}.")?;
         }
         match (self.status, self.bound) {
             ("optimal", _) => writeln!(out, "  No plan costs less.")?,

@@ -134,7 +134,7 @@ impl Measured {
         let minutes = |steps: usize| steps * horizon.resolution_min as usize;
         for device in &household.devices {
             let Some(state) = self.devices.get(&device.id) else { continue };
-            line(format!("\n[device.{}]\n", toml::Value::String(device.id.clone())));
+            line(format!("\n[device.{}]\n", key(&device.id)));
             line(match *state {
                 DeviceState::Cycle(CycleState::Waiting) => "waiting = true\n".to_owned(),
                 DeviceState::Cycle(CycleState::Started(start)) => {
@@ -161,6 +161,12 @@ impl Measured {
         }
         text
     }
+}
+
+/// Returns a name as a key: in quotes where it needs them.
+fn key(name: &str) -> String {
+    let is_bare = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    if name.chars().all(is_bare) { name.to_owned() } else { toml::Value::from(name).to_string() }
 }
 
 fn percent(device: &Device, soc_kwh: f64) -> String {
