@@ -3,6 +3,7 @@
 mod check;
 mod coordinate;
 mod direct;
+pub mod dispatch;
 mod document;
 mod master;
 mod plan;

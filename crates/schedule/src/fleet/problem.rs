@@ -190,6 +190,17 @@ impl FleetParts {
         let v2gs = (0..self.v2gs.arrival.len()).map(FleetDevice::V2g);
         evs.chain(tanks).chain(cycles).chain(v2gs)
     }
+
+    /// Returns whether a device is one of the fleet.
+    #[must_use]
+    pub fn has(&self, device: FleetDevice) -> bool {
+        match device {
+            FleetDevice::Ev(i) => i < self.evs.arrival.len(),
+            FleetDevice::Tank(i) => i < self.tanks.cop.len(),
+            FleetDevice::Cycle(i) => i < self.cycles.profile.len(),
+            FleetDevice::V2g(i) => i < self.v2gs.arrival.len(),
+        }
+    }
 }
 
 impl Fleet {
