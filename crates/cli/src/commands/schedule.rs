@@ -9,18 +9,21 @@ mod real_picture;
 mod real_report;
 mod reasons;
 mod report;
+mod rest;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
 use gridtally_schedule::household::{
-    Household, PlanError, PlanOptions, check, conflict, optimal_watched, preferred, reasons, shares,
+    Household, PlanError, PlanOptions, Rest, check, conflict, optimal_watched, preferred, reasons,
+    shares,
 };
 use gridtally_schedule::solver::{Microlp, Solver};
 
 use self::conflicts::ConflictReport;
 use self::report::{Planned, ScheduleReport};
+use self::rest::NowArguments;
 use crate::context::Context;
 use crate::error::{Blame, CommandError};
 use crate::input::read_bounded;
@@ -53,6 +56,8 @@ pub(crate) struct Arguments {
     /// Seconds for each household after which the best plan so far is the answer, with its gap
     #[arg(long, value_name = "SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=86_400))]
     time_limit_s: u64,
+    #[command(flatten)]
+    now: NowArguments,
 }
 
 impl Arguments {
@@ -71,15 +76,15 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<(), Comman
     }
     match arguments.problems.as_slice() {
         [one] if !one.is_dir() => run_one(one, arguments, context),
-        _ if arguments.plot.is_some() => {
-            Err(CommandError::usage(anyhow!("--plot draws one problem, not several")))
+        _ if arguments.plot.is_some() || arguments.now.is_given() => {
+            Err(CommandError::usage(anyhow!("--plot and --now are for one problem, not several")))
         }
         several => bulk::run(several, arguments, context),
     }
 }
 
 fn run_one(path: &Path, arguments: &Arguments, context: &Context) -> Result<(), CommandError> {
-    let household = read(path)?;
+    let Rest { household, missed } = arguments.now.rest(read(path)?)?;
     let solvers: [&dyn Solver; 1] = [&Microlp];
     let options = arguments.options();
     let waiting = Waiting::new(arguments.time_limit());
@@ -91,8 +96,10 @@ fn run_one(path: &Path, arguments: &Arguments, context: &Context) -> Result<(), 
             let shares =
                 shares(&household, &preferred_plan, &solvers, &options, &waiting).or_refused()?;
             drop(waiting);
+            arguments.now.write(&household, &found.plan)?;
             let planned = Planned {
                 household: &household,
+                missed: &missed,
                 found: &found,
                 preferred: (&preferred_plan, &preferred_check),
                 shares: &shares,

@@ -14,6 +14,7 @@ mod documents;
 mod reference;
 mod run;
 mod schedule;
+mod schedule_rest;
 mod sealed;
 mod server;
 mod settle;

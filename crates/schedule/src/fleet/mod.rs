@@ -4,6 +4,7 @@ mod check;
 mod columns;
 mod coordinate;
 mod direct;
+pub mod dispatch;
 mod document;
 mod master;
 mod names;

@@ -124,6 +124,17 @@ impl FleetParts {
         let batteries = (0..self.batteries.soc_init_kwh.len()).map(FleetDevice::Battery);
         evs.chain(tanks).chain(cycles).chain(v2gs).chain(rooms).chain(batteries)
     }
+
+    /// Returns whether a device is one of the fleet.
+    #[must_use]
+    pub fn has(&self, device: FleetDevice) -> bool {
+        match device {
+            FleetDevice::Ev(i) => i < self.evs.arrival.len(),
+            FleetDevice::Tank(i) => i < self.tanks.cop.len(),
+            FleetDevice::Cycle(i) => i < self.cycles.profile.len(),
+            FleetDevice::V2g(i) => i < self.v2gs.arrival.len(),
+        }
+    }
 }
 
 impl Fleet {

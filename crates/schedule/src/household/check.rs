@@ -234,9 +234,16 @@ impl Work<'_> {
             let excess = export().zip(&pv_kw).map(|(export, pv)| export - pv);
             self.worst(None, Requirement::ExportOnlyPv, TOLERANCE_KW, excess);
         }
+        let hour_so_far = tariff.capacity.hour_so_far();
         let mean = |range: std::ops::Range<usize>| {
-            let steps = range.len();
-            import_kw[range].iter().sum::<f64>() / real(steps)
+            let mut steps = range.len();
+            let mut sum_kw = 0.0;
+            if range.start == 0 {
+                steps += hour_so_far.steps;
+                sum_kw += real(hour_so_far.steps) * hour_so_far.mean_import_kw;
+            }
+            sum_kw += import_kw[range].iter().sum::<f64>();
+            sum_kw / real(steps)
         };
         match &tariff.capacity {
             Capacity::Free => {}
@@ -254,7 +261,8 @@ impl Work<'_> {
                 let day_max = |day: std::ops::Range<usize>| {
                     // An hour belongs to the day in which it begins.
                     let hours = hours.iter().filter(|hour| day.contains(&hour.start));
-                    hours.cloned().map(mean).fold(0.0, f64::max)
+                    let so_far_kw = if day.start == 0 { stepped.day_so_far_kw } else { 0.0 };
+                    hours.cloned().map(mean).fold(so_far_kw, f64::max)
                 };
                 let maxima: Vec<f64> = household.horizon.days().into_iter().map(day_max).collect();
                 let metric_kw = stepped.metric_kw(&maxima);
@@ -325,12 +333,14 @@ impl Work<'_> {
         }
         let mut t = 0;
         for run in is_on.chunk_by(|a, b| a == b) {
-            if run[0] && run.len() < load.min_on_steps {
+            let before = if t == 0 { load.running_steps } else { 0 };
+            let length = if run[0] { run.len() + before } else { before };
+            if length > 0 && length < load.min_on_steps {
                 self.broken(
                     Some(id),
                     Requirement::MinOnSteps,
                     Some(t),
-                    real(load.min_on_steps - run.len()),
+                    real(load.min_on_steps - length),
                 );
                 return;
             }

@@ -10,7 +10,7 @@ use super::device::{
 };
 use super::plan::HouseholdPlan;
 use super::problem::Household;
-use super::tariff::Capacity;
+use super::tariff::{Capacity, HourSoFar};
 use super::wish::Wish;
 use crate::solver::{Column, ColumnSpec, Model, Solution};
 
@@ -171,7 +171,12 @@ impl Build<'_> {
         let on: Vec<Column> = (first..end).map(|_| self.model.binary(0.0)).collect();
         self.model.equal(real(load.on_steps), on.iter().map(|&column| (column, 1.0)));
         if load.min_on_steps > 1 {
-            for t in 0..on.len() {
+            let is_running = load.running_steps > 0;
+            if is_running {
+                let left = load.min_on_steps.saturating_sub(load.running_steps);
+                on.iter().take(left).for_each(|&column| self.model.at_least(1.0, [(column, 1.0)]));
+            }
+            for t in usize::from(is_running)..on.len() {
                 // A run that begins here lasts: whoever is off before and on now is on later.
                 for later in 1..load.min_on_steps {
                     let mut terms = vec![(on[t], 1.0)];
@@ -462,6 +467,9 @@ impl Build<'_> {
     /// The exchange with the grid; returns the import of each step.
     fn grid(&mut self, power: &[Power]) -> Vec<Column> {
         let (site, tariff) = (&self.household.site, &self.household.tariff);
+        // Who uses nothing from a battery counts what is drawn: a plan must not draw more and feed it in again.
+        let counts_import =
+            self.household.wishes.iter().any(|wish| matches!(wish, Wish::NotFromBattery { .. }));
         (0..self.steps)
             .map(|t| {
                 let terms: Vec<_> =
@@ -479,6 +487,14 @@ impl Build<'_> {
                     let grid = [(import, 1.0), (export, -1.0)];
                     let devices = terms.iter().map(|&(column, factor)| (column, -factor));
                     self.model.equal(load_kw, grid.into_iter().chain(devices));
+                    if counts_import && import_max > 0.0 && export_max > 0.0 {
+                        self.exclusive.push(Exclusive {
+                            charge: import,
+                            charge_max: import_max,
+                            discharge: export,
+                            discharge_max: export_max,
+                        });
+                    }
                 }
                 if site.export_only_pv {
                     let terms: Vec<_> =
@@ -554,8 +570,10 @@ impl Build<'_> {
             Capacity::Peak(peak) => {
                 let highest = self.model.column(peak.price_per_kw, 0.0, f64::INFINITY);
                 for hour in self.household.horizon.hours() {
-                    let terms = mean(&import[hour]).chain([(highest, -1.0)]);
-                    self.model.at_most(peak.peak_so_far_kw, terms.collect::<Vec<_>>());
+                    let (share, metered_kw) = hour_mean(&hour, peak.hour_so_far);
+                    let terms = import[hour].iter().map(|&column| (column, share));
+                    let terms = terms.chain([(highest, -1.0)]).collect::<Vec<_>>();
+                    self.model.at_most(peak.peak_so_far_kw - metered_kw, terms);
                 }
             }
             Capacity::DailyMaxSteps(stepped) => {
@@ -573,10 +591,15 @@ impl Build<'_> {
                 let hours = self.household.horizon.hours();
                 for day in days {
                     let above = self.model.column(0.0, 0.0, f64::INFINITY);
+                    if day.start == 0 && stepped.day_so_far_kw > 0.0 {
+                        self.model
+                            .at_least(stepped.day_so_far_kw, [(above, 1.0), (threshold, 1.0)]);
+                    }
                     for hour in hours.iter().filter(|hour| day.contains(&hour.start)) {
-                        let terms =
-                            mean(&import[hour.clone()]).chain([(above, -1.0), (threshold, -1.0)]);
-                        self.model.at_most(0.0, terms.collect::<Vec<_>>());
+                        let (share, metered_kw) = hour_mean(hour, stepped.hour_so_far);
+                        let terms = import[hour.clone()].iter().map(|&column| (column, share));
+                        let terms = terms.chain([(above, -1.0), (threshold, -1.0)]);
+                        self.model.at_most(-metered_kw, terms.collect::<Vec<_>>());
                     }
                     sum.push((above, 1.0));
                 }
@@ -586,9 +609,11 @@ impl Build<'_> {
     }
 }
 
-fn mean(columns: &[Column]) -> impl Iterator<Item = (Column, f64)> {
-    let share = 1.0 / real(columns.len());
-    columns.iter().map(move |&column| (column, share))
+/// The share of each step of a clock hour in its mean, and what is metered already of that mean, kW.
+fn hour_mean(hour: &std::ops::Range<usize>, so_far: HourSoFar) -> (f64, f64) {
+    let over = if hour.start == 0 { so_far.steps } else { 0 };
+    let share = 1.0 / real(hour.len() + over);
+    (share, so_far.mean_import_kw * real(over) * share)
 }
 
 #[expect(clippy::cast_precision_loss, reason = "numbers of steps")]

@@ -360,6 +360,7 @@ impl Clock {
                     window,
                     min_on_steps,
                     preferred_start: window[0],
+                    running_steps: 0,
                 };
                 (name, DeviceKind::Interruptible(load))
             }

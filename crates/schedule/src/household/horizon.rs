@@ -61,9 +61,19 @@ impl Horizon {
     /// Panics at the end of time, some ten thousand years away.
     #[must_use]
     pub fn local(&self, step: usize) -> DateTime {
+        self.zone.local(self.instant(step))
+    }
+
+    /// Returns the beginning of a step, or the end of the horizon for the number of steps.
+    ///
+    /// # Panics
+    ///
+    /// Panics at the end of time, some ten thousand years away.
+    #[must_use]
+    pub fn instant(&self, step: usize) -> Timestamp {
         let minutes = i64::try_from(step).expect("a horizon has ten thousand steps at most");
         let later = SignedDuration::from_mins(minutes * i64::from(self.resolution_min));
-        self.zone.local(self.start.checked_add(later).expect("time has not ended"))
+        self.start.checked_add(later).expect("time has not ended")
     }
 
     /// Returns the half-open ranges of steps that share a clock hour, in order.

@@ -219,11 +219,16 @@ impl Search<'_> {
         let net_kw = plan.net_kw(self.household);
         let hours = self.household.horizon.hours();
         let mean = |hour: &std::ops::Range<usize>| {
-            let steps = u32::try_from(hour.len()).expect("an hour has 60 steps at most");
-            net_kw[hour.clone()].iter().map(|net| net.max(0.0)).sum::<f64>() / f64::from(steps)
+            let count =
+                |n: usize| f64::from(u32::try_from(n).expect("an hour has 60 steps at most"));
+            let over = if hour.start == 0 { count(stepped.hour_so_far.steps) } else { 0.0 };
+            let sum_kw = net_kw[hour.clone()].iter().map(|net| net.max(0.0)).sum::<f64>();
+            (over * stepped.hour_so_far.mean_import_kw + sum_kw) / (over + count(hour.len()))
         };
         let day_max = |day: std::ops::Range<usize>| {
-            hours.iter().filter(|hour| day.contains(&hour.start)).map(mean).fold(0.0, f64::max)
+            let so_far_kw = if day.start == 0 { stepped.day_so_far_kw } else { 0.0 };
+            let hours = hours.iter().filter(|hour| day.contains(&hour.start));
+            hours.map(mean).fold(so_far_kw, f64::max)
         };
         let maxima: Vec<f64> = self.household.horizon.days().into_iter().map(day_max).collect();
         stepped.metric_kw(&maxima)

@@ -8,7 +8,7 @@ use super::device::{
 };
 use super::horizon::Horizon;
 use super::site::Site;
-use super::tariff::{Capacity, Tariff};
+use super::tariff::{Capacity, HourSoFar, Tariff};
 use super::wish::Wish;
 use crate::bounds::{
     Checked, MAGNITUDE_MAX, efficiency, length, name, not_below, within, within_count, within_each,
@@ -62,7 +62,12 @@ impl Household {
         name("id", &parts.id)?;
         name("currency", &parts.currency)?;
         check_horizon(&parts.horizon)?;
-        let check = Check { steps: parts.horizon.steps() };
+        let first_hour = parts.horizon.hours().first().map_or(0, |hour| hour.len());
+        let per_hour = 60 / parts.horizon.resolution_min as usize;
+        let check = Check {
+            steps: parts.horizon.steps(),
+            steps_before: per_hour.saturating_sub(first_hour),
+        };
         check.site(&parts.site)?;
         check.tariff(&parts.tariff)?;
         check.devices(&parts.devices)?;
@@ -106,6 +111,8 @@ fn check_horizon(horizon: &Horizon) -> Checked {
 /// Checks what must fit to the horizon.
 struct Check {
     steps: usize,
+    /// Most steps of the first clock hour that may be over.
+    steps_before: usize,
 }
 
 impl Check {
@@ -122,7 +129,8 @@ impl Check {
             Capacity::Free => Ok(()),
             Capacity::Peak(peak) => {
                 within("tariff.capacity.price_per_kw", peak.price_per_kw, 0.0, MAGNITUDE_MAX)?;
-                within("tariff.capacity.peak_so_far_kw", peak.peak_so_far_kw, 0.0, MAGNITUDE_MAX)
+                within("tariff.capacity.peak_so_far_kw", peak.peak_so_far_kw, 0.0, MAGNITUDE_MAX)?;
+                self.hour_so_far(peak.hour_so_far)
             }
             Capacity::DailyMaxSteps(stepped) => {
                 let history = &stepped.history_daily_max_kw;
@@ -143,9 +151,17 @@ impl Check {
                     not_below(&format!("{path}.fee"), step.fee, fee, "of the step before")?;
                     (upto_kw, fee) = (step.upto_kw, step.fee);
                 }
-                Ok(())
+                let day_kw = stepped.day_so_far_kw;
+                within("tariff.capacity.day_so_far_kw", day_kw, 0.0, MAGNITUDE_MAX)?;
+                self.hour_so_far(stepped.hour_so_far)
             }
         }
+    }
+
+    fn hour_so_far(&self, hour: HourSoFar) -> Checked {
+        let path = "tariff.capacity.hour_so_far";
+        within_count(&format!("{path}.steps"), hour.steps, 0, self.steps_before)?;
+        within(&format!("{path}.mean_import_kw"), hour.mean_import_kw, 0.0, MAGNITUDE_MAX)
     }
 
     fn devices(&self, devices: &[Device]) -> Checked {
@@ -241,7 +257,11 @@ impl Check {
             let reason = ProblemReason::NoRoom { needed: load.on_steps, room };
             return Err(ProblemRefused::new(format_args!("{path}.on_steps"), reason));
         }
-        within_count(&format!("{path}.min_on_steps"), load.min_on_steps, 1, load.on_steps.max(1))?;
+        // What runs when the problem begins goes on from its start.
+        let running_max = if load.window[0] == 0 { STEPS_MAX } else { 0 };
+        within_count(&format!("{path}.running_steps"), load.running_steps, 0, running_max)?;
+        let longest = (load.on_steps + load.running_steps).max(1);
+        within_count(&format!("{path}.min_on_steps"), load.min_on_steps, 1, longest)?;
         within_count(
             &format!("{path}.preferred_start"),
             load.preferred_start,

@@ -32,6 +32,19 @@ pub struct PeakPrice {
     pub price_per_kw: f64,
     /// The highest hour so far, kW.
     pub peak_so_far_kw: f64,
+    /// What is metered of the hour in which the problem begins.
+    #[serde(default)]
+    pub hour_so_far: HourSoFar,
+}
+
+/// What is metered already of the clock hour in which a problem begins: it counts in the mean of that hour.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HourSoFar {
+    /// How many steps of the hour are over.
+    pub steps: usize,
+    /// Mean import in these, kW.
+    pub mean_import_kw: f64,
 }
 
 /// The stepped grid tariff of Norway: the metric is the mean of the three largest daily maxima of clock-hour imports.
@@ -42,6 +55,12 @@ pub struct DailyMaxSteps {
     pub history_daily_max_kw: Vec<f64>,
     /// The fees, rising in `upto_kw`.
     pub steps: Vec<CapacityStep>,
+    /// The highest hour so far of the day in which the problem begins, kW.
+    #[serde(default)]
+    pub day_so_far_kw: f64,
+    /// What is metered of the hour in which the problem begins.
+    #[serde(default)]
+    pub hour_so_far: HourSoFar,
 }
 
 /// One bracket of a stepped tariff.
@@ -52,6 +71,18 @@ pub struct CapacityStep {
     pub upto_kw: f64,
     /// What the month costs in it, currency.
     pub fee: f64,
+}
+
+impl Capacity {
+    /// Returns what is metered of the hour in which the problem begins.
+    #[must_use]
+    pub fn hour_so_far(&self) -> HourSoFar {
+        match self {
+            Self::Free => HourSoFar::default(),
+            Self::Peak(peak) => peak.hour_so_far,
+            Self::DailyMaxSteps(stepped) => stepped.hour_so_far,
+        }
+    }
 }
 
 /// How many daily maxima count.

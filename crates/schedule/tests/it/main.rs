@@ -2,11 +2,13 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod conflict;
+mod dispatch;
 mod fleet;
 mod friendly;
 mod oracle;
 mod property;
 mod random;
 mod reason;
+mod rest;
 mod seeds;
 mod watched;

@@ -2,8 +2,8 @@
 
 use gridtally_schedule::household::{
     Battery, Capacity, CapacityStep, Cycle, DailyMaxSteps, Device, DeviceKind, Ev, EvSession,
-    Horizon, Household, HouseholdParts, Interruptible, Modulating, PeakPrice, PreferredMode, Pv,
-    Room, Site, Tank, Tariff, Thermal, ThermalModel,
+    Horizon, HourSoFar, Household, HouseholdParts, Interruptible, Modulating, PeakPrice,
+    PreferredMode, Pv, Room, Site, Tank, Tariff, Thermal, ThermalModel,
 };
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -71,6 +71,7 @@ fn tariff(dice: &mut impl Rng, kinds: Kinds) -> Tariff {
         1 => Capacity::Peak(PeakPrice {
             price_per_kw: dice.random_range(0.0..5.0),
             peak_so_far_kw: dice.random_range(0.0..5.0),
+            hour_so_far: HourSoFar::default(),
         }),
         _ => Capacity::DailyMaxSteps(DailyMaxSteps {
             history_daily_max_kw: (0..dice.random_range(0..4))
@@ -79,6 +80,8 @@ fn tariff(dice: &mut impl Rng, kinds: Kinds) -> Tariff {
             steps: [(2.0, 1.0), (5.0, 2.0), (10.0, 4.0), (100.0, 9.0)]
                 .map(|(upto_kw, fee)| CapacityStep { upto_kw, fee })
                 .to_vec(),
+            day_so_far_kw: 0.0,
+            hour_so_far: HourSoFar::default(),
         }),
     };
     Tariff { import_price, export_price, capacity }
@@ -127,6 +130,7 @@ fn interruptible(dice: &mut impl Rng, steps: usize) -> DeviceKind {
         window: [first, end],
         min_on_steps: dice.random_range(1..=on_steps),
         preferred_start: first,
+        running_steps: 0,
     })
 }
 

@@ -19,6 +19,8 @@ use crate::output::wrapped::write_wrapped;
 #[derive(Debug)]
 pub(super) struct Planned<'a> {
     pub(super) household: &'a Household,
+    /// What cannot be kept any more, whatever is planned.
+    pub(super) missed: &'a [Violation],
     pub(super) found: &'a OptimalPlan,
     pub(super) preferred: (&'a HouseholdPlan, &'a Check),
     /// What each device saves alone, where there was time to find it.
@@ -42,6 +44,8 @@ pub(super) struct ScheduleReport {
     preferred_schedule_kw: BTreeMap<String, Vec<f64>>,
     /// What the preferred schedule breaks.
     preferred_breaks: Vec<String>,
+    /// What cannot be kept any more, whatever is planned.
+    missed: Vec<String>,
     /// What each device saves alone; nothing where the time was over.
     shares: BTreeMap<String, Option<f64>>,
     /// Why each device does what it does; nothing where the time was over.
@@ -71,7 +75,7 @@ struct Row {
 
 impl ScheduleReport {
     pub(super) fn new(planned: &Planned<'_>) -> Self {
-        let Planned { household, found, preferred, shares, reasons } = planned;
+        let Planned { household, missed, found, preferred, shares, reasons } = planned;
         let (preferred_plan, preferred_check) = preferred;
         let cost = found.cost.total();
         let is_known = found.bound.is_finite();
@@ -119,6 +123,7 @@ impl ScheduleReport {
                 .iter()
                 .map(|violation| broken(household, violation))
                 .collect(),
+            missed: missed.iter().map(|violation| broken(household, violation)).collect(),
             shares: names().zip(shares.iter().map(|share| share.map(to_six_decimals))).collect(),
             reasons: names().zip(reasons).collect(),
             is_cut_short: found.is_cut_short,
@@ -139,6 +144,9 @@ impl Report for ScheduleReport {
         writeln!(out, "  {saves}  {currency} {}", money(self.savings))?;
         for broken in &self.preferred_breaks {
             writeln!(out, "  The preferred schedule is not possible: {broken}.")?;
+        }
+        for missed in &self.missed {
+            writeln!(out, "  Not possible any more: {missed}.")?;
         }
         self.write_proof(out)?;
         let width = self.text.rows.iter().map(|row| row.name.chars().count()).max().unwrap_or(0);

@@ -16,4 +16,7 @@ pub struct Interruptible {
     pub min_on_steps: usize,
     /// Where the run begins that the user would choose.
     pub preferred_start: usize,
+    /// How many steps it has been on without a pause when the problem begins; 0 where it is off.
+    #[serde(default)]
+    pub running_steps: usize,
 }
