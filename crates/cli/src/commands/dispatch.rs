@@ -1,13 +1,14 @@
 //! `gridtally dispatch`: what every device of a fleet does within the limits of the grid.
 
+mod again;
 mod picture;
 mod report;
+mod set_points;
 
-use std::fs::File;
-use std::io::{BufWriter, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::Context as _;
+use gridtally_schedule::fleet::dispatch::Record;
 use gridtally_schedule::fleet::{
     Fleet, FleetDevice, FleetError, FleetOptions, FleetPlan, check, plan,
 };
@@ -32,7 +33,7 @@ pub(crate) struct Arguments {
     /// Draw the load under its limit, over the prices, into this file
     #[arg(long, value_name = "FILE.svg", value_parser = crate::arguments::svg_file)]
     plot: Option<PathBuf>,
-    /// Write what each device does into this file: CSV of device, step and kW, without the steps in which it does nothing
+    /// Write what each device is told into this file: CSV of set-points with their steps, version and status
     #[arg(long, value_name = "FILE.csv", value_parser = csv_file)]
     set_points: Option<PathBuf>,
     /// Relative gap between plan and bound at which to stop
@@ -41,6 +42,8 @@ pub(crate) struct Arguments {
     /// Draws the order in which programs give way to others
     #[arg(long, value_name = "NUMBER", default_value_t = 0)]
     seed: u64,
+    #[command(flatten)]
+    again: again::AgainArguments,
 }
 
 pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<(), CommandError> {
@@ -54,6 +57,9 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<(), Comman
     drop(content);
     let options =
         FleetOptions { gap: arguments.gap, seed: arguments.seed, ..FleetOptions::default() };
+    if arguments.again.is_asked() {
+        return again::run(&fleet, &options, arguments, context);
+    }
     let found = match plan(&fleet, &options) {
         Ok(found) => found,
         Err(error) => {
@@ -65,9 +71,7 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<(), Comman
     };
     let checked = check(&fleet, powers(&fleet, &found));
     if let Some(path) = &arguments.set_points {
-        write_set_points(path, &fleet, &found)
-            .with_context(|| format!("cannot write {}", path.display()))
-            .or_environment()?;
+        set_points::write(path, &Record::first(&fleet, &found))?;
     }
     if let Some(path) = &arguments.plot {
         let svg = picture::svg(&fleet, &found).context("cannot draw the picture").or_refused()?;
@@ -85,23 +89,6 @@ fn powers<'a>(
     found: &'a FleetPlan,
 ) -> impl Iterator<Item = (FleetDevice, Vec<f64>)> {
     fleet.each_device().map(|device| (device, found.power_kw(fleet, device)))
-}
-
-fn write_set_points(path: &Path, fleet: &Fleet, found: &FleetPlan) -> std::io::Result<()> {
-    let mut out = BufWriter::new(File::create(path)?);
-    writeln!(out, "device,number,step,power_kw")?;
-    for (device, power_kw) in powers(fleet, found) {
-        let (kind, number) = match device {
-            FleetDevice::Ev(i) => ("ev", i),
-            FleetDevice::Tank(i) => ("tank", i),
-            FleetDevice::Cycle(i) => ("cycle", i),
-            FleetDevice::V2g(i) => ("v2g", i),
-        };
-        for (step, power) in power_kw.iter().enumerate().filter(|(_, power)| power.abs() > 5e-7) {
-            writeln!(out, "{kind},{number},{step},{power:.6}")?;
-        }
-    }
-    out.flush()
 }
 
 /// Reads the name of a file of set-points: another ending may be that of the problem.

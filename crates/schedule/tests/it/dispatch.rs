@@ -12,6 +12,7 @@ use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 const STEPS: usize = 24;
+const END: u32 = 24;
 const EVS: usize = 14;
 
 fn cases() -> u64 {
@@ -32,7 +33,7 @@ fn fleet(seed: u64) -> FleetParts {
     let mut arrival: Vec<u32> = each(EVS, || dice.random_range(0..16));
     arrival.sort_unstable();
     let departure: Vec<u32> =
-        arrival.iter().map(|arrival| dice.random_range(arrival + 4..=STEPS as u32)).collect();
+        arrival.iter().map(|arrival| dice.random_range(arrival + 4..=END)).collect();
     let energy_kwh = arrival
         .iter()
         .zip(&departure)
@@ -66,13 +67,13 @@ fn fleet(seed: u64) -> FleetParts {
         cycles: Cycles {
             profile: vec![0, 1, 0, 1],
             earliest_start: each(4, || dice.random_range(0..8)),
-            latest_end: each(4, || dice.random_range(14..=STEPS as u32)),
+            latest_end: each(4, || dice.random_range(14..=END)),
             feeder: vec![0; 4],
         },
         cycle_profiles_kw: vec![vec![2.0, 1.0, 2.5], vec![1.5, 0.5]],
         v2gs: V2gs {
             arrival: each(3, || dice.random_range(0..6)),
-            departure: each(3, || dice.random_range(16..=STEPS as u32)),
+            departure: each(3, || dice.random_range(16..=END)),
             p_max_charge_kw: vec![7.0; 3],
             p_max_discharge_kw: vec![5.0; 3],
             eta_charge: vec![0.93; 3],
@@ -336,11 +337,16 @@ fn assert_not_cheaper_than_knowing_all(parts: &FleetParts, day: &Day) {
     let evs = of(FleetDevice::Ev, parts.evs.arrival.len());
     let column = &mut known.evs;
     [&mut column.arrival, &mut column.departure, &mut column.feeder]
-        .map(|column| keep(column, &evs));
-    [&mut column.p_max_kw, &mut column.energy_kwh].map(|column| keep(column, &evs));
+        .into_iter()
+        .for_each(|column| keep(column, &evs));
+    [&mut column.p_max_kw, &mut column.energy_kwh]
+        .into_iter()
+        .for_each(|column| keep(column, &evs));
     let tanks = of(FleetDevice::Tank, parts.tanks.cop.len());
     let column = &mut known.tanks;
-    [&mut column.draw_profile, &mut column.feeder].map(|column| keep(column, &tanks));
+    [&mut column.draw_profile, &mut column.feeder]
+        .into_iter()
+        .for_each(|column| keep(column, &tanks));
     [
         &mut column.p_max_kw,
         &mut column.cop,
@@ -350,15 +356,18 @@ fn assert_not_cheaper_than_knowing_all(parts: &FleetParts, day: &Day) {
         &mut column.state_final_min_kwh,
         &mut column.draw_scale,
     ]
-    .map(|column| keep(column, &tanks));
+    .into_iter()
+    .for_each(|column| keep(column, &tanks));
     let cycles = of(FleetDevice::Cycle, parts.cycles.profile.len());
     let column = &mut known.cycles;
     [&mut column.profile, &mut column.earliest_start, &mut column.latest_end, &mut column.feeder]
-        .map(|column| keep(column, &cycles));
+        .into_iter()
+        .for_each(|column| keep(column, &cycles));
     let v2gs = of(FleetDevice::V2g, parts.v2gs.arrival.len());
     let column = &mut known.v2gs;
     [&mut column.arrival, &mut column.departure, &mut column.feeder]
-        .map(|column| keep(column, &v2gs));
+        .into_iter()
+        .for_each(|column| keep(column, &v2gs));
     [
         &mut column.p_max_charge_kw,
         &mut column.p_max_discharge_kw,
@@ -370,7 +379,8 @@ fn assert_not_cheaper_than_knowing_all(parts: &FleetParts, day: &Day) {
         &mut column.soc_max_kwh,
         &mut column.soc_target_kwh,
     ]
-    .map(|column| keep(column, &v2gs));
+    .into_iter()
+    .for_each(|column| keep(column, &v2gs));
     let known = Fleet::new(known).expect("possible");
     let found = plan(&known, &FleetOptions::default()).expect("what happened is possible");
     assert!(

@@ -166,7 +166,7 @@ impl Report for ExceededReport {
     }
 }
 
-fn name(limit: Limit) -> String {
+pub(super) fn name(limit: Limit) -> String {
     match limit {
         Limit::Transformer => "transformer".to_owned(),
         Limit::Feeder(f) => format!("feeder {f}"),
