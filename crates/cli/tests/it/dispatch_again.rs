@@ -149,52 +149,85 @@ fn what_cannot_be_is_refused_with_its_place() {
             format!("dispatch {} --now 30 --previous set-points.csv --state state.json", oracle());
         terminal.check(&command, expected);
     };
-    check(&first, &STATE.replace("150", "1500"), &expect![[r#"
+    check(
+        &first,
+        &STATE.replace("150", "1500"),
+        &expect![[r#"
         -- stderr
         error: state.json: devices[0]: no device called "ev 1500" can be asked for this [problem-no-such-device]
         hint: Name a device of the household that can do this.
         -- exit 1
-    "#]]);
-    check(&first, &STATE.replace("110", "150"), &expect![[r#"
+    "#]],
+    );
+    check(
+        &first,
+        &STATE.replace("110", "150"),
+        &expect![[r#"
         -- stderr
         error: state.json: devices[1]: "ev 150" is the name of an earlier device [problem-duplicate]
         hint: Give each device a name of its own.
         -- exit 1
-    "#]]);
-    check(&first, &STATE.replace("failed", "broken"), &expect![[r#"
+    "#]],
+    );
+    check(
+        &first,
+        &STATE.replace("failed", "broken"),
+        &expect![[r#"
         -- stderr
         error: state.json: devices[0].standing: unknown variant `broken`, expected one of `follows`, `refused`, `expired`, `failed`, `left` at line 4 column 57 [problem-malformed]
         hint: Compare the field with the schema; unknown fields are not ignored.
         -- exit 1
-    "#]]);
-    check(&first, &STATE.replace("1.0 }", "-1.0 }"), &expect![[r#"
+    "#]],
+    );
+    check(
+        &first,
+        &STATE.replace("1.0 }", "-1.0 }"),
+        &expect![[r#"
         -- stderr
         error: state.json: devices[2].drawn_kwh: -1 is not between 0 and 1000000 [problem-range]
         hint: Correct the number, and check its unit.
         -- exit 1
-    "#]]);
-    check(&first.replacen("planned", "done", 1), STATE, &expect![[r#"
+    "#]],
+    );
+    check(
+        &first.replacen("planned", "done", 1),
+        STATE,
+        &expect![[r#"
         -- stderr
         error: set-points.csv: line 2: a value is not what its column asks for; set-points are written by gridtally dispatch --set-points
         -- exit 1
-    "#]]);
-    check(&first.replacen(",1,planned", ",0,planned", 1), STATE, &expect![[r#"
+    "#]],
+    );
+    check(
+        &first.replacen(",1,planned", ",0,planned", 1),
+        STATE,
+        &expect![[r#"
         -- stderr
         error: set-points.csv: line 2: version: 0 is not between 1 and 1000000 [problem-range]
         hint: Correct the number, and check its unit.
         -- exit 1
-    "#]]);
-    check(&first.replacen("from", "first", 1), STATE, &expect![[r#"
+    "#]],
+    );
+    check(
+        &first.replacen("from", "first", 1),
+        STATE,
+        &expect![[r#"
         -- stderr
         error: set-points.csv: line 1: the columns are device,number,from,until,power_kw,version,status
         -- exit 1
-    "#]]);
-    terminal.check(&format!("dispatch {} --now 25:00", oracle()), &expect![[r#"
+    "#]],
+    );
+    terminal.check(
+        &format!("dispatch {} --now 25:00", oracle()),
+        &expect![[r#"
         -- stderr
         error: --now: "25:00" is no step of 96, and none begins then
         -- exit 2
-    "#]]);
-    terminal.check(&format!("dispatch {} --state state.json", oracle()), &expect![[r#"
+    "#]],
+    );
+    terminal.check(
+        &format!("dispatch {} --state state.json", oracle()),
+        &expect![[r#"
         -- stderr
         error: the following required arguments were not provided:
           --now <TIME>
@@ -203,5 +236,6 @@ fn what_cannot_be_is_refused_with_its_place() {
 
         For more information, try '--help'.
         -- exit 2
-    "#]]);
+    "#]],
+    );
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, anyhow};
 use gridtally_schedule::fleet::dispatch::{
@@ -91,7 +91,7 @@ pub(super) fn run(
     context.output.report(&AgainReport::new(fleet, at, &previous, &found))
 }
 
-fn read_state(path: &PathBuf, fleet: &Fleet, at: usize) -> Result<FleetState, CommandError> {
+fn read_state(path: &Path, fleet: &Fleet, at: usize) -> Result<FleetState, CommandError> {
     let content = read_bounded(path, STATE_BYTES_MAX)?;
     let shown = path.display();
     let text =

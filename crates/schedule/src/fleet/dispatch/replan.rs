@@ -291,8 +291,8 @@ impl Work<'_> {
             };
             let mut power_kw = vec![0.0; fleet.steps()];
             power_kw[at..].iter_mut().zip(rest_kw).for_each(|(power, rest)| *power = *rest);
-            for (step, &after_kw) in power_kw.iter().enumerate().skip(at) {
-                let before = previous.in_force(*device, step);
+            let before = previous.in_force_each(*device, fleet.steps());
+            for (step, (&after_kw, before)) in power_kw.iter().zip(before).enumerate().skip(at) {
                 let before_kw = before.map_or(0.0, |set_point| set_point.power_kw);
                 if (after_kw - before_kw).abs() > 1e-6 {
                     let is_out = out.is_some();
