@@ -82,7 +82,9 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<(), Comman
         }
         Err(error @ PlanError::Infeasible { .. }) => {
             let conflicts = conflict(&household, &Microlp).or_refused()?;
-            context.output.report(&ConflictReport::new(&household, &conflicts))?;
+            context.output.report(
+                &ConflictReport::new(&household, &conflicts).with_missed(&household, &missed),
+            )?;
             Err(CommandError::refused(error))
         }
         Err(error) => Err(CommandError::refused(error)),

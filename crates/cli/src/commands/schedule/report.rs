@@ -153,19 +153,32 @@ pub(super) struct ConflictReport {
     id: String,
     status: &'static str,
     conflicts: Vec<String>,
+    /// What cannot be kept any more, whatever is planned.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    missed: Vec<String>,
 }
 
 impl ConflictReport {
     pub(super) fn new(household: &Household, conflicts: &[Conflicting]) -> Self {
         let conflicts = conflicts.iter().map(|found| conflicting(household, found)).collect();
-        Self { id: household.id.clone(), status: "infeasible", conflicts }
+        let missed = Vec::new();
+        Self { id: household.id.clone(), status: "infeasible", conflicts, missed }
+    }
+
+    /// Returns the report with what cannot be kept any more.
+    pub(super) fn with_missed(mut self, household: &Household, missed: &[Violation]) -> Self {
+        self.missed = missed.iter().map(|violation| broken(household, violation)).collect();
+        self
     }
 }
 
 impl Report for ConflictReport {
     fn write_text(&self, out: &mut dyn Write) -> io::Result<()> {
         writeln!(out, "{}: not everything is possible together\n", self.id)?;
-        self.conflicts.iter().try_for_each(|conflict| writeln!(out, "  - {conflict}"))
+        self.conflicts.iter().try_for_each(|conflict| writeln!(out, "  - {conflict}"))?;
+        self.missed
+            .iter()
+            .try_for_each(|missed| writeln!(out, "  Not possible any more: {missed}."))
     }
 }
 
