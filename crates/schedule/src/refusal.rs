@@ -121,7 +121,7 @@ explanations! {
             "give each device a name of its own";
         NoSuchCycle: "problem-no-such-cycle" "a program is to run after one that does not exist"
             "name a cycle of the same household";
-        NoSuchDevice: "problem-no-such-device" "a wish is for a device that does not exist, or that cannot be asked for it"
+        NoSuchDevice: "problem-no-such-device" "a wish or a state is for a device that does not exist, or that cannot have it"
             "name a device of the household that can do this";
         NoRoom: "problem-no-room" "what must run does not fit into its window"
             "widen the window or shorten the run";

@@ -1,18 +1,19 @@
 //! `gridtally dispatch`: what every device of a fleet does within the limits of the grid.
 
+mod again;
 mod picture;
 mod real;
 mod real_picture;
 mod real_report;
 mod report;
+mod set_points;
 
-use std::fs::File;
-use std::io::{BufWriter, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Context as _;
 use gridtally_schedule::Watch as _;
+use gridtally_schedule::fleet::dispatch::Record;
 use gridtally_schedule::fleet::{
     Fleet, FleetDevice, FleetError, FleetOptions, FleetPlan, check, plan_watched,
 };
@@ -42,7 +43,7 @@ pub(crate) struct Arguments {
     /// Draw the load under its limit, over the prices, into this file
     #[arg(long, value_name = "FILE.svg", value_parser = crate::arguments::svg_file)]
     plot: Option<PathBuf>,
-    /// Write what each device does into this file: CSV of device, step and kW, without the steps in which it does nothing
+    /// Write what each device is told into this file: CSV of set-points with their steps, version and status
     #[arg(long, value_name = "FILE.csv", value_parser = csv_file)]
     set_points: Option<PathBuf>,
     /// Relative gap between plan and bound at which to stop
@@ -54,6 +55,14 @@ pub(crate) struct Arguments {
     /// Draws the order in which programs give way to others
     #[arg(long, value_name = "NUMBER", default_value_t = 0)]
     seed: u64,
+    #[command(flatten)]
+    again: again::AgainArguments,
+}
+
+impl Arguments {
+    fn options(&self) -> FleetOptions {
+        FleetOptions { gap: self.gap, seed: self.seed, ..FleetOptions::default() }
+    }
 }
 
 pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<(), CommandError> {
@@ -69,12 +78,13 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<(), Comman
         CommandError::refused(anyhow::Error::new(refused).context(shown.to_string()))
     })?;
     drop(content);
+    if arguments.again.is_asked() {
+        return again::run(&fleet, arguments, context);
+    }
     let Found { plan: found, is_cut_short } = plan_within(&fleet, arguments, context)?;
     let checked = check(&fleet, powers(&fleet, &found));
     if let Some(path) = &arguments.set_points {
-        write_set_points(path, &fleet, &found)
-            .with_context(|| format!("cannot write {}", path.display()))
-            .or_environment()?;
+        set_points::write(path, &Record::first(&fleet, &found))?;
     }
     if let Some(path) = &arguments.plot {
         let svg = picture::svg(&fleet, &found).context("cannot draw the picture").or_refused()?;
@@ -99,10 +109,8 @@ fn plan_within(
     arguments: &Arguments,
     context: &Context,
 ) -> Result<Found, CommandError> {
-    let options =
-        FleetOptions { gap: arguments.gap, seed: arguments.seed, ..FleetOptions::default() };
     let waiting = Waiting::new(arguments.time_limit_s.map(Duration::from_secs));
-    let planned = plan_watched(fleet, &options, &waiting);
+    let planned = plan_watched(fleet, &arguments.options(), &waiting);
     let is_time_over = waiting.time_left().is_some_and(|left| left.is_zero());
     drop(waiting);
     let error = match planned {
@@ -128,25 +136,6 @@ fn powers<'a>(
     found: &'a FleetPlan,
 ) -> impl Iterator<Item = (FleetDevice, Vec<f64>)> {
     fleet.each_device().map(|device| (device, found.power_kw(fleet, device)))
-}
-
-fn write_set_points(path: &Path, fleet: &Fleet, found: &FleetPlan) -> std::io::Result<()> {
-    let mut out = BufWriter::new(File::create(path)?);
-    writeln!(out, "device,number,step,power_kw")?;
-    for (device, power_kw) in powers(fleet, found) {
-        let (kind, number) = match device {
-            FleetDevice::Ev(i) => ("ev", i),
-            FleetDevice::Tank(i) => ("tank", i),
-            FleetDevice::Cycle(i) => ("cycle", i),
-            FleetDevice::V2g(i) => ("v2g", i),
-            FleetDevice::Room(i) => ("room", i),
-            FleetDevice::Battery(i) => ("battery", i),
-        };
-        for (step, power) in power_kw.iter().enumerate().filter(|(_, power)| power.abs() > 5e-7) {
-            writeln!(out, "{kind},{number},{step},{power:.6}")?;
-        }
-    }
-    out.flush()
 }
 
 /// Reads the name of a file of set-points: another ending may be that of the problem.

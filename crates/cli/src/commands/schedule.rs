@@ -116,7 +116,8 @@ fn run_one(path: &Path, arguments: &Arguments, context: &Context) -> Result<(), 
         Err(error @ PlanError::Infeasible { .. }) => {
             let found = conflict(&household, &Microlp, &waiting).or_refused()?;
             drop(waiting);
-            context.output.report(&ConflictReport::new(&household, &found))?;
+            let report = ConflictReport::new(&household, &found).with_missed(&household, &missed);
+            context.output.report(&report)?;
             Err(CommandError::refused(error))
         }
         Err(error) => Err(CommandError::refused(error)),

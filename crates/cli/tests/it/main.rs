@@ -10,6 +10,7 @@ mod config;
 mod conformance;
 mod cost;
 mod demo;
+mod dispatch_again;
 mod documents;
 mod reference;
 mod run;

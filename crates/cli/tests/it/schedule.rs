@@ -82,7 +82,7 @@ fn a_fleet_is_planned_under_its_limit_and_drawn() {
     let svg = std::fs::read_to_string(terminal.path("fleet.svg")).unwrap();
     assert!(svg.starts_with("<svg") && svg.contains("300 devices"), "{}", &svg[..100]);
     let set_points = std::fs::read_to_string(terminal.path("set-points.csv")).unwrap();
-    assert_eq!(set_points.lines().next(), Some("device,number,step,power_kw"));
+    assert_eq!(set_points.lines().next(), Some("device,number,from,until,power_kw,version,status"));
     assert!(set_points.lines().count() > 1_000);
 }
 

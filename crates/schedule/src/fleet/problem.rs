@@ -133,6 +133,8 @@ impl FleetParts {
             FleetDevice::Tank(i) => i < self.tanks.cop.len(),
             FleetDevice::Cycle(i) => i < self.cycles.profile.len(),
             FleetDevice::V2g(i) => i < self.v2gs.arrival.len(),
+            FleetDevice::Room(i) => i < self.rooms.p_max_kw.len(),
+            FleetDevice::Battery(i) => i < self.batteries.soc_init_kwh.len(),
         }
     }
 }

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use gridtally_schedule::fleet::dispatch::{
-    FleetState, FleetStateOf, Record, Replan, ReplanOptions, Standing, StateReport, Status, replan,
+    Change, FleetState, FleetStateOf, Record, Replan, ReplanOptions, SetPoint, Standing,
+    StateReport, Status, replan,
 };
 use gridtally_schedule::fleet::{
     Cycles, Evs, Fleet, FleetDevice, FleetOptions, FleetParts, Limit, Tanks, V2gs, check, plan,
@@ -12,6 +13,7 @@ use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 const STEPS: usize = 24;
+const END: u32 = 24;
 const EVS: usize = 14;
 
 fn cases() -> u64 {
@@ -32,7 +34,7 @@ fn fleet(seed: u64) -> FleetParts {
     let mut arrival: Vec<u32> = each(EVS, || dice.random_range(0..16));
     arrival.sort_unstable();
     let departure: Vec<u32> =
-        arrival.iter().map(|arrival| dice.random_range(arrival + 4..=STEPS as u32)).collect();
+        arrival.iter().map(|arrival| dice.random_range(arrival + 4..=END)).collect();
     let energy_kwh = arrival
         .iter()
         .zip(&departure)
@@ -66,13 +68,13 @@ fn fleet(seed: u64) -> FleetParts {
         cycles: Cycles {
             profile: vec![0, 1, 0, 1],
             earliest_start: each(4, || dice.random_range(0..8)),
-            latest_end: each(4, || dice.random_range(14..=STEPS as u32)),
+            latest_end: each(4, || dice.random_range(14..=END)),
             feeder: vec![0; 4],
         },
         cycle_profiles_kw: vec![vec![2.0, 1.0, 2.5], vec![1.5, 0.5]],
         v2gs: V2gs {
             arrival: each(3, || dice.random_range(0..6)),
-            departure: each(3, || dice.random_range(16..=STEPS as u32)),
+            departure: each(3, || dice.random_range(16..=END)),
             p_max_charge_kw: vec![7.0; 3],
             p_max_discharge_kw: vec![5.0; 3],
             eta_charge: vec![0.93; 3],
@@ -336,11 +338,16 @@ fn assert_not_cheaper_than_knowing_all(parts: &FleetParts, day: &Day) {
     let evs = of(FleetDevice::Ev, parts.evs.arrival.len());
     let column = &mut known.evs;
     [&mut column.arrival, &mut column.departure, &mut column.feeder]
-        .map(|column| keep(column, &evs));
-    [&mut column.p_max_kw, &mut column.energy_kwh].map(|column| keep(column, &evs));
+        .into_iter()
+        .for_each(|column| keep(column, &evs));
+    [&mut column.p_max_kw, &mut column.energy_kwh]
+        .into_iter()
+        .for_each(|column| keep(column, &evs));
     let tanks = of(FleetDevice::Tank, parts.tanks.cop.len());
     let column = &mut known.tanks;
-    [&mut column.draw_profile, &mut column.feeder].map(|column| keep(column, &tanks));
+    [&mut column.draw_profile, &mut column.feeder]
+        .into_iter()
+        .for_each(|column| keep(column, &tanks));
     [
         &mut column.p_max_kw,
         &mut column.cop,
@@ -350,15 +357,18 @@ fn assert_not_cheaper_than_knowing_all(parts: &FleetParts, day: &Day) {
         &mut column.state_final_min_kwh,
         &mut column.draw_scale,
     ]
-    .map(|column| keep(column, &tanks));
+    .into_iter()
+    .for_each(|column| keep(column, &tanks));
     let cycles = of(FleetDevice::Cycle, parts.cycles.profile.len());
     let column = &mut known.cycles;
     [&mut column.profile, &mut column.earliest_start, &mut column.latest_end, &mut column.feeder]
-        .map(|column| keep(column, &cycles));
+        .into_iter()
+        .for_each(|column| keep(column, &cycles));
     let v2gs = of(FleetDevice::V2g, parts.v2gs.arrival.len());
     let column = &mut known.v2gs;
     [&mut column.arrival, &mut column.departure, &mut column.feeder]
-        .map(|column| keep(column, &v2gs));
+        .into_iter()
+        .for_each(|column| keep(column, &v2gs));
     [
         &mut column.p_max_charge_kw,
         &mut column.p_max_discharge_kw,
@@ -370,7 +380,8 @@ fn assert_not_cheaper_than_knowing_all(parts: &FleetParts, day: &Day) {
         &mut column.soc_max_kwh,
         &mut column.soc_target_kwh,
     ]
-    .map(|column| keep(column, &v2gs));
+    .into_iter()
+    .for_each(|column| keep(column, &v2gs));
     let known = Fleet::new(known).expect("possible");
     let found = plan(&known, &FleetOptions::default()).expect("what happened is possible");
     assert!(
@@ -392,9 +403,7 @@ fn where_everything_goes_as_planned_nothing_is_told_again() {
         assert_eq!(next.changes, [], "at {at}");
         assert_eq!(next.version, 1);
         assert_eq!((next.exceeded, next.unmet), (Vec::new(), Vec::new()), "at {at}");
-        let planned = |(_, point): &(_, &gridtally_schedule::fleet::dispatch::SetPoint)| {
-            point.status == Status::Planned
-        };
+        let planned = |(_, point): &(_, &SetPoint)| point.status == Status::Planned;
         assert_eq!(
             next.record.iter().filter(planned).count(),
             record.iter().count(),
@@ -427,7 +436,7 @@ fn others_replace_a_device_that_fails() {
     assert!(next.record.in_force(device, at).expect("told").status.is_out());
     // It is told nothing new, and nothing old is edited.
     for (device, old) in record.iter() {
-        let same = |(other, new): (FleetDevice, &gridtally_schedule::fleet::dispatch::SetPoint)| {
+        let same = |(other, new): (FleetDevice, &SetPoint)| {
             other == device
                 && (new.from, new.until, new.version) == (old.from, old.until, old.version)
                 && new.power_kw == old.power_kw
@@ -435,4 +444,52 @@ fn others_replace_a_device_that_fails() {
         assert!(next.record.iter().any(same));
     }
     assert!(next.record.iter().all(|(other, new)| other != device || new.version == 1));
+}
+
+#[test]
+fn a_set_point_that_is_refused_is_not_built_on() {
+    let fleet = Fleet::new(fleet(3)).expect("possible");
+    let found = plan(&fleet, &FleetOptions::default()).expect("possible");
+    let first = Record::first(&fleet, &found);
+    let device = FleetDevice::V2g(0);
+    let at = fleet.v2gs.arrival[0] as usize + 2;
+    // As a controller writes it back.
+    let answered = first.iter().map(|(other, set_point)| {
+        let status = if other == device { Status::Refused } else { Status::Acknowledged };
+        (other, SetPoint { status, ..*set_point })
+    });
+    let answered = Record::new(&fleet, answered, |i| format!("line {i}")).expect("possible");
+    let next =
+        replan(&fleet, at, &answered, &FleetState::default(), &ReplanOptions::default()).unwrap();
+    let told = next.record.told_kw(device, STEPS);
+    assert!(told[at..].iter().all(Option::is_none), "{told:?}");
+    // It is assumed to go on as it was told last, beside the plan.
+    let last_kw = first.told_kw(device, STEPS)[at - 1].expect("told");
+    let of_device = |change: &&Change| change.device == device && change.step < 16;
+    assert!(next.changes.iter().filter(of_device).count() > 0);
+    assert!(next.changes.iter().filter(of_device).all(|one| one.is_out && one.after_kw == last_kw));
+    // What the others have followed to its end is completed.
+    let is_over =
+        |(other, set_point): &(FleetDevice, &SetPoint)| *other != device && set_point.until <= at;
+    assert!(next.record.iter().any(|one| is_over(&one)));
+    let mut over = next.record.iter().filter(is_over);
+    assert!(over.all(|(_, set_point)| set_point.status == Status::Completed));
+}
+
+#[test]
+fn a_reserve_that_cannot_be_held_is_named_by_step_and_amount() {
+    let mut parts = fleet(3);
+    parts.up_reserve_kw.fill(0.0);
+    let fleet = Fleet::new(parts.clone()).expect("possible");
+    let found = plan(&fleet, &FleetOptions::default()).expect("possible");
+    let record = Record::first(&fleet, &found);
+    // All at once could draw less than this.
+    parts.up_reserve_kw[20] = 500.0;
+    let fleet = Fleet::new(parts).expect("possible");
+    let next =
+        replan(&fleet, 18, &record, &FleetState::default(), &ReplanOptions::default()).unwrap();
+    let [(Limit::UpReserve, 20, missing_kw)] = next.exceeded[..] else {
+        panic!("{:?}", next.exceeded)
+    };
+    assert!((300.0..500.0).contains(&missing_kw), "{missing_kw}");
 }

@@ -6,11 +6,12 @@ use anyhow::Context as _;
 use gridtally_aggregator::scenario::{
     ChargersScenario, PlanScenarioError, RealChargers, ScenarioError,
 };
+use gridtally_schedule::fleet::dispatch::Record;
 use gridtally_schedule::fleet::{FleetPlan, check, uncontrolled_ev_kw};
 use jiff::Timestamp;
 
 use super::real_report::RealReport;
-use super::{Arguments, plan_within, powers, real_picture, write_set_points};
+use super::{Arguments, plan_within, powers, real_picture, set_points};
 use crate::context::Context;
 use crate::error::{Blame, CommandError};
 
@@ -69,9 +70,7 @@ pub(super) fn run(
     let checked = check(fleet, powers(fleet, &found));
     let compared = Compared::new(&chargers, &found);
     if let Some(path) = &arguments.set_points {
-        write_set_points(path, fleet, &found)
-            .with_context(|| format!("cannot write {}", path.display()))
-            .or_environment()?;
+        set_points::write(path, &Record::first(fleet, &found))?;
     }
     if let Some(path) = &arguments.plot {
         let svg = real_picture::svg(&compared).context("cannot draw the picture").or_refused()?;

@@ -3,11 +3,13 @@
 use std::io::{self, Write};
 
 use gridtally_schedule::household::{
-    Capacity, Conflict, Conflicting, Demand, DeviceKind, EvSession, Household, Nearest, Wish,
+    Capacity, Conflict, Conflicting, Demand, DeviceKind, EvSession, Household, Nearest, Violation,
+    Wish,
 };
 use serde::Serialize;
 
 use super::clock::clock;
+use super::report::broken;
 use crate::output::Report;
 
 /// The answer where nothing is possible.
@@ -18,6 +20,9 @@ pub(super) struct ConflictReport {
     conflicts: Vec<String>,
     /// Whether none of them can be left out; else the time was over before all were tried.
     is_smallest: bool,
+    /// What cannot be kept any more, whatever is planned.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    missed: Vec<String>,
 }
 
 impl ConflictReport {
@@ -27,7 +32,14 @@ impl ConflictReport {
             status: "infeasible",
             conflicts: sentences(household, found),
             is_smallest: found.is_smallest,
+            missed: Vec::new(),
         }
+    }
+
+    /// Returns the report with what cannot be kept any more.
+    pub(super) fn with_missed(mut self, household: &Household, missed: &[Violation]) -> Self {
+        self.missed = missed.iter().map(|violation| broken(household, violation)).collect();
+        self
     }
 }
 
@@ -35,6 +47,9 @@ impl Report for ConflictReport {
     fn write_text(&self, out: &mut dyn Write) -> io::Result<()> {
         writeln!(out, "{}: not everything is possible together\n", self.id)?;
         self.conflicts.iter().try_for_each(|conflict| writeln!(out, "  - {conflict}"))?;
+        for missed in &self.missed {
+            writeln!(out, "  Not possible any more: {missed}.")?;
+        }
         if !self.is_smallest {
             writeln!(out, "\n  The time was over before all were tried: some of them may be met.")?;
         }

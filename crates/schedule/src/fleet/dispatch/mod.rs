@@ -3,6 +3,7 @@
 //! Set-points are never edited. A re-plan gives those that change in a newer version, which supersedes the older ones in the steps that it
 //! covers; the rest stays in force.
 
+mod document;
 mod need;
 mod part;
 mod record;
@@ -10,6 +11,7 @@ mod replan;
 mod report;
 mod status;
 
+pub use document::STATE_SCHEMA;
 pub use need::Unmet;
 pub use record::{Record, SetPoint};
 pub use replan::{Change, Replan, ReplanError, ReplanOptions, replan};

@@ -31,6 +31,10 @@ pub(super) enum Need {
     Cycle { earliest_start: usize, latest_end: usize },
     /// A car with so much in it, and its edges, kWh.
     V2g { soc_kwh: f64, min_kwh: f64, max_kwh: f64, target_kwh: f64 },
+    /// A room that is so warm, and its edges, °C.
+    Room { now_c: f64, min_c: f64, max_c: f64, final_min_c: f64 },
+    /// A battery with so much in it, and its edges, kWh.
+    Battery { soc_kwh: f64, min_kwh: f64, max_kwh: f64, final_min_kwh: f64 },
 }
 
 /// Energy that is overlooked, kWh: as in the checker.
@@ -61,10 +65,10 @@ impl Needs<'_> {
                 FleetStateOf::Ev(done_kw[arrival..].iter().sum::<f64>() * step_h)
             }
             FleetDevice::Tank(i) => {
-                let heat_kwh = self.heat_kwh(i, fleet.tanks.state_init_kwh[i], 0, done_kw);
-                let last = heat_kwh.last().copied().unwrap_or(fleet.tanks.state_init_kwh[i]);
+                let start_kwh = fleet.tanks.state_init_kwh[i];
+                let heat_kwh = ended(start_kwh, &self.states(device, start_kwh, 0, done_kw));
                 // Rounding makes no tank emptier than empty.
-                FleetStateOf::Tank(last.max(0.0))
+                FleetStateOf::Tank(heat_kwh.max(0.0))
             }
             FleetDevice::Cycle(i) => {
                 let profile_kw = self.profile(i);
@@ -76,6 +80,15 @@ impl Needs<'_> {
                 let arrival = (fleet.v2gs.arrival[i] as usize).min(self.at);
                 let soc_kwh = self.soc_kwh(i, fleet.v2gs.soc_arrival_kwh[i], &done_kw[arrival..]);
                 FleetStateOf::V2g(soc_kwh.max(0.0))
+            }
+            FleetDevice::Room(i) => FleetStateOf::Room(ended(
+                fleet.rooms.state_init_c[i],
+                &self.states(device, fleet.rooms.state_init_c[i], 0, done_kw),
+            )),
+            FleetDevice::Battery(i) => {
+                let start_kwh = fleet.batteries.soc_init_kwh[i];
+                let soc_kwh = ended(start_kwh, &self.states(device, start_kwh, 0, done_kw));
+                FleetStateOf::Battery(soc_kwh.max(0.0))
             }
         }
     }
@@ -105,7 +118,7 @@ impl Needs<'_> {
                 let tanks = &fleet.tanks;
                 let max_kwh = tanks.state_max_kwh[i].max(heat_kwh);
                 // As warm as it gets.
-                let (power_kw, fullest) = self.full_tank(i, heat_kwh, max_kwh);
+                let (power_kw, fullest) = self.fullest(device, heat_kwh, max_kwh);
                 let coldest = fullest.iter().copied().fold(0.0, f64::min);
                 let last = fullest[fullest.len() - 1];
                 let final_kwh = tanks.state_final_min_kwh[i];
@@ -151,6 +164,30 @@ impl Needs<'_> {
                 let target_kwh = least.min(most);
                 (Need::V2g { soc_kwh, min_kwh, max_kwh, target_kwh }, missing(least - most))
             }
+            (FleetDevice::Room(i), FleetStateOf::Room(now_c)) => {
+                let rooms = &fleet.rooms;
+                let band = (rooms.state_min_c[i], rooms.state_max_c[i], rooms.state_final_min_c[i]);
+                let edges = self.edges(device, now_c, band);
+                let need = Need::Room {
+                    now_c,
+                    min_c: edges.min,
+                    max_c: edges.max,
+                    final_min_c: edges.final_min,
+                };
+                (need, missing(edges.missing * rooms.c_kwh_per_k[i]))
+            }
+            (FleetDevice::Battery(i), FleetStateOf::Battery(soc_kwh)) => {
+                let of = &fleet.batteries;
+                let band = (of.soc_min_kwh[i], of.soc_max_kwh[i], of.soc_final_min_kwh[i]);
+                let edges = self.edges(device, soc_kwh, band);
+                let need = Need::Battery {
+                    soc_kwh,
+                    min_kwh: edges.min,
+                    max_kwh: edges.max,
+                    final_min_kwh: edges.final_min,
+                };
+                (need, missing(edges.missing))
+            }
             _ => unreachable!("states are checked before"),
         }
     }
@@ -179,7 +216,7 @@ impl Needs<'_> {
             }
             (FleetDevice::Tank(i), FleetStateOf::Tank(heat_kwh)) => {
                 assumed_kw.fill(power_kw);
-                let heat = self.heat_kwh(i, heat_kwh, self.at, &assumed_kw);
+                let heat = self.states(device, heat_kwh, self.at, &assumed_kw);
                 let coldest = heat.iter().copied().fold(0.0, f64::min);
                 (-coldest).max(fleet.tanks.state_final_min_kwh[i] - heat[heat.len() - 1])
             }
@@ -201,6 +238,20 @@ impl Needs<'_> {
                 let least = fleet.v2gs.soc_target_kwh[i].max(fleet.v2gs.soc_min_kwh[i]);
                 least - self.soc_kwh(i, soc_kwh, &assumed_kw[there])
             }
+            (FleetDevice::Room(i), FleetStateOf::Room(now_c)) => {
+                assumed_kw.fill(power_kw);
+                let warm = self.states(device, now_c, self.at, &assumed_kw);
+                let coldest = warm.iter().copied().fold(f64::INFINITY, f64::min);
+                let rooms = &fleet.rooms;
+                let missing_k = (rooms.state_min_c[i] - coldest)
+                    .max(rooms.state_final_min_c[i] - warm[warm.len() - 1]);
+                missing_k * rooms.c_kwh_per_k[i]
+            }
+            (FleetDevice::Battery(i), FleetStateOf::Battery(soc_kwh)) => {
+                assumed_kw.fill(power_kw);
+                let soc = self.states(device, soc_kwh, self.at, &assumed_kw);
+                fleet.batteries.soc_final_min_kwh[i] - soc[soc.len() - 1]
+            }
             _ => unreachable!("states are checked before"),
         };
         let unmet = Unmet { device, missing_kwh, late_steps: 0 };
@@ -211,34 +262,89 @@ impl Needs<'_> {
         &self.fleet.cycle_profiles_kw[self.fleet.cycles.profile[i] as usize]
     }
 
-    /// The heat in a tank at the end of each step from `first` on, kWh.
-    fn heat_kwh(&self, i: usize, start_kwh: f64, first: usize, power_kw: &[f64]) -> Vec<f64> {
-        let mut heat_kwh = start_kwh;
+    /// The edges of a room or battery that can be kept from its state on, and by how much the problem's are missed.
+    fn edges(&self, device: FleetDevice, now: f64, band: (f64, f64, f64)) -> Edges {
+        let (min, max, final_min) = band;
+        let max = max.max(now);
+        // As warm or as full as it gets.
+        let (_, fullest) = self.fullest(device, now, max);
+        let lowest = fullest.iter().copied().fold(f64::INFINITY, f64::min);
+        let last = fullest[fullest.len() - 1];
+        let spared = |value: f64| value - value.abs() * TO_SPARE;
+        Edges {
+            min: min.min(spared(lowest)),
+            max,
+            final_min: final_min.min(spared(last)),
+            missing: (min - lowest).max(final_min - last),
+        }
+    }
+
+    /// The state of a store at the end of each step from `first` on.
+    fn states(&self, device: FleetDevice, start: f64, first: usize, power_kw: &[f64]) -> Vec<f64> {
+        let mut state = start;
         let next = |(k, power): (usize, &f64)| {
-            heat_kwh = self.next_kwh(i, heat_kwh, first + k, *power);
-            heat_kwh
+            state = self.next(device, state, first + k, *power);
+            state
         };
         power_kw.iter().enumerate().map(next).collect()
     }
 
-    fn next_kwh(&self, i: usize, heat_kwh: f64, t: usize, power_kw: f64) -> f64 {
-        let (tanks, step_h) = (&self.fleet.tanks, self.fleet.step_h());
-        let draw_kw = self.fleet.tank_draw_profiles_kw[tanks.draw_profile[i] as usize][t];
-        let retained = (-tanks.loss_per_h[i] * step_h).exp();
-        retained * heat_kwh + step_h * (tanks.cop[i] * power_kw - draw_kw * tanks.draw_scale[i])
+    /// The state of a store after a step: heat or charge, kWh, or the temperature of a room, °C.
+    fn next(&self, device: FleetDevice, state: f64, t: usize, power_kw: f64) -> f64 {
+        let (fleet, step_h) = (self.fleet, self.fleet.step_h());
+        match device {
+            FleetDevice::Tank(i) => {
+                let tanks = &fleet.tanks;
+                let draw_kw = fleet.tank_draw_profiles_kw[tanks.draw_profile[i] as usize][t];
+                let retained = (-tanks.loss_per_h[i] * step_h).exp();
+                retained * state
+                    + step_h * (tanks.cop[i] * power_kw - draw_kw * tanks.draw_scale[i])
+            }
+            FleetDevice::Room(i) => {
+                let rooms = &fleet.rooms;
+                let outdoor_c = fleet.room_outdoor_profiles_c[rooms.outdoor_profile[i] as usize][t];
+                let ua = rooms.ua_kw_per_k[i];
+                let retained = (-ua * step_h / rooms.c_kwh_per_k[i]).exp();
+                let settles_at = outdoor_c + self.heat_per_kwh(device, t) * power_kw / ua;
+                retained * state + (1.0 - retained) * settles_at
+            }
+            FleetDevice::Battery(i) => {
+                let of = &fleet.batteries;
+                let (charge, discharge) = (power_kw.max(0.0), (-power_kw).max(0.0));
+                let stored = of.eta_charge[i] * charge - discharge / of.eta_discharge[i];
+                (-of.self_discharge_per_h[i] * step_h).exp() * state + step_h * stored
+            }
+            FleetDevice::Ev(_) | FleetDevice::Cycle(_) | FleetDevice::V2g(_) => state,
+        }
     }
 
-    /// What a tank draws that heats as much as it may, and the heat in it at the end of each step.
-    fn full_tank(&self, i: usize, heat_kwh: f64, max_kwh: f64) -> (Vec<f64>, Vec<f64>) {
-        let (tanks, step_h) = (&self.fleet.tanks, self.fleet.step_h());
-        let mut heat_kwh = heat_kwh;
+    /// What a store draws at most, kW.
+    fn most_kw(&self, device: FleetDevice) -> f64 {
+        match device {
+            FleetDevice::Tank(i) => self.fleet.tanks.p_max_kw[i],
+            FleetDevice::Room(i) => self.fleet.rooms.p_max_kw[i],
+            FleetDevice::Battery(i) => self.fleet.batteries.p_max_charge_kw[i],
+            FleetDevice::Ev(_) | FleetDevice::Cycle(_) | FleetDevice::V2g(_) => 0.0,
+        }
+    }
+
+    fn heat_per_kwh(&self, device: FleetDevice, t: usize) -> f64 {
+        let FleetDevice::Room(i) = device else { return 1.0 };
+        self.fleet.room_cop_profiles[self.fleet.rooms.cop_profile[i] as usize][t]
+    }
+
+    /// What a store draws that takes as much as it may, and its state at the end of each step.
+    fn fullest(&self, device: FleetDevice, state: f64, max: f64) -> (Vec<f64>, Vec<f64>) {
+        let most_kw = self.most_kw(device);
+        let mut state = state;
         (self.at..self.fleet.steps())
             .map(|t| {
-                let unheated = self.next_kwh(i, heat_kwh, t, 0.0);
-                let room_kw = (max_kwh - unheated) / (tanks.cop[i] * step_h);
-                let power_kw = room_kw.clamp(0.0, tanks.p_max_kw[i]);
-                heat_kwh = self.next_kwh(i, heat_kwh, t, power_kw);
-                (power_kw, heat_kwh)
+                let idle = self.next(device, state, t, 0.0);
+                // The state is a line over the power.
+                let for_each_kw = self.next(device, state, t, 1.0) - idle;
+                let power_kw = ((max - idle) / for_each_kw).clamp(0.0, most_kw);
+                state = self.next(device, state, t, power_kw);
+                (power_kw, state)
             })
             .unzip()
     }
@@ -250,6 +356,19 @@ impl Needs<'_> {
             soc_kwh + step_h * (cars.eta_charge[i] * charge - discharge / cars.eta_discharge[i])
         })
     }
+}
+
+/// Edges of a store that can be kept, and how much of those of the problem cannot.
+struct Edges {
+    min: f64,
+    max: f64,
+    final_min: f64,
+    missing: f64,
+}
+
+/// Returns the state after the last of some steps, if there were any.
+fn ended(start: f64, states: &[f64]) -> f64 {
+    states.last().copied().unwrap_or(start)
 }
 
 #[expect(clippy::cast_precision_loss, reason = "numbers of steps")]

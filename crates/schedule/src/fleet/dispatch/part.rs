@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::need::Need;
 use super::record::available;
-use crate::fleet::columns::{Cycles, Evs, Tanks, V2gs};
+use crate::fleet::columns::{Batteries, Cycles, Evs, Rooms, Tanks, V2gs};
 use crate::fleet::problem::{Fleet, FleetParts};
 use crate::fleet::respond::FleetDevice;
 
@@ -34,6 +34,7 @@ impl<'a> Builder<'a> {
             &mut parts.base_load_kw,
             &mut parts.transformer_limit_kw,
             &mut parts.up_reserve_kw,
+            &mut parts.down_reserve_kw,
         ] {
             series.drain(..at);
         }
@@ -41,7 +42,13 @@ impl<'a> Builder<'a> {
             feeder.base_load_kw.drain(..at);
             feeder.limit_kw.drain(..at);
         }
-        parts.tank_draw_profiles_kw.iter_mut().for_each(|profile| drop(profile.drain(..at)));
+        for profiles in [
+            &mut parts.tank_draw_profiles_kw,
+            &mut parts.room_outdoor_profiles_c,
+            &mut parts.room_cop_profiles,
+        ] {
+            profiles.iter_mut().for_each(|profile| drop(profile.drain(..at)));
+        }
         // No profile is longer than what is left; those that are belong to programs that do not fit.
         let left = parts.energy_price.len();
         parts.cycle_profiles_kw.iter_mut().for_each(|profile| profile.truncate(left));
@@ -49,6 +56,8 @@ impl<'a> Builder<'a> {
         parts.tanks = Tanks::default();
         parts.cycles = Cycles::default();
         parts.v2gs = V2gs::default();
+        parts.rooms = Rooms::default();
+        parts.batteries = Batteries::default();
         Self { from, parts, whole: BTreeMap::new() }
     }
 
@@ -64,6 +73,17 @@ impl<'a> Builder<'a> {
         if is_shed {
             let reserve = self.parts.up_reserve_kw.iter_mut().zip(power_kw);
             reserve.for_each(|(reserve, power)| *reserve = (*reserve - power).max(0.0));
+        }
+    }
+
+    /// Adds what a device does that is planned already, kW for each step: beside its load, what it could draw more is a reserve.
+    pub(super) fn kept(&mut self, at: usize, device: FleetDevice, power_kw: &[f64]) {
+        self.load(device.feeder(self.from), power_kw, true);
+        let Some(most_kw) = most_drawn_kw(self.from, device) else { return };
+        let stay = available(self.from, device);
+        for t in stay.start.max(at)..stay.end {
+            let reserve = &mut self.parts.down_reserve_kw[t - at];
+            *reserve = (*reserve - (most_kw - power_kw[t - at])).max(0.0);
         }
     }
 
@@ -117,6 +137,38 @@ impl<'a> Builder<'a> {
                 cars.feeder.push(of.feeder[i]);
                 FleetDevice::V2g(cars.arrival.len() - 1)
             }
+            (FleetDevice::Room(i), Need::Room { now_c, min_c, max_c, final_min_c }) => {
+                let (rooms, of) = (&mut parts.rooms, &from.rooms);
+                rooms.p_max_kw.push(of.p_max_kw[i]);
+                rooms.c_kwh_per_k.push(of.c_kwh_per_k[i]);
+                rooms.ua_kw_per_k.push(of.ua_kw_per_k[i]);
+                rooms.state_init_c.push(*now_c);
+                rooms.state_min_c.push(*min_c);
+                rooms.state_max_c.push(*max_c);
+                rooms.state_final_min_c.push(*final_min_c);
+                rooms.outdoor_profile.push(of.outdoor_profile[i]);
+                rooms.cop_profile.push(of.cop_profile[i]);
+                rooms.feeder.push(of.feeder[i]);
+                FleetDevice::Room(rooms.p_max_kw.len() - 1)
+            }
+            (
+                FleetDevice::Battery(i),
+                Need::Battery { soc_kwh, min_kwh, max_kwh, final_min_kwh },
+            ) => {
+                let (batteries, of) = (&mut parts.batteries, &from.batteries);
+                batteries.p_max_charge_kw.push(of.p_max_charge_kw[i]);
+                batteries.p_max_discharge_kw.push(of.p_max_discharge_kw[i]);
+                batteries.eta_charge.push(of.eta_charge[i]);
+                batteries.eta_discharge.push(of.eta_discharge[i]);
+                batteries.self_discharge_per_h.push(of.self_discharge_per_h[i]);
+                batteries.wear_per_kwh.push(of.wear_per_kwh[i]);
+                batteries.soc_init_kwh.push(*soc_kwh);
+                batteries.soc_min_kwh.push(*min_kwh);
+                batteries.soc_max_kwh.push(*max_kwh);
+                batteries.soc_final_min_kwh.push(*final_min_kwh);
+                batteries.feeder.push(of.feeder[i]);
+                FleetDevice::Battery(batteries.soc_init_kwh.len() - 1)
+            }
             _ => return,
         };
         self.whole.insert(own, device);
@@ -134,4 +186,16 @@ impl<'a> Builder<'a> {
 
 fn step(step: usize) -> u32 {
     u32::try_from(step).expect("two thousand steps at most")
+}
+
+/// Returns what a device draws at most, kW; nothing for a program, which has no choice.
+fn most_drawn_kw(fleet: &Fleet, device: FleetDevice) -> Option<f64> {
+    match device {
+        FleetDevice::Ev(i) => Some(fleet.evs.p_max_kw[i]),
+        FleetDevice::Tank(i) => Some(fleet.tanks.p_max_kw[i]),
+        FleetDevice::Cycle(_) => None,
+        FleetDevice::V2g(i) => Some(fleet.v2gs.p_max_charge_kw[i]),
+        FleetDevice::Room(i) => Some(fleet.rooms.p_max_kw[i]),
+        FleetDevice::Battery(i) => Some(fleet.batteries.p_max_charge_kw[i]),
+    }
 }

@@ -1,6 +1,6 @@
 //! The record of set-points: every version of each, and which is in force.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::status::Status;
 use crate::bounds::{Checked, MAGNITUDE_MAX, within, within_count};
@@ -31,8 +31,6 @@ pub struct Record {
     of_device: BTreeMap<FleetDevice, Vec<SetPoint>>,
 }
 
-/// Most set-points of one device.
-const SET_POINTS_MAX: usize = 100_000;
 /// A power is told in mW: set-points that differ by less are the same.
 const PER_KW: f64 = 1e6;
 
@@ -59,27 +57,29 @@ impl Record {
         set_points: impl IntoIterator<Item = (FleetDevice, SetPoint)>,
         path: impl Fn(usize) -> String,
     ) -> Result<Self, ProblemRefused> {
-        let mut record = Self::default();
+        let mut places: BTreeMap<FleetDevice, Vec<(SetPoint, usize)>> = BTreeMap::new();
         for (i, (device, set_point)) in set_points.into_iter().enumerate() {
             check(fleet, device, &set_point).map_err(|mut refused| {
                 refused.path = format!("{}: {}", path(i), refused.path);
                 refused
             })?;
-            let of_device = record.of_device.entry(device).or_default();
-            let overlaps = |other: &SetPoint| {
-                other.version == set_point.version
-                    && other.from < set_point.until
-                    && set_point.from < other.until
+            places.entry(device).or_default().push((set_point, i));
+        }
+        let mut record = Self::default();
+        for (device, mut all) in places {
+            all.sort_by_key(|(set_point, _)| (set_point.version, set_point.from));
+            let overlaps = |pair: &&[(SetPoint, usize)]| {
+                pair[0].0.version == pair[1].0.version && pair[1].0.from < pair[0].0.until
             };
-            if of_device.iter().any(overlaps) || of_device.len() >= SET_POINTS_MAX {
+            if let Some(pair) = all.windows(2).find(overlaps) {
                 let message =
                     "another set-point of this version covers one of these steps".to_owned();
-                return Err(ProblemRefused::new(path(i), ProblemReason::Malformed { message }));
+                let reason = ProblemReason::Malformed { message };
+                return Err(ProblemRefused::new(path(pair[1].1), reason));
             }
-            of_device.push(set_point);
+            let all = all.into_iter().map(|(set_point, _)| set_point).collect();
+            record.of_device.insert(device, all);
         }
-        let order = |set_point: &SetPoint| (set_point.version, set_point.from);
-        record.of_device.values_mut().for_each(|of_device| of_device.sort_by_key(order));
         Ok(record)
     }
 
@@ -101,16 +101,21 @@ impl Record {
         of_device.iter().rev().find(|set_point| (set_point.from..set_point.until).contains(&step))
     }
 
-    /// Returns what a device is told in each of `steps`, kW; nothing where nothing is in force, or what it does not follow.
+    /// Returns the set-point of a device that is in force in each of the first `steps`.
+    #[must_use]
+    pub fn in_force_each(&self, device: FleetDevice, steps: usize) -> Vec<Option<&SetPoint>> {
+        let Some(of_device) = self.of_device.get(&device) else { return vec![None; steps] };
+        let newest = newest(of_device, steps);
+        newest.into_iter().map(|newest| newest.map(|i| &of_device[i])).collect()
+    }
+
+    /// Returns what a device is told in each of the first `steps`, kW; nothing where nothing is in force, or what it does not follow.
     #[must_use]
     pub fn told_kw(&self, device: FleetDevice, steps: usize) -> Vec<Option<f64>> {
-        let mut told = vec![None; steps];
-        for set_point in self.of_device.get(&device).into_iter().flatten() {
-            let power = (!set_point.status.is_out()).then_some(set_point.power_kw);
-            let until = set_point.until.min(steps);
-            told[set_point.from.min(until)..until].fill(power);
-        }
-        told
+        let told = |set_point: Option<&SetPoint>| {
+            set_point.filter(|one| !one.status.is_out()).map(|one| one.power_kw)
+        };
+        self.in_force_each(device, steps).into_iter().map(told).collect()
     }
 
     /// Adds set-points for the steps of a range, one for each run of equal powers.
@@ -151,30 +156,21 @@ impl Record {
     /// Marks what is in force of a device from a step on as not followed.
     pub(super) fn mark(&mut self, device: FleetDevice, at: usize, status: Status) {
         let Some(of_device) = self.of_device.get_mut(&device) else { return };
-        for i in 0..of_device.len() {
-            let SetPoint { from, until, status: before, .. } = of_device[i];
-            let newer = &of_device[i + 1..];
-            let is_covered =
-                |t: usize| newer.iter().any(|newer| (newer.from..newer.until).contains(&t));
-            if (from.max(at)..until).any(|t| !is_covered(t)) {
-                of_device[i].status = before.reported(status);
-            }
+        let end = of_device.iter().map(|set_point| set_point.until).max().unwrap_or(0);
+        let in_force: BTreeSet<usize> =
+            newest(of_device, end).into_iter().skip(at).flatten().collect();
+        for i in in_force {
+            of_device[i].status = of_device[i].status.reported(status);
         }
     }
 
     /// Marks as superseded what newer versions cover completely, and as completed what a device has followed to its end.
     pub(super) fn settle(&mut self, at: usize) {
         for of_device in self.of_device.values_mut() {
-            for i in 0..of_device.len() {
-                let set_point = of_device[i];
-                let newer: Vec<SetPoint> = of_device[i + 1..]
-                    .iter()
-                    .filter(|newer| newer.version > set_point.version)
-                    .copied()
-                    .collect();
-                let is_covered =
-                    |t: usize| newer.iter().any(|newer| (newer.from..newer.until).contains(&t));
-                let next = if (set_point.from..set_point.until).all(is_covered) {
+            let end = of_device.iter().map(|set_point| set_point.until).max().unwrap_or(0);
+            let in_force: BTreeSet<usize> = newest(of_device, end).into_iter().flatten().collect();
+            for (i, set_point) in of_device.iter_mut().enumerate() {
+                let next = if !in_force.contains(&i) {
                     Status::Superseded
                 } else if set_point.until <= at {
                     Status::Completed
@@ -182,11 +178,21 @@ impl Record {
                     continue;
                 };
                 if set_point.status.may_become(next) {
-                    of_device[i].status = next;
+                    set_point.status = next;
                 }
             }
         }
     }
+}
+
+/// Returns which of a device's set-points is in force in each of the first `steps`: the newest that covers it.
+fn newest(of_device: &[SetPoint], steps: usize) -> Vec<Option<usize>> {
+    let mut newest = vec![None; steps];
+    for (i, set_point) in of_device.iter().enumerate() {
+        let until = set_point.until.min(steps);
+        newest[set_point.from.min(until)..until].fill(Some(i));
+    }
+    newest
 }
 
 /// A power as it is told, kW.
@@ -210,7 +216,7 @@ fn check(fleet: &Fleet, device: FleetDevice, set_point: &SetPoint) -> Checked {
 pub(super) fn available(fleet: &Fleet, device: FleetDevice) -> std::ops::Range<usize> {
     match device {
         FleetDevice::Ev(i) => fleet.evs.arrival[i] as usize..fleet.evs.departure[i] as usize,
-        FleetDevice::Tank(_) => 0..fleet.steps(),
+        FleetDevice::Tank(_) | FleetDevice::Room(_) | FleetDevice::Battery(_) => 0..fleet.steps(),
         FleetDevice::Cycle(i) => {
             fleet.cycles.earliest_start[i] as usize..fleet.cycles.latest_end[i] as usize
         }

@@ -181,7 +181,7 @@ impl Work<'_> {
         for Entry { device, need, out, .. } in self.entries {
             let feeder = device.feeder(self.fleet);
             if let Some(power_kw) = kept.get(device) {
-                builder.load(feeder, power_kw, true);
+                builder.kept(self.at, *device, power_kw);
             } else if let Need::Runs(power_kw) = need {
                 builder.load(feeder, power_kw, out.is_none());
             } else {
@@ -291,8 +291,8 @@ impl Work<'_> {
             };
             let mut power_kw = vec![0.0; fleet.steps()];
             power_kw[at..].iter_mut().zip(rest_kw).for_each(|(power, rest)| *power = *rest);
-            for (step, &after_kw) in power_kw.iter().enumerate().skip(at) {
-                let before = previous.in_force(*device, step);
+            let before = previous.in_force_each(*device, fleet.steps());
+            for (step, (&after_kw, before)) in power_kw.iter().zip(before).enumerate().skip(at) {
                 let before_kw = before.map_or(0.0, |set_point| set_point.power_kw);
                 if (after_kw - before_kw).abs() > 1e-6 {
                     let is_out = out.is_some();
@@ -341,7 +341,7 @@ fn order(part: &Part, kept: &Powers, as_before: &FleetCheck) -> Vec<FleetDevice>
     let relief = |own: FleetDevice| {
         let power_kw = &kept[&own];
         let at = |&(limit, t, _): &(Limit, usize, f64)| match limit {
-            Limit::Transformer => power_kw[t],
+            Limit::Transformer | Limit::DownReserve => power_kw[t],
             Limit::Feeder(f) if own.feeder(&part.fleet) == f => power_kw[t],
             Limit::Feeder(_) => 0.0,
             Limit::UpReserve => -power_kw[t],
@@ -376,13 +376,12 @@ fn raised(fleet: Fleet, exceeded: &[(Limit, usize, f64)], factor: f64) -> Fleet 
     let mut parts = fleet.clone().into_parts();
     for &(limit, t, kw) in exceeded {
         let more_kw = kw * factor + 1e-6;
+        let lower = |reserve: &mut f64, kw: f64| *reserve = (*reserve - kw).max(0.0);
         match limit {
             Limit::Transformer => parts.transformer_limit_kw[t] += more_kw,
             Limit::Feeder(f) => parts.feeders[f].limit_kw[t] += more_kw,
-            Limit::UpReserve => {
-                let reserve = &mut parts.up_reserve_kw[t];
-                *reserve = (*reserve - more_kw).max(0.0);
-            }
+            Limit::UpReserve => lower(&mut parts.up_reserve_kw[t], more_kw),
+            Limit::DownReserve => lower(&mut parts.down_reserve_kw[t], more_kw),
         }
     }
     Fleet::new(parts).unwrap_or(fleet)

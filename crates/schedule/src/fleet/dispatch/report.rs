@@ -51,6 +51,10 @@ pub enum FleetStateOf {
     Cycle(Option<usize>),
     /// The state of charge of a car that gives back, kWh.
     V2g(f64),
+    /// The temperature of a room, °C.
+    Room(f64),
+    /// The state of charge of a battery, kWh.
+    Battery(f64),
 }
 
 impl FleetState {
@@ -87,8 +91,12 @@ fn check_state(path: &str, device: FleetDevice, state: FleetStateOf, at: usize) 
         (FleetDevice::Tank(_), FleetStateOf::Tank(kwh)) => {
             within(&of("heat_kwh"), kwh, 0.0, MAGNITUDE_MAX)
         }
-        (FleetDevice::V2g(_), FleetStateOf::V2g(kwh)) => {
+        (FleetDevice::V2g(_), FleetStateOf::V2g(kwh))
+        | (FleetDevice::Battery(_), FleetStateOf::Battery(kwh)) => {
             within(&of("soc_kwh"), kwh, 0.0, MAGNITUDE_MAX)
+        }
+        (FleetDevice::Room(_), FleetStateOf::Room(celsius)) => {
+            within(&of("temperature_c"), celsius, -100.0, 100.0)
         }
         (FleetDevice::Cycle(_), FleetStateOf::Cycle(None)) => Ok(()),
         (FleetDevice::Cycle(_), FleetStateOf::Cycle(Some(start))) if at > 0 => {
