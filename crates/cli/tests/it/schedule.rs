@@ -19,12 +19,31 @@ fn a_household_reads_its_plan() {
           you save      NOK 175.45
           No plan costs less.
 
-          device      what it does                                                                                                                                         saves alone, NOK
-          ----------  ---------------------------------------------------------------------------------------------------------------------------------------------------  ----------------
-          car         charges 30.0 kWh 20:00 to 20:15, 21:15 to 21:45, 23:15 to 23:30 and 4 more times                                                                               160.44
-          dishwasher  Thu 05:00 to Thu 06:30                                                                                                                                           0.68
-          heat pump   uses 19.0 kWh 13:15 to 14:00, 14:15 to 15:00, 17:45 to Thu 06:00 and 1 more time                                                                                 9.59
-          battery     charges 13.8 kWh 12:15 to 13:00, 13:30 to 14:00, Thu 02:30 to Thu 05:00 and 1 more time; gives back 12.5 kWh 15:00 to 22:00, Thu 06:00 to Thu 12:00            142.71
+          car         charges 30.0 kWh 20:00 to 20:15, 21:15 to 21:45, 23:15 to 23:30 and 4 more times;
+                      alone it saves 160.44.
+                      Costs NOK 26.09; as preferred: 160.08 more.
+                      1.85 kWh at Thu 02:30 rather than 21:30 would save 1.02, but 1.7 kWh would be missing
+                      by 22:00.
+
+          dishwasher  Thu 05:00 to Thu 06:30; alone it saves 0.68.
+                      Costs NOK 1.10; as preferred: 1.31 more; starting at 19:15: 1.34 more.
+                      Starting at Thu 02:00 would save 0.01, but it rests then.
+
+          heat pump   uses 19.0 kWh 13:15 to 14:00, 14:15 to 15:00, 17:45 to Thu 06:00 and 1 more time;
+                      alone it saves 9.59.
+                      Costs NOK 15.24; as preferred: not possible, the import limit would be exceeded by
+                      0.045 kW at Thu 02:45.
+                      0.21 kWh at 21:00 rather than 20:00 would save 0.05, but its band would be left by 0.1
+                      at 20:00.
+
+          battery     charges 13.8 kWh 12:15 to 13:00, 13:30 to 14:00, Thu 02:30 to Thu 05:00 and 1 more
+                      time; gives back 12.5 kWh 15:00 to 22:00, Thu 06:00 to Thu 12:00; alone it saves
+                      142.71.
+                      Took 13.8 kWh at 0.89 each, gives 12.5 kWh back that would cost 1.62 each and keeps
+                      130.00 of capacity fee away; as preferred: 137.84 more; 0.11 kWh given back at 22:00
+                      rather than 15:00: 0.02 more.
+                      1.00 kWh at Thu 02:00 rather than 12:30 would save 0.36, but the charge would be out
+                      of its range by 0.9 kWh at 21:15.
         -- exit 0
     "#]]);
 }
@@ -50,7 +69,8 @@ fn what_is_impossible_is_named_with_what_would_do() {
           "status": "infeasible",
           "conflicts": [
             "ev at 72 % by Wed 00:00: not possible; 63 % is"
-          ]
+          ],
+          "is_smallest": true
         }
         -- stderr
         {"error":{"code":"plan-infeasible","hint":"Give up or loosen one of the wishes that are named.","kind":"refused","message":"the wishes of \"household-56\" cannot be met together"}}
@@ -66,18 +86,18 @@ fn a_fleet_is_planned_under_its_limit_and_drawn() {
     terminal.check(
         &command,
         &expect![[r#"
-        fleet-02: 300 devices
+            fleet-02: 300 devices
 
-          cost   NOK 2321.70
-          bound  NOK 2321.69: no plan saves more than 0.0003 %
-          peak   617.7 kW at the transformer
-          found in 32 rounds of prices and answers
+              cost   NOK 2,321.70
+              bound  NOK 2,321.69: no plan saves more than 0.0003 %
+              peak   617.7 kW at the transformer
+              found in 32 rounds of prices and answers
 
-          limit        steps in which it has a price
-          -----------  -----------------------------
-          transformer                             32
-        -- exit 0
-    "#]],
+              limit        steps in which it has a price
+              -----------  -----------------------------
+              transformer                             32
+            -- exit 0
+        "#]],
     );
     let svg = std::fs::read_to_string(terminal.path("fleet.svg")).unwrap();
     assert!(svg.starts_with("<svg") && svg.contains("300 devices"), "{}", &svg[..100]);
@@ -87,13 +107,123 @@ fn a_fleet_is_planned_under_its_limit_and_drawn() {
 }
 
 #[test]
+fn reasons_say_what_programs_can_compute_again() {
+    let example = fixture("examples/household.toml");
+    let output = Terminal::new().output(&format!("schedule {example} --output json"));
+    let answer: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let number = |value: &serde_json::Value| value.as_f64().unwrap();
+    // The dishwasher alone, at its own prices: nothing is fed in, so that the prices of import hold.
+    let household = gridtally_schedule::household::Household::from_toml(
+        &std::fs::read_to_string(&example).unwrap(),
+    )
+    .unwrap();
+    let price = &household.tariff.import_price;
+    let profile_kw = [1.9, 1.2, 0.3, 0.2, 1.7, 0.4];
+    let run = |start: usize| -> f64 {
+        profile_kw.iter().enumerate().map(|(k, kw)| kw * 0.25 * price[start + k]).sum()
+    };
+    let reasons = &answer["reasons"]["dishwasher"];
+    let planned = answer["schedule_kw"]["dishwasher"].as_array().unwrap();
+    let start = planned.iter().position(|power| number(power) > 0.0).unwrap();
+    assert!((number(&reasons["cost"]) - run(start)).abs() < 1e-5, "{reasons}");
+    let other_starts = reasons["instead"].as_array().unwrap().iter();
+    let other_starts = other_starts.filter(|other| other["change"] == "starts_at");
+    let mut count = 0;
+    for other in other_starts {
+        count += 1;
+        let step = usize::try_from(other["to_step"].as_u64().unwrap()).unwrap();
+        let energy_more = run(step) - run(start);
+        assert!((number(&other["energy_more"]) - energy_more).abs() < 1e-5, "{other}");
+        let parts = ["energy_more", "wear_more", "discomfort_more", "capacity_more"];
+        let sum: f64 = parts.iter().map(|part| number(&other[part])).sum();
+        assert!((number(&other["cost_more"]) - sum).abs() < 1e-5, "{other}");
+    }
+    assert!(count >= 2, "{reasons}");
+    // What a person reads are these numbers.
+    let sentences = reasons["sentences"].to_string();
+    assert!(sentences.contains(&format!("costs NOK {:.2}", run(start))), "{sentences}");
+}
+
+#[test]
+fn no_line_of_a_plan_is_too_wide() {
+    for entry in std::fs::read_dir(fixture("fixtures/oracles/household")).unwrap().step_by(5) {
+        let path = entry.unwrap().path();
+        let output = Terminal::new().output(&format!("schedule {}", path.display()));
+        let text = String::from_utf8(output.stdout).unwrap();
+        let wide = text.lines().find(|line| line.chars().count() > 100);
+        assert_eq!(wide, None, "{}", path.display());
+    }
+}
+
+#[test]
+fn many_households_have_a_line_each_and_one_that_is_impossible_stops_none() {
+    let oracle = |number: &str| {
+        std::fs::read_to_string(fixture(&format!("fixtures/oracles/household/{number}.json")))
+            .unwrap()
+    };
+    let terminal = Terminal::new()
+        .file("street/a.toml", std::fs::read_to_string(fixture("examples/household.toml")).unwrap())
+        .file("street/b.json", oracle("56"))
+        .file("street/c.json", "{}")
+        .file("street/notes.txt", "no problem")
+        .file("d.json", oracle("16"));
+    terminal.check("schedule street d.json missing.json", &expect![[r#"
+        street/a.toml: optimal, NOK 246.55 for 422.00, saves 175.45, gap 0.0000 %
+        street/b.json: infeasible, ev at 72 % by Wed 00:00: not possible; 63 % is
+        street/c.json: refused, street/c.json: .: missing field `schema` at line 1 column 2
+        d.json: optimal, NOK 16.08 for 24.75, saves 8.67, gap 0.0000 %
+        missing.json: refused, cannot read missing.json: No such file or directory (os error 2)
+        -- stderr
+        error: 3 of 5 households have no plan
+        -- exit 1
+    "#]]);
+    let output = terminal.output("schedule street d.json --output json");
+    let lines = String::from_utf8(output.stdout).unwrap();
+    let documents: Vec<serde_json::Value> =
+        lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let said: Vec<&str> =
+        documents.iter().map(|document| document["status"].as_str().unwrap()).collect();
+    assert_eq!(said, ["optimal", "infeasible", "refused", "optimal"]);
+    assert_eq!(output.status.code(), Some(1));
+    // The line of a household says what its plan says.
+    let alone = terminal.output("schedule d.json --output json").stdout;
+    let alone: serde_json::Value = serde_json::from_slice(&alone).unwrap();
+    for member in ["optimal_cost", "preferred_cost", "savings", "bound"] {
+        assert_eq!(documents[3][member], alone[member], "{member}");
+    }
+    assert_eq!(terminal.output("schedule d.json d.json").status.code(), Some(0));
+    terminal.check("schedule d.json d.json --plot both.svg", &expect![[r#"
+        -- stderr
+        error: --plot draws one problem, not several
+        -- exit 2
+    "#]]);
+}
+
+#[test]
+fn a_fleet_that_runs_out_of_time_says_so() {
+    let fleet = fixture("fixtures/oracles/fleet/02.json");
+    // One round takes longer than nothing; whichever way it ends, it is said.
+    let output =
+        Terminal::new().output(&format!("dispatch {fleet} --time-limit-s 1 --gap 0 --output json"));
+    let answer: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    match answer["status"].as_str().unwrap() {
+        "time-over" => assert_eq!(output.status.code(), Some(1)),
+        _ => {
+            assert_eq!(output.status.code(), Some(0));
+            let gap = answer["gap"].as_f64().unwrap();
+            assert!(answer["is_cut_short"].as_bool().unwrap() || gap <= 0.0, "{answer}");
+        }
+    }
+}
+
+#[test]
 fn a_problem_that_cannot_be_is_refused_with_its_field() {
     let terminal = Terminal::new();
     let text = std::fs::read_to_string(fixture("examples/household.toml")).unwrap();
     std::fs::write(terminal.path("broken.toml"), text.replace("= 35.0", "= 135.0")).unwrap();
     terminal.check("schedule broken.toml", &expect![[r#"
         -- stderr
-        error: broken.toml: device[0].sessions[0].soc_arrival_kwh: 81 is not between 0 and 60 [problem-range]
+        error: broken.toml: device[0].arrives_with_percent (line 35): 135 is not between 0 and 100 [problem-range]
         hint: Correct the number, and check its unit.
         -- exit 1
     "#]]);

@@ -8,5 +8,6 @@ mod oracle;
 mod property;
 mod random;
 mod reason;
+mod refused;
 mod seeds;
 mod watched;
