@@ -27,7 +27,7 @@ fn device<'a>(document: &'a mut Value, kind: &str) -> &'a mut Value {
 
 fn said(refused: &ProblemRefused) -> String {
     let remedy = refused.reason.explanation().remedy;
-    assert!(!remedy.is_empty() && refused.path != "", "{refused}");
+    assert!(!remedy.is_empty() && !refused.path.is_empty(), "{refused}");
     refused.to_string()
 }
 
@@ -46,10 +46,10 @@ fn every_mistake_is_named_by_field_and_line_in_both_forms() {
             &|document| device(document, "battery")["capacity_kwh"] = json!(-10.0),
         ),
         ("a missing step", &|text| replaced(text, "1.12, 1.10,", "1.12,"), &|document| {
-            drop(document["tariff"]["import_price"].as_array_mut().expect("prices").pop())
+            drop(document["tariff"]["import_price"].as_array_mut().expect("prices").pop());
         }),
         ("not a number", &|text| replaced(text, "now_c = 21.0", "now_c = nan"), &|document| {
-            document["site"]["import_limit_kw"] = json!("NaN")
+            document["site"]["import_limit_kw"] = json!("NaN");
         }),
         (
             "an absurd price",
