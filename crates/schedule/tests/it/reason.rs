@@ -131,7 +131,7 @@ fn a_bracket_that_holds_a_car_back_is_named_with_what_it_saves_and_costs() {
         "name = 'night'\ncurrency = 'NOK'\nzone = 'Europe/Oslo'\nstart = '2026-11-25T20:00'\nhours = 8\n\
          load_kw = 0.5\nimport_limit_kw = 20.0\n\
          [tariff]\nimport_per_kwh = [2.0, 1.9, 1.5, 1.4, 1.2, 0.8, 0.9, 1.1]\nexport_per_kwh = 0.1\n\
-         [tariff.steps]\nhistory_daily_max_kw = []\nsteps = [{ upto_kw = 5.0, fee = 190.0 }, { upto_kw = 10.0, fee = 320.0 }]\n\
+         [tariff.steps]\nhistory_daily_max_kw = [5.0, 5.0]\nsteps = [{ upto_kw = 5.0, fee = 190.0 }, { upto_kw = 10.0, fee = 320.0 }]\n\
          [[device]]\nkind = 'car'\nname = 'car'\nbattery_kwh = 60.0\ncharge_max_kw = 7.4\narrives = '20:00'\nleaves = '04:00'\n\
          arrives_with_percent = 30.0\nleaves_with_percent = 50.0\n",
     )
