@@ -11,6 +11,7 @@ pub mod solver;
 
 mod bounds;
 mod json;
+mod lines;
 mod refusal;
 mod watch;
 

@@ -3,13 +3,16 @@
 use std::fmt;
 
 use gridtally_core::explanations;
+use jiff::civil::{Date, DateTime, Time};
 
 /// A problem that cannot be planned because it says something that cannot be: where, and what.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
-#[error("{path}: {reason}")]
+#[error("{path}{}: {reason}", line.map_or_else(String::new, |line| format!(" (line {line})")))]
 pub struct ProblemRefused {
     /// The field, such as `devices[2].sessions[0].departure`; a dot where the document as a whole is meant.
     pub path: String,
+    /// Where it stands in a form that people write, from 1.
+    pub line: Option<usize>,
     /// What is wrong with it.
     pub reason: ProblemReason,
 }
@@ -91,6 +94,32 @@ pub enum ProblemReason {
         /// The name.
         name: String,
     },
+    /// A clock time at which no step begins.
+    #[error("no step begins at {time} between {first} and {last}")]
+    NoSuchTime {
+        /// The time.
+        time: Time,
+        /// What clocks show at the first step that it could be.
+        first: DateTime,
+        /// What they show at the end.
+        last: DateTime,
+    },
+    /// A clock time that clocks never show, because they go forward over it.
+    #[error("clocks go forward over {time} on {date}")]
+    Skipped {
+        /// The time.
+        time: Time,
+        /// The day of 23 hours.
+        date: Date,
+    },
+    /// A clock time that clocks show twice, because they go back.
+    #[error("clocks show {time} twice on {date}")]
+    ShownTwice {
+        /// The time.
+        time: Time,
+        /// The day of 25 hours.
+        date: Date,
+    },
     /// Something does not fit into its window.
     #[error("{needed} steps do not fit into {room}")]
     NoRoom {
@@ -123,6 +152,12 @@ explanations! {
             "name a cycle of the same household";
         NoSuchDevice: "problem-no-such-device" "a wish or a state is for a device that does not exist, or that cannot have it"
             "name a device of the household that can do this";
+        NoSuchTime: "problem-no-such-time" "no step begins at a clock time"
+            "give a time at which a step begins, after the one that it follows and before the end";
+        Skipped: "problem-time-skipped" "a clock time is one that clocks go forward over"
+            "give a time before or after the hour that is left out";
+        ShownTwice: "problem-time-twice" "a clock time is shown twice because clocks go back"
+            "give a time before or after the hour that comes twice";
         NoRoom: "problem-no-room" "what must run does not fit into its window"
             "widen the window or shorten the run";
     }
@@ -130,6 +165,6 @@ explanations! {
 
 impl ProblemRefused {
     pub(crate) fn new(path: impl fmt::Display, reason: ProblemReason) -> Self {
-        Self { path: path.to_string(), reason }
+        Self { path: path.to_string(), line: None, reason }
     }
 }

@@ -1,6 +1,8 @@
 //! `gridtally schedule` and `gridtally dispatch`.
 
 use expect_test::expect;
+use gridtally_schedule::household::{Household, HouseholdPlan, check};
+use serde_json::Value;
 
 use crate::run::Terminal;
 
@@ -19,12 +21,31 @@ fn a_household_reads_its_plan() {
           you save      NOK 175.45
           No plan costs less.
 
-          device      what it does                                                                                                                                         saves alone, NOK
-          ----------  ---------------------------------------------------------------------------------------------------------------------------------------------------  ----------------
-          car         charges 30.0 kWh 20:00 to 20:15, 21:15 to 21:45, 23:15 to 23:30 and 4 more times                                                                               160.44
-          dishwasher  Thu 05:00 to Thu 06:30                                                                                                                                           0.68
-          heat pump   uses 19.0 kWh 13:15 to 14:00, 14:15 to 15:00, 17:45 to Thu 06:00 and 1 more time                                                                                 9.59
-          battery     charges 13.8 kWh 12:15 to 13:00, 13:30 to 14:00, Thu 02:30 to Thu 05:00 and 1 more time; gives back 12.5 kWh 15:00 to 22:00, Thu 06:00 to Thu 12:00            142.71
+          car         charges 30.0 kWh 20:00 to 20:15, 21:15 to 21:45, 23:15 to 23:30 and 4 more times;
+                      alone it saves 160.44.
+                      Costs NOK 26.09; as preferred: 160.08 more.
+                      1.85 kWh at Thu 02:30 rather than 21:30 would save 1.02, but 1.7 kWh would be missing
+                      by 22:00.
+
+          dishwasher  Thu 05:00 to Thu 06:30; alone it saves 0.68.
+                      Costs NOK 1.10; as preferred: 1.31 more; starting at 19:15: 1.34 more.
+                      Starting at Thu 02:00 would save 0.01, but it rests then.
+
+          heat pump   uses 19.0 kWh 13:15 to 14:00, 14:15 to 15:00, 17:45 to Thu 06:00 and 1 more time;
+                      alone it saves 9.59.
+                      Costs NOK 15.24; as preferred: not possible, the import limit would be exceeded by
+                      0.045 kW at Thu 02:45.
+                      0.21 kWh at 21:00 rather than 20:00 would save 0.05, but its band would be left by 0.1
+                      at 20:00.
+
+          battery     charges 13.8 kWh 12:15 to 13:00, 13:30 to 14:00, Thu 02:30 to Thu 05:00 and 1 more
+                      time; gives back 12.5 kWh 15:00 to 22:00, Thu 06:00 to Thu 12:00; alone it saves
+                      142.71.
+                      Took 13.8 kWh at 0.89 each, gives 12.5 kWh back that would cost 1.62 each and keeps
+                      130.00 of capacity fee away; as preferred: 137.84 more; 0.11 kWh given back at 22:00
+                      rather than 15:00: 0.02 more.
+                      1.00 kWh at Thu 02:00 rather than 12:30 would save 0.36, but the charge would be out
+                      of its range by 0.9 kWh at 21:15.
         -- exit 0
     "#]]);
 }
@@ -50,7 +71,8 @@ fn what_is_impossible_is_named_with_what_would_do() {
           "status": "infeasible",
           "conflicts": [
             "ev at 72 % by Wed 00:00: not possible; 63 % is"
-          ]
+          ],
+          "is_smallest": true
         }
         -- stderr
         {"error":{"code":"plan-infeasible","hint":"Give up or loosen one of the wishes that are named.","kind":"refused","message":"the wishes of \"household-56\" cannot be met together"}}
@@ -66,18 +88,18 @@ fn a_fleet_is_planned_under_its_limit_and_drawn() {
     terminal.check(
         &command,
         &expect![[r#"
-        fleet-02: 300 devices
+            fleet-02: 300 devices
 
-          cost   NOK 2321.70
-          bound  NOK 2321.69: no plan saves more than 0.0003 %
-          peak   617.7 kW at the transformer
-          found in 32 rounds of prices and answers
+              cost   NOK 2,321.70
+              bound  NOK 2,321.69: no plan saves more than 0.0003 %
+              peak   617.7 kW at the transformer
+              found in 32 rounds of prices and answers
 
-          limit        steps in which it has a price
-          -----------  -----------------------------
-          transformer                             32
-        -- exit 0
-    "#]],
+              limit        steps in which it has a price
+              -----------  -----------------------------
+              transformer                             32
+            -- exit 0
+        "#]],
     );
     let svg = std::fs::read_to_string(terminal.path("fleet.svg")).unwrap();
     assert!(svg.starts_with("<svg") && svg.contains("300 devices"), "{}", &svg[..100]);
@@ -87,13 +109,150 @@ fn a_fleet_is_planned_under_its_limit_and_drawn() {
 }
 
 #[test]
+fn reasons_say_what_the_checker_computes_from_the_answer_alone() {
+    let example = fixture("examples/household.toml");
+    let output = Terminal::new().output(&format!("schedule {example} --output json"));
+    let answer: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let household = Household::from_toml(&std::fs::read_to_string(&example).unwrap()).unwrap();
+    let row = |of: &str, device: &str| -> Vec<f64> {
+        serde_json::from_value(answer[of][device].clone()).unwrap()
+    };
+    let ids = household.devices.iter().map(|device| device.id.as_str());
+    let plan = HouseholdPlan { device_kw: ids.clone().map(|id| row("schedule_kw", id)).collect() };
+    let planned = check(&household, &plan).cost;
+    let step_h = household.horizon.step_h();
+    let mut count = 0;
+    for (i, id) in ids.enumerate() {
+        let told = &answer["reasons"][id];
+        for other in told["instead"].as_array().unwrap() {
+            count += 1;
+            let number = |member: &str| other[member].as_f64().unwrap();
+            let step = |member: &str| usize::try_from(other[member].as_u64().unwrap()).unwrap();
+            let mut changed = plan.clone();
+            let power_kw = &mut changed.device_kw[i];
+            match other["change"].as_str().unwrap() {
+                "as_preferred" => *power_kw = row("preferred_schedule_kw", id),
+                "draws_nothing" => power_kw.iter_mut().for_each(|power| *power = power.min(0.0)),
+                "gives_nothing" => power_kw.iter_mut().for_each(|power| *power = power.max(0.0)),
+                "starts_at" => {
+                    let run: Vec<f64> =
+                        power_kw.iter().copied().filter(|power| *power > 0.0).collect();
+                    power_kw.fill(0.0);
+                    power_kw[step("to_step")..][..run.len()].copy_from_slice(&run);
+                }
+                change => {
+                    let sign = if change == "draws" { 1.0 } else { -1.0 };
+                    power_kw[step("from_step")] -= sign * number("kwh") / step_h;
+                    power_kw[step("to_step")] += sign * number("kwh") / step_h;
+                }
+            }
+            let judged = check(&household, &changed);
+            let difference = judged.cost.less(&planned);
+            for (member, expected) in [
+                ("cost_more", difference.total()),
+                ("energy_more", difference.energy),
+                ("wear_more", difference.wear),
+                ("discomfort_more", difference.discomfort),
+                ("capacity_more", difference.capacity),
+            ] {
+                assert!((number(member) - expected).abs() < 1e-4, "{id} {member}: {other}");
+            }
+            assert_eq!(other["breaks"].is_null(), judged.violations.is_empty(), "{id}: {other}");
+        }
+        let mut resting = plan.clone();
+        resting.device_kw[i].fill(0.0);
+        let cost = planned.less(&check(&household, &resting).cost).total();
+        assert!((told["cost"].as_f64().unwrap() - cost).abs() < 1e-4, "{id}: {told}");
+    }
+    assert!(count > 10, "{count} reasons");
+}
+
+#[test]
+fn no_line_of_a_plan_is_too_wide() {
+    for entry in std::fs::read_dir(fixture("fixtures/oracles/household")).unwrap().step_by(5) {
+        let path = entry.unwrap().path();
+        let output = Terminal::new().output(&format!("schedule {}", path.display()));
+        let text = String::from_utf8(output.stdout).unwrap();
+        let wide = text.lines().find(|line| line.chars().count() > 100);
+        assert_eq!(wide, None, "{}", path.display());
+    }
+}
+
+#[test]
+fn many_households_have_a_line_each_and_one_that_is_impossible_stops_none() {
+    let oracle = |number: &str| {
+        std::fs::read_to_string(fixture(&format!("fixtures/oracles/household/{number}.json")))
+            .unwrap()
+    };
+    let terminal = Terminal::new()
+        .file("street/a.toml", std::fs::read_to_string(fixture("examples/household.toml")).unwrap())
+        .file("street/b.json", oracle("56"))
+        .file("street/c.json", "{}")
+        .file("street/notes.txt", "no problem")
+        .file("d.json", oracle("16"));
+    terminal.check(
+        "schedule street d.json missing.json",
+        &expect![[r#"
+        street/a.toml: optimal, NOK 246.55 for 422.00, saves 175.45, gap 0.0000 %
+        street/b.json: infeasible, ev at 72 % by Wed 00:00: not possible; 63 % is
+        street/c.json: refused, street/c.json: .: missing field `schema` at line 1 column 2
+        d.json: optimal, NOK 16.08 for 24.75, saves 8.67, gap 0.0000 %
+        missing.json: refused, cannot read missing.json: No such file or directory (os error 2)
+        -- stderr
+        error: 3 of 5 households have no plan
+        -- exit 1
+    "#]],
+    );
+    let output = terminal.output("schedule street d.json --output json");
+    let lines = String::from_utf8(output.stdout).unwrap();
+    let documents: Vec<Value> =
+        lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let said: Vec<&str> =
+        documents.iter().map(|document| document["status"].as_str().unwrap()).collect();
+    assert_eq!(said, ["optimal", "infeasible", "refused", "optimal"]);
+    assert_eq!(output.status.code(), Some(1));
+    // The line of a household says what its plan says.
+    let alone = terminal.output("schedule d.json --output json").stdout;
+    let alone: Value = serde_json::from_slice(&alone).unwrap();
+    for member in ["optimal_cost", "preferred_cost", "savings", "bound"] {
+        assert_eq!(documents[3][member], alone[member], "{member}");
+    }
+    assert_eq!(terminal.output("schedule d.json d.json").status.code(), Some(0));
+    terminal.check(
+        "schedule d.json d.json --plot both.svg",
+        &expect![[r#"
+        -- stderr
+        error: --plot draws one problem, not several
+        -- exit 2
+    "#]],
+    );
+}
+
+#[test]
+fn a_fleet_that_runs_out_of_time_says_so() {
+    let fleet = fixture("fixtures/oracles/fleet/02.json");
+    // One round takes longer than nothing; whichever way it ends, it is said.
+    let output =
+        Terminal::new().output(&format!("dispatch {fleet} --time-limit-s 1 --gap 0 --output json"));
+    let answer: Value = serde_json::from_slice(&output.stdout).unwrap();
+    match answer["status"].as_str().unwrap() {
+        "time-over" => assert_eq!(output.status.code(), Some(1)),
+        _ => {
+            assert_eq!(output.status.code(), Some(0));
+            let gap = answer["gap"].as_f64().unwrap();
+            assert!(answer["is_cut_short"].as_bool().unwrap() || gap <= 0.0, "{answer}");
+        }
+    }
+}
+
+#[test]
 fn a_problem_that_cannot_be_is_refused_with_its_field() {
     let terminal = Terminal::new();
     let text = std::fs::read_to_string(fixture("examples/household.toml")).unwrap();
     std::fs::write(terminal.path("broken.toml"), text.replace("= 35.0", "= 135.0")).unwrap();
     terminal.check("schedule broken.toml", &expect![[r#"
         -- stderr
-        error: broken.toml: device[0].sessions[0].soc_arrival_kwh: 81 is not between 0 and 60 [problem-range]
+        error: broken.toml: device[0].arrives_with_percent (line 35): 135 is not between 0 and 100 [problem-range]
         hint: Correct the number, and check its unit.
         -- exit 1
     "#]]);

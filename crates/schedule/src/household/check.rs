@@ -5,7 +5,8 @@
 use std::fmt;
 
 use super::device::{
-    Battery, Cycle, Device, DeviceKind, Ev, Interruptible, Modulating, Pv, Thermal, ThermalModel,
+    Battery, Cycle, Device, DeviceKind, Ev, EvSession, Interruptible, Modulating, Pv, Thermal,
+    ThermalModel,
 };
 use super::plan::HouseholdPlan;
 use super::problem::Household;
@@ -378,14 +379,10 @@ impl Work<'_> {
         });
         self.worst(Some(id), Requirement::Power, TOLERANCE_KW, excess);
         for session in &ev.sessions {
-            let mut soc_kwh = session.soc_arrival_kwh;
-            let mut socs_kwh = Vec::with_capacity(session.departure - session.arrival);
-            for &power in &power_kw[session.arrival..session.departure] {
-                let (charge, discharge) = (power.max(0.0), (-power).max(0.0));
-                soc_kwh += self.step_h * (ev.eta_charge * charge - discharge / ev.eta_discharge);
-                self.cost.wear += ev.wear_per_kwh * discharge * self.step_h;
-                socs_kwh.push(soc_kwh);
-            }
+            let stay_kw = &power_kw[session.arrival..session.departure];
+            self.cost.wear += ev.wear_per_kwh * self.given_back_kwh(stay_kw);
+            let socs_kwh = self.charges_of_stay_kwh(ev, session, power_kw);
+            let soc_kwh = socs_kwh.last().copied().unwrap_or(session.soc_arrival_kwh);
             let outside =
                 socs_kwh.iter().map(|soc| (ev.soc_min_kwh - soc).max(soc - ev.capacity_kwh));
             self.worst_from(
@@ -421,16 +418,9 @@ impl Work<'_> {
             (power - battery.p_max_charge_kw).max(-power - battery.p_max_discharge_kw)
         });
         self.worst(Some(id), Requirement::Power, TOLERANCE_KW, excess);
-        let left = (-battery.self_discharge_per_h * self.step_h).exp();
-        let mut soc_kwh = battery.soc_init_kwh;
-        let mut socs_kwh = Vec::with_capacity(power_kw.len());
-        for &power in power_kw {
-            let (charge, discharge) = (power.max(0.0), (-power).max(0.0));
-            soc_kwh = left * soc_kwh
-                + self.step_h * (battery.eta_charge * charge - discharge / battery.eta_discharge);
-            self.cost.wear += battery.wear_per_kwh * discharge * self.step_h;
-            socs_kwh.push(soc_kwh);
-        }
+        self.cost.wear += battery.wear_per_kwh * self.given_back_kwh(power_kw);
+        let socs_kwh = self.charges_of_battery_kwh(battery, power_kw);
+        let soc_kwh = socs_kwh.last().copied().unwrap_or(battery.soc_init_kwh);
         let outside =
             socs_kwh.iter().map(|soc| (battery.soc_min_kwh - soc).max(soc - battery.soc_max_kwh));
         self.worst(Some(id), Requirement::SocRange, TOLERANCE_KWH, outside);
@@ -551,30 +541,49 @@ impl Work<'_> {
 
     /// What a store holds at the end of each step, kWh; nothing where it is away or stores nothing.
     fn held_kwh(&self, device: &Device, power_kw: &[f64]) -> Vec<Option<f64>> {
-        let mut held = vec![None; power_kw.len()];
         match &device.kind {
             DeviceKind::Battery(battery) => {
-                let mut soc_kwh = battery.soc_init_kwh;
-                for (held, &power) in held.iter_mut().zip(power_kw) {
-                    soc_kwh *= (-battery.self_discharge_per_h * self.step_h).exp();
-                    soc_kwh +=
-                        self.step_h * stored_kw(power, battery.eta_charge, battery.eta_discharge);
-                    *held = Some(soc_kwh);
-                }
+                self.charges_of_battery_kwh(battery, power_kw).into_iter().map(Some).collect()
             }
             DeviceKind::Ev(ev) => {
+                let mut held = vec![None; power_kw.len()];
                 for session in &ev.sessions {
-                    let mut soc_kwh = session.soc_arrival_kwh;
-                    for t in session.arrival..session.departure {
-                        soc_kwh +=
-                            self.step_h * stored_kw(power_kw[t], ev.eta_charge, ev.eta_discharge);
-                        held[t] = Some(soc_kwh);
+                    let charges_kwh = self.charges_of_stay_kwh(ev, session, power_kw);
+                    for (held, soc_kwh) in held[session.arrival..].iter_mut().zip(charges_kwh) {
+                        *held = Some(soc_kwh);
                     }
                 }
+                held
             }
-            _ => {}
+            _ => vec![None; power_kw.len()],
         }
-        held
+    }
+
+    /// What a battery holds at the end of each step, kWh.
+    fn charges_of_battery_kwh(&self, battery: &Battery, power_kw: &[f64]) -> Vec<f64> {
+        let left = (-battery.self_discharge_per_h * self.step_h).exp();
+        let mut soc_kwh = battery.soc_init_kwh;
+        let next = |&power: &f64| {
+            soc_kwh = left * soc_kwh
+                + self.step_h * stored_kw(power, battery.eta_charge, battery.eta_discharge);
+            soc_kwh
+        };
+        power_kw.iter().map(next).collect()
+    }
+
+    /// What a car holds at the end of each step of a stay, kWh.
+    fn charges_of_stay_kwh(&self, ev: &Ev, stay: &EvSession, power_kw: &[f64]) -> Vec<f64> {
+        let mut soc_kwh = stay.soc_arrival_kwh;
+        let next = |&power: &f64| {
+            soc_kwh += self.step_h * stored_kw(power, ev.eta_charge, ev.eta_discharge);
+            soc_kwh
+        };
+        power_kw[stay.arrival..stay.departure].iter().map(next).collect()
+    }
+
+    /// What is given back, kWh.
+    fn given_back_kwh(&self, power_kw: &[f64]) -> f64 {
+        power_kw.iter().map(|power| (-power).max(0.0) * self.step_h).sum()
     }
 
     /// The states at the end of each step.

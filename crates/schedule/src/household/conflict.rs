@@ -128,8 +128,11 @@ pub fn conflict(
 ) -> Result<Conflict, SolveError> {
     let explorer = Explorer { solver, watch };
     let all: Vec<Demand> = demands(household);
-    if explorer.is_possible(household)? {
-        return Ok(Conflict { conflicting: Vec::new(), is_smallest: true });
+    match explorer.is_possible(household) {
+        Ok(true) => return Ok(Conflict { conflicting: Vec::new(), is_smallest: true }),
+        // Whoever asks has tried: without time nothing can be left out.
+        Ok(false) | Err(SolveError::TimeOver) => {}
+        Err(error) => return Err(error),
     }
     let (mut left, mut given_up) = (Vec::new(), Vec::new());
     let mut is_smallest = true;

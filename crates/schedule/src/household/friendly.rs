@@ -17,6 +17,7 @@ use super::site::Site;
 use super::tariff::{Capacity, DailyMaxSteps, PeakPrice, Tariff};
 use super::wish::Wish;
 use crate::bounds::within;
+use crate::lines;
 use crate::refusal::{ProblemReason, ProblemRefused};
 
 #[derive(Deserialize)]
@@ -62,8 +63,9 @@ struct FriendlyTariff {
     steps: Option<DailyMaxSteps>,
 }
 
+/// Its `kind` says which: see [`lines::read`].
 #[derive(Deserialize)]
-#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
 enum FriendlyDevice {
     Panels {
         name: String,
@@ -158,8 +160,9 @@ const fn five() -> f64 {
     5.0
 }
 
+/// Its `kind` says which: see [`lines::read`].
 #[derive(Deserialize)]
-#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
 enum FriendlyWish {
     Rests { device: String, from: Time, until: Time },
     OnlySurplus { device: String },
@@ -176,12 +179,16 @@ impl Household {
     ///
     /// # Errors
     ///
-    /// Returns the first field that cannot be: its path, or its line where the text is not what the form asks for.
+    /// Returns the first field that cannot be, with its path and line.
     pub fn from_toml(text: &str) -> Result<Self, ProblemRefused> {
-        let friendly: Friendly = toml::from_str(text).map_err(|error| {
-            let message = error.to_string().trim_end().replace('\n', " ");
-            ProblemRefused::new(".", ProblemReason::Malformed { message })
-        })?;
+        let friendly: Friendly = lines::read(text, &["device", "wish"])?;
+        friendly.household().map_err(|refused| lines::with_line(text, refused))
+    }
+}
+
+impl Friendly {
+    fn household(self) -> Result<Household, ProblemRefused> {
+        let friendly = self;
         let clock = Clock::new(&friendly)?;
         let devices = friendly.device.iter().enumerate();
         let devices = devices.map(|(i, device)| clock.device(&format!("device[{i}]"), device));
@@ -189,7 +196,8 @@ impl Household {
         let wishes = friendly.wish.iter().enumerate();
         let wishes = wishes.map(|(i, wish)| clock.wish(&format!("wish[{i}]"), wish, &devices));
         let wishes = wishes.collect::<Result<_, _>>()?;
-        Self::new(HouseholdParts {
+        let kinds: Vec<_> = devices.iter().map(|device| names(&device.kind)).collect();
+        Household::new(HouseholdParts {
             site: Site {
                 load_kw: clock.series("load_kw", &friendly.load_kw)?,
                 import_limit_kw: friendly.import_limit_kw,
@@ -221,11 +229,92 @@ impl Household {
             wishes,
         })
         .map_err(|mut refused| {
-            // As this form calls them.
-            refused.path =
-                refused.path.replacen("devices[", "device[", 1).replacen("wishes[", "wish[", 1);
+            refused.path = as_written(&refused.path, &kinds);
             refused
         })
+    }
+}
+
+/// How this form calls the fields of a kind of device: pairs of a name in the document `gridtally-household-1` and one here.
+fn names(kind: &DeviceKind) -> &'static [(&'static str, &'static str)] {
+    match kind {
+        DeviceKind::Pv(_) => &[],
+        DeviceKind::Cycle(_) => &[
+            ("earliest_start", "from"),
+            ("latest_end", "ready_by"),
+            ("preferred_start", "preferred"),
+            ("after.id", "after"),
+        ],
+        DeviceKind::Interruptible(_) => &[
+            ("on_steps", "hours"),
+            ("min_on_steps", "minutes_on_min"),
+            ("preferred_start", "from"),
+        ],
+        DeviceKind::Modulating(_) => &[("p_max_kw", "power_max_kw"), ("p_min_kw", "power_min_kw")],
+        DeviceKind::Ev(_) => &[
+            ("capacity_kwh", "battery_kwh"),
+            ("p_max_charge_kw", "charge_max_kw"),
+            ("p_min_charge_kw", "charge_min_kw"),
+            ("p_max_discharge_kw", "give_back_max_kw"),
+            ("sessions[0].soc_arrival_kwh", "arrives_with_percent"),
+            ("sessions[0].soc_target_kwh", "leaves_with_percent"),
+            ("sessions[0].soc_min_by[0][0]", "by"),
+            ("sessions[0].soc_min_by[0][1]", "by"),
+        ],
+        DeviceKind::Battery(_) => &[
+            ("p_max_charge_kw", "charge_max_kw"),
+            ("p_max_discharge_kw", "give_back_max_kw"),
+            ("soc_min_kwh", "least_percent"),
+            ("soc_init_kwh", "now_percent"),
+            ("soc_final_min_kwh", "end_percent"),
+        ],
+        DeviceKind::Thermal(_) => &[
+            ("p_max_kw", "power_max_kw"),
+            ("p_min_kw", "power_min_kw"),
+            ("cop", "heat_per_kwh"),
+            ("state_init", "now_c"),
+            ("state_min", "least_c"),
+            ("state_max", "most_c"),
+            ("preferred_state", "wanted_c"),
+            ("c_kwh_per_k", "heat_capacity_kwh_per_k"),
+            ("ua_kw_per_k", "heat_loss_kw_per_k"),
+            ("discomfort_price", "discomfort_per_kh"),
+        ],
+    }
+}
+
+/// Returns a path of the document `gridtally-household-1` as this form calls it.
+fn as_written(path: &str, kinds: &[&[(&str, &str)]]) -> String {
+    const TOP: [(&str, &str); 6] = [
+        ("site.", ""),
+        ("tariff.import_price", "tariff.import_per_kwh"),
+        ("tariff.export_price", "tariff.export_per_kwh"),
+        ("tariff.capacity.steps", "tariff.steps.steps"),
+        ("tariff.capacity.history", "tariff.steps.history"),
+        ("tariff.capacity.", "tariff.peak."),
+    ];
+    let of_device = path.strip_prefix("devices[").and_then(|rest| rest.split_once(']'));
+    if let Some((number, field)) = of_device {
+        let field = field.trim_start_matches('.');
+        let names = number.parse().ok().and_then(|i: usize| kinds.get(i)).copied();
+        let all = names.unwrap_or_default().iter().chain(&[("id", "name")]);
+        let found = all.into_iter().find(|(name, _)| {
+            field.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('['))
+        });
+        let field = found
+            .map_or_else(|| field.to_owned(), |(name, written)| field.replacen(name, written, 1));
+        return format!("device[{number}].{field}").trim_end_matches('.').to_owned();
+    }
+    if let Some(rest) = path.strip_prefix("wishes[") {
+        return format!("wish[{rest}").replacen("soc_kwh", "percent", 1);
+    }
+    match path {
+        "id" => "name".to_owned(),
+        "steps" => "hours".to_owned(),
+        _ => TOP
+            .iter()
+            .find_map(|(from, to)| path.strip_prefix(from).map(|rest| format!("{to}{rest}")))
+            .unwrap_or_else(|| path.to_owned()),
     }
 }
 
@@ -254,8 +343,15 @@ impl Clock {
                 ProblemReason::Range { found, least: 1.0, most },
             ));
         };
-        let start = friendly.zone.instant(friendly.start, Some(Fold::First)).map_err(|error| {
-            ProblemRefused::new("start", ProblemReason::Malformed { message: error.to_string() })
+        let start = friendly.zone.instant(friendly.start, None).map_err(|_| {
+            let (time, date) = (friendly.start.time(), friendly.start.date());
+            let is_twice = friendly.zone.instant(friendly.start, Some(Fold::First)).is_ok();
+            let reason = if is_twice {
+                ProblemReason::ShownTwice { time, date }
+            } else {
+                ProblemReason::Skipped { time, date }
+            };
+            ProblemRefused::new("start", reason)
         })?;
         let instant = |step: usize| -> Timestamp {
             let minutes = i64::try_from(step).expect("a horizon has ten thousand steps at most")
@@ -290,11 +386,32 @@ impl Clock {
     /// The first step from `after` on at whose beginning clocks show a time; the end of the horizon counts.
     fn step(&self, path: &str, time: Time, after: usize) -> Result<usize, ProblemRefused> {
         let found = (after..self.shown.len()).find(|&step| self.shown[step].time() == time);
-        found.ok_or_else(|| {
-            let (first, last) = (self.shown[after.min(self.steps())], self.shown[self.steps()]);
-            let message = format!("no step begins at {time} between {first} and {last}");
-            ProblemRefused::new(path, ProblemReason::Malformed { message })
-        })
+        if let Some(found) = found {
+            let shown = self.shown[found];
+            let is_twice = self.shown.iter().filter(|other| **other == shown).count() > 1;
+            if is_twice {
+                let reason = ProblemReason::ShownTwice { time, date: shown.date() };
+                return Err(ProblemRefused::new(path, reason));
+            }
+            return Ok(found);
+        }
+        let is_over = |pair: &[DateTime]| {
+            // Where clocks go forward, more than a step lies between what two steps show.
+            let date = pair[0].date();
+            let is_jump = pair[1].duration_since(pair[0])
+                > SignedDuration::from_mins(i64::from(self.horizon.resolution_min));
+            is_jump && (pair[0] < date.to_datetime(time) && date.to_datetime(time) < pair[1])
+        };
+        let reason =
+            self.shown[after.min(self.steps())..].windows(2).find(|pair| is_over(pair)).map_or(
+                ProblemReason::NoSuchTime {
+                    time,
+                    first: self.shown[after.min(self.steps())],
+                    last: self.shown[self.steps()],
+                },
+                |pair| ProblemReason::Skipped { time, date: pair[0].date() },
+            );
+        Err(ProblemRefused::new(path, reason))
     }
 
     fn span(
@@ -393,6 +510,14 @@ impl Clock {
                 wear_per_kwh,
             } => {
                 let of = |percent: f64| capacity_kwh * percent / 100.0;
+                percents(
+                    path,
+                    &[
+                        ("now_percent", *now_percent),
+                        ("end_percent", end_percent.unwrap_or_default()),
+                        ("least_percent", *least_percent),
+                    ],
+                )?;
                 (
                     name,
                     DeviceKind::Battery(Battery {
@@ -472,6 +597,14 @@ impl Clock {
             unreachable!("called for cars");
         };
         let of = |percent: f64| battery_kwh * percent / 100.0;
+        percents(
+            path,
+            &[
+                ("arrives_with_percent", *arrives_with_percent),
+                ("leaves_with_percent", *leaves_with_percent),
+                ("by", by.map_or(0.0, |by| by.1)),
+            ],
+        )?;
         let [arrival, departure] = self.span(path, ["arrives", "leaves"], *arrives, *leaves)?;
         let soc_min_by = by.map(|(time, percent)| -> Result<SocMinBy, ProblemRefused> {
             Ok(SocMinBy(self.step(&format!("{path}.by"), time, arrival + 1)?, of(percent)))
@@ -530,6 +663,7 @@ impl Clock {
                 Wish::NotFromBattery { device: device.clone() }
             }
             FriendlyWish::Holds { device, percent, from, until } => {
+                percents(path, &[("percent", *percent)])?;
                 let capacity_kwh =
                     devices.iter().find(|other| other.id == *device).map_or(0.0, |other| {
                         match &other.kind {
@@ -547,4 +681,11 @@ impl Clock {
             }
         })
     }
+}
+
+/// Refuses what is no part of a whole.
+fn percents(path: &str, fields: &[(&str, f64)]) -> Result<(), ProblemRefused> {
+    let check =
+        |(name, percent): &(&str, f64)| within(&format!("{path}.{name}"), *percent, 0.0, 100.0);
+    fields.iter().try_for_each(check)
 }

@@ -218,4 +218,7 @@ fn without_time_the_set_is_not_said_to_be_the_smallest() {
         found.conflicting.len() > 1
             && found.conflicting.iter().all(|demand| demand.nearest.is_empty())
     );
+    let at_once =
+        conflict(&household, &Microlp, &OutOfTime(std::cell::Cell::new(9))).expect("no failure");
+    assert!(!at_once.is_smallest && at_once.conflicting.len() >= found.conflicting.len());
 }

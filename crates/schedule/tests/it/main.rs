@@ -10,5 +10,6 @@ mod property;
 mod random;
 mod reason;
 mod rest;
+mod refused;
 mod seeds;
 mod watched;

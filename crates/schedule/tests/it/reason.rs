@@ -123,3 +123,28 @@ fn every_reason_of_oracles_is_computed_again() {
     let count: usize = some.map(|(_, household, _)| check_reasons(&household)).sum();
     assert!(count > 50, "{count} reasons");
 }
+
+/// A car that could charge faster where the energy is cheapest, and does not: the next bracket costs more than that saves.
+#[test]
+fn a_bracket_that_holds_a_car_back_is_named_with_what_it_saves_and_costs() {
+    let household = Household::from_toml(
+        "name = 'night'\ncurrency = 'NOK'\nzone = 'Europe/Oslo'\nstart = '2026-11-25T20:00'\nhours = 8\n\
+         load_kw = 0.5\nimport_limit_kw = 20.0\n\
+         [tariff]\nimport_per_kwh = [2.0, 1.9, 1.5, 1.4, 1.2, 0.8, 0.9, 1.1]\nexport_per_kwh = 0.1\n\
+         [tariff.steps]\nhistory_daily_max_kw = [5.0, 5.0]\nsteps = [{ upto_kw = 5.0, fee = 190.0 }, { upto_kw = 10.0, fee = 320.0 }]\n\
+         [[device]]\nkind = 'car'\nname = 'car'\nbattery_kwh = 60.0\ncharge_max_kw = 7.4\narrives = '20:00'\nleaves = '04:00'\n\
+         arrives_with_percent = 30.0\nleaves_with_percent = 50.0\n",
+    )
+    .expect("possible");
+    assert!(check_reasons(&household) > 1);
+    let options = PlanOptions { gap: 0.0, time_limit: None };
+    let plan = optimal(&household, &[&Microlp], &options).expect("a plan").plan;
+    let found = reasons(&household, &plan, &preferred(&household), &Unwatched).swap_remove(0);
+    let found = found.expect("nobody waits").instead;
+    let held = found.iter().find(|other| other.role == Role::HeldBack).expect("a bracket");
+    assert_eq!((held.breaks.clone(), held.difference.capacity), (None, 130.0));
+    let Change::Draws { kwh, from, to } = held.change else { panic!("{held:?}") };
+    let price = &household.tariff.import_price;
+    assert!((held.difference.energy - kwh * (price[to] - price[from])).abs() < 1e-9, "{held:?}");
+    assert!(held.difference.energy < 0.0, "{held:?}");
+}
