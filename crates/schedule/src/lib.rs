@@ -12,5 +12,6 @@ pub mod solver;
 mod bounds;
 mod json;
 mod refusal;
+mod written;
 
 pub use refusal::{ProblemReason, ProblemRefused};

@@ -20,19 +20,22 @@ use crate::input::read_bounded;
 /// Largest problem that is read, in bytes after unpacking: a million devices.
 const FILE_BYTES_MAX: u64 = 1 << 30;
 
+/// Largest table that a problem may name, in bytes.
+const TABLE_BYTES_MAX: u64 = 16 << 20;
+
 /// Plan a fleet within the limits of its grid, with a bound on what any other plan could save
 ///
 /// Devices answer prices, which are changed until the limits are kept and nothing more is to be saved. Where the limits leave too little,
 /// they are named by step and amount, and the exit code is 1.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    /// The problem: JSON of the schema gridtally-fleet-1, or gzip of it
+    /// The problem: TOML as in examples/fleet.toml where the name ends in .toml, else JSON of the schema gridtally-fleet-1, or gzip of it
     #[arg(value_name = "PROBLEM")]
     problem: PathBuf,
     /// Draw the load under its limit, over the prices, into this file
     #[arg(long, value_name = "FILE.svg", value_parser = crate::arguments::svg_file)]
     plot: Option<PathBuf>,
-    /// Write what each device does into this file: CSV of device, step and kW, without the steps in which it does nothing
+    /// Write what each device does into this file: CSV of device, step, kW and name, without the steps in which it does nothing
     #[arg(long, value_name = "FILE.csv", value_parser = csv_file)]
     set_points: Option<PathBuf>,
     /// Relative gap between plan and bound at which to stop
@@ -48,7 +51,13 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<(), Comman
     let shown = arguments.problem.display();
     let text =
         str::from_utf8(&content).with_context(|| format!("{shown} is not UTF-8")).or_refused()?;
-    let fleet = Fleet::from_json(text).map_err(|refused| {
+    let is_toml = arguments.problem.extension().is_some_and(|extension| extension == "toml");
+    let fleet = if is_toml {
+        Fleet::from_toml(text, &mut |name| read_beside(&arguments.problem, name))
+    } else {
+        Fleet::from_json(text)
+    };
+    let fleet = fleet.map_err(|refused| {
         CommandError::refused(anyhow::Error::new(refused).context(shown.to_string()))
     })?;
     drop(content);
@@ -80,6 +89,14 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<(), Comman
     report.verdict()
 }
 
+/// Reads a table that a problem names, from the folder of the problem.
+fn read_beside(problem: &Path, name: &str) -> Result<String, String> {
+    let folder = problem.parent().unwrap_or(Path::new("."));
+    let content = read_bounded(&folder.join(name), TABLE_BYTES_MAX)
+        .map_err(|error| format!("{:#}", anyhow::Error::new(error)))?;
+    String::from_utf8(content).map_err(|_| "it is not UTF-8".to_owned())
+}
+
 fn powers<'a>(
     fleet: &'a Fleet,
     found: &'a FleetPlan,
@@ -89,7 +106,7 @@ fn powers<'a>(
 
 fn write_set_points(path: &Path, fleet: &Fleet, found: &FleetPlan) -> std::io::Result<()> {
     let mut out = BufWriter::new(File::create(path)?);
-    writeln!(out, "device,number,step,power_kw")?;
+    writeln!(out, "device,number,step,power_kw,name")?;
     for (device, power_kw) in powers(fleet, found) {
         let (kind, number) = match device {
             FleetDevice::Ev(i) => ("ev", i),
@@ -99,11 +116,21 @@ fn write_set_points(path: &Path, fleet: &Fleet, found: &FleetPlan) -> std::io::R
             FleetDevice::Room(i) => ("room", i),
             FleetDevice::Battery(i) => ("battery", i),
         };
+        let name = quoted(&fleet.names.device(device));
         for (step, power) in power_kw.iter().enumerate().filter(|(_, power)| power.abs() > 5e-7) {
-            writeln!(out, "{kind},{number},{step},{power:.6}")?;
+            writeln!(out, "{kind},{number},{step},{power:.6},{name}")?;
         }
     }
     out.flush()
+}
+
+/// A name as CSV has it.
+fn quoted(name: &str) -> String {
+    if name.contains([',', '"']) {
+        format!("\"{}\"", name.replace('"', "\"\""))
+    } else {
+        name.to_owned()
+    }
 }
 
 /// Reads the name of a file of set-points: another ending may be that of the problem.

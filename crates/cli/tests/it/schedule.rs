@@ -82,8 +82,26 @@ fn a_fleet_is_planned_under_its_limit_and_drawn() {
     let svg = std::fs::read_to_string(terminal.path("fleet.svg")).unwrap();
     assert!(svg.starts_with("<svg") && svg.contains("300 devices"), "{}", &svg[..100]);
     let set_points = std::fs::read_to_string(terminal.path("set-points.csv")).unwrap();
-    assert_eq!(set_points.lines().next(), Some("device,number,step,power_kw"));
+    assert_eq!(set_points.lines().next(), Some("device,number,step,power_kw,name"));
     assert!(set_points.lines().count() > 1_000);
+}
+
+#[test]
+fn a_street_is_planned_by_the_names_that_it_has() {
+    let terminal = Terminal::new();
+    let example = fixture("examples/fleet.toml");
+    terminal.check(&format!("dispatch {example} --set-points set-points.csv"), &expect![[""]]);
+    let set_points = std::fs::read_to_string(terminal.path("set-points.csv")).unwrap();
+    assert!(set_points.contains(",commuter north 3\n"), "{}", &set_points[..200]);
+    let text = std::fs::read_to_string(&example).unwrap();
+    std::fs::write(terminal.path("tight.toml"), text.replace("limit_kw = 60.0", "limit_kw = 25.0"))
+        .unwrap();
+    terminal.check("dispatch tight.toml", &expect![[""]]);
+    let column = "base_load_kw = { file = \"load.csv\", column = \"kw\" }\n[[feeder]]";
+    std::fs::write(terminal.path("table.toml"), text.replacen("[[feeder]]", column, 1)).unwrap();
+    terminal.check("dispatch table.toml", &expect![[""]]);
+    std::fs::write(terminal.path("load.csv"), "kw\n1.0\nmuch\n").unwrap();
+    terminal.check("dispatch table.toml", &expect![[""]]);
 }
 
 #[test]

@@ -2,9 +2,8 @@
 //!
 //! It says less than `gridtally-household-1` and becomes the same [`Household`]: what is left out takes the defaults that the fields name.
 
-use gridtally_core::calendar::{Fold, Zone};
+use gridtally_core::calendar::Zone;
 use jiff::civil::{DateTime, Time};
-use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 
 use super::device::{
@@ -18,6 +17,7 @@ use super::tariff::{Capacity, DailyMaxSteps, PeakPrice, Tariff};
 use super::wish::Wish;
 use crate::bounds::within;
 use crate::refusal::{ProblemReason, ProblemRefused};
+use crate::written::{ClockTimes, ETA_BATTERY, ETA_CAR, Values, five, quarter};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -39,18 +39,6 @@ struct Friendly {
     device: Vec<FriendlyDevice>,
     #[serde(default)]
     wish: Vec<FriendlyWish>,
-}
-
-const fn quarter() -> u32 {
-    15
-}
-
-/// One number for all, one for each hour, or one for each step.
-#[derive(Deserialize, Clone)]
-#[serde(untagged)]
-enum Values {
-    One(f64),
-    Each(Vec<f64>),
 }
 
 #[derive(Deserialize)]
@@ -154,10 +142,6 @@ const fn twelve() -> u32 {
     12
 }
 
-const fn five() -> f64 {
-    5.0
-}
-
 #[derive(Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 enum FriendlyWish {
@@ -167,10 +151,6 @@ enum FriendlyWish {
     Holds { device: String, percent: f64, from: Time, until: Time },
 }
 
-/// How a battery and a car lose: a twentieth each way, a tenth into a car.
-const ETA_BATTERY: f64 = 0.95;
-const ETA_CAR: f64 = 0.9;
-
 impl Household {
     /// Reads a household as a person writes it.
     ///
@@ -178,10 +158,7 @@ impl Household {
     ///
     /// Returns the first field that cannot be: its path, or its line where the text is not what the form asks for.
     pub fn from_toml(text: &str) -> Result<Self, ProblemRefused> {
-        let friendly: Friendly = toml::from_str(text).map_err(|error| {
-            let message = error.to_string().trim_end().replace('\n', " ");
-            ProblemRefused::new(".", ProblemReason::Malformed { message })
-        })?;
+        let friendly: Friendly = crate::written::read(text)?;
         let clock = Clock::new(&friendly)?;
         let devices = friendly.device.iter().enumerate();
         let devices = devices.map(|(i, device)| clock.device(&format!("device[{i}]"), device));
@@ -232,42 +209,23 @@ impl Household {
 /// Clock times as steps.
 struct Clock {
     horizon: Horizon,
-    /// What clocks show at the beginning of each step, and at the end.
-    shown: Vec<DateTime>,
+    times: ClockTimes,
 }
 
 impl Clock {
     fn new(friendly: &Friendly) -> Result<Self, ProblemRefused> {
         let resolution_min = friendly.resolution_minutes;
-        if resolution_min == 0 || 60 % resolution_min != 0 {
-            let known = "1, 2, 3, 4, 5, 6, 10, 12, 15, 20, 30, 60";
-            let reason = ProblemReason::Unknown { found: resolution_min.to_string(), known };
-            return Err(ProblemRefused::new("resolution_minutes", reason));
-        }
-        let steps = u64::from(friendly.hours) * u64::from(60 / resolution_min);
-        let steps =
-            usize::try_from(steps).ok().filter(|steps| (1..=super::STEPS_MAX).contains(steps));
-        let Some(steps) = steps else {
-            let (found, most) = (f64::from(friendly.hours), 168.0);
-            return Err(ProblemRefused::new(
-                "hours",
-                ProblemReason::Range { found, least: 1.0, most },
-            ));
-        };
-        let start = friendly.zone.instant(friendly.start, Some(Fold::First)).map_err(|error| {
-            ProblemRefused::new("start", ProblemReason::Malformed { message: error.to_string() })
-        })?;
-        let instant = |step: usize| -> Timestamp {
-            let minutes = i64::try_from(step).expect("a horizon has ten thousand steps at most")
-                * i64::from(resolution_min);
-            start.saturating_add(SignedDuration::from_mins(minutes)).unwrap_or(start)
-        };
-        let shown: Vec<DateTime> =
-            (0..=steps).map(|step| friendly.zone.local(instant(step))).collect();
+        let times = ClockTimes::new(
+            &friendly.zone,
+            friendly.start,
+            friendly.hours,
+            (resolution_min, super::STEPS_MAX),
+        )?;
+        let shown = &times.shown[..times.steps()];
         let labels = |is_new: &dyn Fn(&DateTime, &DateTime) -> bool| {
             let mut label = 0;
             let mut labels = vec![0];
-            for pair in shown[..steps].windows(2) {
+            for pair in shown.windows(2) {
                 label += u32::from(is_new(&pair[0], &pair[1]));
                 labels.push(label);
             }
@@ -276,38 +234,21 @@ impl Clock {
         let day_of_step = labels(&|a, b| a.date() != b.date());
         // The hour that is shown twice is two hours: clocks go back within it.
         let hour_of_step = labels(&|a, b| a.hour() != b.hour() || b.minute() <= a.minute());
-        let zone = friendly.zone.clone();
+        let (start, zone) = (times.start, friendly.zone.clone());
         let horizon = Horizon { start, zone, resolution_min, day_of_step, hour_of_step };
-        Ok(Self { horizon, shown })
+        Ok(Self { horizon, times })
     }
 
     fn steps(&self) -> usize {
-        self.horizon.steps()
+        self.times.steps()
     }
 
     fn series(&self, path: &str, values: &Values) -> Result<Vec<f64>, ProblemRefused> {
-        let (steps, per_hour) = (self.steps(), 60 / self.horizon.resolution_min as usize);
-        match values {
-            Values::One(value) => Ok(vec![*value; steps]),
-            Values::Each(values) if values.len() == steps => Ok(values.clone()),
-            Values::Each(values) if values.len() * per_hour == steps => {
-                Ok(values.iter().flat_map(|value| std::iter::repeat_n(*value, per_hour)).collect())
-            }
-            Values::Each(values) => {
-                let reason = ProblemReason::Length { found: values.len(), expected: steps };
-                Err(ProblemRefused::new(path, reason))
-            }
-        }
+        self.times.series(path, values)
     }
 
-    /// The first step from `after` on at whose beginning clocks show a time; the end of the horizon counts.
     fn step(&self, path: &str, time: Time, after: usize) -> Result<usize, ProblemRefused> {
-        let found = (after..self.shown.len()).find(|&step| self.shown[step].time() == time);
-        found.ok_or_else(|| {
-            let (first, last) = (self.shown[after.min(self.steps())], self.shown[self.steps()]);
-            let message = format!("no step begins at {time} between {first} and {last}");
-            ProblemRefused::new(path, ProblemReason::Malformed { message })
-        })
+        self.times.step(path, time, after)
     }
 
     fn span(
@@ -317,9 +258,7 @@ impl Clock {
         from: Time,
         until: Time,
     ) -> Result<[usize; 2], ProblemRefused> {
-        let from = self.step(&format!("{path}.{}", names[0]), from, 0)?;
-        let until = self.step(&format!("{path}.{}", names[1]), until, from + 1)?;
-        Ok([from, until])
+        self.times.span(path, names, from, until)
     }
 
     fn device(&self, path: &str, device: &FriendlyDevice) -> Result<Device, ProblemRefused> {
