@@ -73,8 +73,12 @@ const DIRECT_NODES: [u64; 3] = [1_000, 4_000, 16_000];
 ///
 /// Returns the first [`FleetError`] in the order of its variants.
 pub fn plan(fleet: &Fleet, options: &FleetOptions) -> Result<FleetPlan, FleetError> {
-    let relaxed = coordinate(fleet, options)?;
-    if fleet.cycles.profile.is_empty() {
+    let has_programs = !fleet.cycles.profile.is_empty();
+    let within_gap = |bound: f64| bound + options.gap * bound.abs();
+    // What is mixed of programs is no plan, so that nobody needs it to be fair.
+    let nothing = |_: f64| f64::NEG_INFINITY;
+    let relaxed = coordinate(fleet, options, if has_programs { &nothing } else { &within_gap })?;
+    if !has_programs {
         return Ok(FleetPlan {
             cost: relaxed.cost,
             bound: relaxed.bound,
@@ -153,7 +157,6 @@ fn with_starts(
     let mut room = Headroom::beside(fleet, &relaxed.continuous_by_feeder_kw);
     let starts = starts(fleet, &mut room, mixed, options.seed);
     let programs_kw = programs(fleet, &starts);
-    let rest = coordinate(&fleet.beside_programs(&programs_kw), options)?;
     let step_h = fleet.step_h();
     let programs_total_kw = total(&programs_kw);
     let for_programs: f64 = fleet
@@ -162,6 +165,8 @@ fn with_starts(
         .zip(&programs_total_kw)
         .map(|(price, load)| price * load * step_h)
         .sum();
+    let may_cost = |_: f64| relaxed.bound + options.gap * relaxed.bound.abs() - for_programs;
+    let rest = coordinate(&fleet.beside_programs(&programs_kw), options, &may_cost)?;
     let load_kw =
         total(&rest.load_by_feeder_kw).iter().zip(&programs_total_kw).map(|(a, b)| a + b).collect();
     let cost = rest.cost + for_programs;

@@ -4,6 +4,7 @@
 mod conflict;
 mod fleet;
 mod friendly;
+mod friendly_fleet;
 mod oracle;
 mod property;
 mod random;
