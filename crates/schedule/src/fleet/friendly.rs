@@ -34,8 +34,9 @@ struct Friendly {
     down_reserve_kw: Series,
     #[serde(default)]
     feeder: Vec<FriendlyFeeder>,
+    /// Each is a [`FriendlyDevice`], read alone so that an error is that of one of them.
     #[serde(default)]
-    device: Vec<FriendlyDevice>,
+    device: Vec<toml::Table>,
 }
 
 /// Numbers for the steps, written here or in a column of a table.
@@ -213,14 +214,15 @@ fn read(friendly: &Friendly, beside: ReadBeside<'_>) -> Result<Fleet, ProblemRef
         parts.names.feeders.push(feeder.name.clone());
     }
     let mut writing = Writing { times: &times, tables, parts, origins: BTreeMap::new() };
-    let mut names = BTreeSet::new();
+    let mut names: BTreeSet<String> = BTreeSet::new();
     let mut room = DEVICES_MAX;
-    for (i, device) in friendly.device.iter().enumerate() {
+    for (i, table) in friendly.device.iter().enumerate() {
         let path = format!("device[{i}]");
+        let device = &read_device(&path, table)?;
         let (name, count, _) = device.place();
         within_count(&format!("{path}.count"), count as usize, 1, room)?;
         room -= count as usize;
-        if !names.insert(name) {
+        if !names.insert(name.to_owned()) {
             let reason = ProblemReason::Duplicate { name: name.to_owned() };
             return Err(ProblemRefused::new(format!("{path}.name"), reason));
         }
@@ -228,6 +230,16 @@ fn read(friendly: &Friendly, beside: ReadBeside<'_>) -> Result<Fleet, ProblemRef
     }
     let Writing { parts, origins, .. } = writing;
     Fleet::new(parts).map_err(|refused| as_written(refused, &origins))
+}
+
+fn read_device(path: &str, table: &toml::Table) -> Result<FriendlyDevice, ProblemRefused> {
+    FriendlyDevice::deserialize(table.clone()).map_err(|error| {
+        let message = error.message().to_owned();
+        // The line of a field that is not known is its own.
+        let unknown = message.strip_prefix("unknown field `").and_then(|rest| rest.split_once('`'));
+        let path = unknown.map_or(path.to_owned(), |(field, _)| format!("{path}.{field}"));
+        malformed(path, message)
+    })
 }
 
 /// Gives a refusal of a column the path of the device that its number comes from: `ev.energy_kwh[7]` is of `device[2]`.
@@ -243,7 +255,7 @@ fn as_written(
         let groups = origins.get(kind)?;
         let group = groups.partition_point(|(first, _)| *first <= number).checked_sub(1)?;
         let (_, path) = &groups[group];
-        Some(match words(member) {
+        Some(match words(kind, member) {
             Some(word) => format!("{path}.{word}"),
             None => path.clone(),
         })
@@ -278,8 +290,11 @@ fn as_written(
 }
 
 /// What a member of a column is called in this form, where it is written as it is.
-fn words(member: &str) -> Option<&'static str> {
+fn words(kind: &str, member: &str) -> Option<&'static str> {
     Some(match member {
+        "soc_max_kwh" if kind == "v2g" => "battery_kwh",
+        "soc_max_kwh" => "capacity_kwh",
+        "p_max_kw" if kind == "ev" => "charge_max_kw",
         "p_max_kw" => "power_max_kw",
         "p_max_charge_kw" => "charge_max_kw",
         "p_max_discharge_kw" => "give_back_max_kw",
@@ -385,6 +400,12 @@ fn add<T: Clone>(column: &mut Vec<T>, value: T, count: usize) {
     column.resize(column.len() + count, value);
 }
 
+/// Part of a store.
+fn percent(path: &str, field: &str, found: f64) -> Result<f64, ProblemRefused> {
+    within(&format!("{path}.{field}"), found, 0.0, 100.0)?;
+    Ok(found / 100.0)
+}
+
 /// A step as a column has it.
 fn step(step: usize) -> u32 {
     u32::try_from(step).expect("a horizon has two thousand steps at most")
@@ -488,13 +509,13 @@ impl Writing<'_, '_> {
             unreachable!("called for cars");
         };
         let stay = self.times.span(path, ["arrives", "leaves"], *arrives, *leaves)?;
-        within(&format!("{path}.arrives_with_percent"), *arrives_with_percent, 0.0, 100.0)?;
-        within(&format!("{path}.leaves_with_percent"), *leaves_with_percent, 0.0, 100.0)?;
+        percent(path, "arrives_with_percent", *arrives_with_percent)?;
+        percent(path, "leaves_with_percent", *leaves_with_percent)?;
         let most = crate::bounds::MAGNITUDE_MAX;
         within(&format!("{path}.battery_kwh"), *battery_kwh, 0.01, most)?;
         within(&format!("{path}.charge_max_kw"), *charge_max_kw, 0.0, most)?;
-        let percent = (leaves_with_percent - arrives_with_percent).max(0.0);
-        let energy_kwh = battery_kwh * percent / 100.0 / ETA_CAR;
+        let missing_percent = (leaves_with_percent - arrives_with_percent).max(0.0);
+        let energy_kwh = battery_kwh * missing_percent / 100.0 / ETA_CAR;
         let room_kwh = charge_max_kw * self.hours(stay);
         if energy_kwh > room_kwh * (1.0 + 1e-9) {
             let possible = arrives_with_percent + room_kwh * ETA_CAR / battery_kwh * 100.0;
@@ -534,7 +555,10 @@ impl Writing<'_, '_> {
         else {
             unreachable!("called for cars");
         };
-        let of = |percent: f64| battery_kwh * percent / 100.0;
+        let arrival = percent(path, "arrives_with_percent", *arrives_with_percent)?;
+        let target = percent(path, "leaves_with_percent", *leaves_with_percent)?;
+        // A car that comes with less cannot have more at once.
+        let least = percent(path, "least_percent", *least_percent)?.min(arrival);
         let stay = self.times.span(path, ["arrives", "leaves"], *arrives, *leaves)?;
         let cars = &mut self.parts.v2gs;
         add(&mut cars.arrival, step(stay[0]), count);
@@ -544,11 +568,10 @@ impl Writing<'_, '_> {
         add(&mut cars.eta_charge, ETA_CAR, count);
         add(&mut cars.eta_discharge, ETA_CAR, count);
         add(&mut cars.wear_per_kwh, *wear_per_kwh, count);
-        add(&mut cars.soc_arrival_kwh, of(*arrives_with_percent), count);
-        // A car that comes with less cannot have more at once.
-        add(&mut cars.soc_min_kwh, of(least_percent.min(*arrives_with_percent)), count);
+        add(&mut cars.soc_arrival_kwh, arrival * battery_kwh, count);
+        add(&mut cars.soc_min_kwh, least * battery_kwh, count);
         add(&mut cars.soc_max_kwh, *battery_kwh, count);
-        add(&mut cars.soc_target_kwh, of(*leaves_with_percent), count);
+        add(&mut cars.soc_target_kwh, target * battery_kwh, count);
         Ok(())
     }
 
@@ -593,7 +616,8 @@ impl Writing<'_, '_> {
             unreachable!("called for tanks");
         };
         let draw_kw = self.series(&format!("{path}.draw_kw"), draw_kw)?;
-        let of = |percent: f64| heat_max_kwh * percent / 100.0;
+        let now = percent(path, "now_percent", *now_percent)?;
+        let end = percent(path, "end_percent", end_percent.unwrap_or(*now_percent))?;
         let tanks = &mut self.parts.tanks;
         add(&mut tanks.draw_profile, step(self.parts.tank_draw_profiles_kw.len()), count);
         self.parts.tank_draw_profiles_kw.push(draw_kw);
@@ -601,9 +625,9 @@ impl Writing<'_, '_> {
         add(&mut tanks.p_max_kw, *power_max_kw, count);
         add(&mut tanks.cop, *heat_per_kwh, count);
         add(&mut tanks.loss_per_h, decay_per_h(path, *lost_percent_per_hour)?, count);
-        add(&mut tanks.state_init_kwh, of(*now_percent), count);
+        add(&mut tanks.state_init_kwh, now * heat_max_kwh, count);
         add(&mut tanks.state_max_kwh, *heat_max_kwh, count);
-        add(&mut tanks.state_final_min_kwh, of(end_percent.unwrap_or(*now_percent)), count);
+        add(&mut tanks.state_final_min_kwh, end * heat_max_kwh, count);
         Ok(())
     }
 
@@ -665,7 +689,9 @@ impl Writing<'_, '_> {
         else {
             unreachable!("called for batteries");
         };
-        let of = |percent: f64| capacity_kwh * percent / 100.0;
+        let now = percent(path, "now_percent", *now_percent)?;
+        let end = percent(path, "end_percent", end_percent.unwrap_or(*now_percent))?;
+        let least = percent(path, "least_percent", *least_percent)?;
         let batteries = &mut self.parts.batteries;
         add(&mut batteries.p_max_charge_kw, *charge_max_kw, count);
         add(&mut batteries.p_max_discharge_kw, *give_back_max_kw, count);
@@ -674,10 +700,10 @@ impl Writing<'_, '_> {
         let lost = decay_per_h(path, *lost_percent_per_hour)?;
         add(&mut batteries.self_discharge_per_h, lost, count);
         add(&mut batteries.wear_per_kwh, *wear_per_kwh, count);
-        add(&mut batteries.soc_init_kwh, of(*now_percent), count);
-        add(&mut batteries.soc_min_kwh, of(*least_percent), count);
+        add(&mut batteries.soc_init_kwh, now * capacity_kwh, count);
+        add(&mut batteries.soc_min_kwh, least * capacity_kwh, count);
         add(&mut batteries.soc_max_kwh, *capacity_kwh, count);
-        add(&mut batteries.soc_final_min_kwh, of(end_percent.unwrap_or(*now_percent)), count);
+        add(&mut batteries.soc_final_min_kwh, end * capacity_kwh, count);
         Ok(())
     }
 }

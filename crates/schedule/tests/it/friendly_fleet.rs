@@ -71,18 +71,65 @@ fn a_column_of_a_table_is_a_series() {
 
 #[test]
 fn what_cannot_be_is_named_by_its_field_and_line() {
-    check_refused(&[("feeder = \"north\"", "feeder = \"west\"")], &expect![[r#"device[0].feeder (line 37): no feeder is called "west""#]]);
-    check_refused(&[("feeder = \"north\"\n", "")], &expect!["device[0].feeder (line 33): say which it is on: north, south"]);
-    check_refused(&[("leaves = \"07:00\"", "leaves = \"07:10\"")], &expect!["device[0].leaves (line 41): no step begins at 07:10:00 between 2026-11-25T17:30:00 and 2026-11-26T15:00:00"]);
-    check_refused(&[("leaves = \"07:00\"", "leaves = \"18:30\"")], &expect!["device[0].leaves_with_percent (line 43): not possible by 18:30:00; 62 % is"]);
-    check_refused(&[("commuter south", "commuter north")], &expect![[r#"device[1].name (line 47): "commuter north" is the name of an earlier device"#]]);
-    check_refused(&[("count = 12", "count = 0")], &expect!["device[0].count (line 36): 0 is not between 1 and 10000000"]);
-    check_refused(&[("count = 12", "count = 4000000000")], &expect!["device[0].count (line 36): 4000000000 is not between 1 and 10000000"]);
-    check_refused(&[("limit_kw = 62.0", "limit_kw = -62.0")], &expect!["feeder[1].limit_kw[0] (line 30): -62 is not between 0 and 1000000000"]);
-    check_refused(&[("capacity_kwh = 10.0", "capacity_kwh = -10.0")], &expect!["device[9] (line 146): -10 is not between 0 and 1000000"]);
-    check_refused(&[("heat_per_kwh = 3.1", "heat_per_kwh = 0.0")], &expect!["device[4].heat_per_kwh (line 90): 0 is not between 0.001 and 100"]);
-    check_refused(&[("most_c = 22.5", "most_c = 19.0")], &expect!["device[4].most_c (line 94): 19 is not between 20 and 200"]);
-    check_refused(&[("now_percent = 70.0", "now_percent = 170.0")], &expect!["device[6].now_percent (line 120): 15.3 is not between 0 and 9"]);
-    check_refused(&[("give_back_max_kw = 8.0", "give_back_max_kw = 8.0\ncolor = 1")], &expect![".: TOML parse error at line 33, column 1    | 33 | [[device]]    | ^^^^^^^^^^ unknown field `color`, expected one of `name`, `count`, `feeder`, `battery_kwh`, `charge_max_kw`, `give_back_max_kw`, `wear_per_kwh`, `least_percent`, `arrives`, `leaves`, `arrives_with_percent`, `leaves_with_percent`"]);
-    check_refused(&[("T15:00", "T15:30")], &expect!["start (line 5): the first step begins on the hour"]);
+    check_refused(
+        &[("feeder = \"north\"", "feeder = \"west\"")],
+        &expect![[r#"device[0].feeder (line 37): no feeder is called "west""#]],
+    );
+    check_refused(
+        &[("feeder = \"north\"\n", "")],
+        &expect!["device[0].feeder (line 33): say which it is on: north, south"],
+    );
+    check_refused(
+        &[("leaves = \"07:00\"", "leaves = \"07:10\"")],
+        &expect![
+            "device[0].leaves (line 41): no step begins at 07:10:00 between 2026-11-25T17:30:00 and 2026-11-26T15:00:00"
+        ],
+    );
+    check_refused(
+        &[("leaves = \"07:00\"", "leaves = \"18:30\"")],
+        &expect!["device[0].leaves_with_percent (line 43): not possible by 18:30:00; 62 % is"],
+    );
+    check_refused(
+        &[("commuter south", "commuter north")],
+        &expect![[
+            r#"device[1].name (line 47): "commuter north" is the name of an earlier device"#
+        ]],
+    );
+    check_refused(
+        &[("count = 12", "count = 0")],
+        &expect!["device[0].count (line 36): 0 is not between 1 and 10000000"],
+    );
+    check_refused(
+        &[("count = 12", "count = 4000000000")],
+        &expect!["device[0].count (line 36): 4000000000 is not between 1 and 10000000"],
+    );
+    check_refused(
+        &[("limit_kw = 62.0", "limit_kw = -62.0")],
+        &expect!["feeder[1].limit_kw[0] (line 30): -62 is not between 0 and 1000000000"],
+    );
+    check_refused(
+        &[("capacity_kwh = 10.0", "capacity_kwh = -10.0")],
+        &expect!["device[9].capacity_kwh (line 151): -10 is not between 0 and 1000000"],
+    );
+    check_refused(
+        &[("heat_per_kwh = 3.1", "heat_per_kwh = 0.0")],
+        &expect!["device[4].heat_per_kwh (line 90): 0 is not between 0.001 and 100"],
+    );
+    check_refused(
+        &[("most_c = 22.5", "most_c = 19.0")],
+        &expect!["device[4].most_c (line 94): 19 is not between 20 and 200"],
+    );
+    check_refused(
+        &[("now_percent = 70.0", "now_percent = 170.0")],
+        &expect!["device[6].now_percent (line 120): 170 is not between 0 and 100"],
+    );
+    check_refused(
+        &[("give_back_max_kw = 8.0", "give_back_max_kw = 8.0\ncolor = 1")],
+        &expect![[r#"
+            device[3].color (line 77): unknown field `color`, expected one of `name`, `count`, `feeder`, `battery_kwh`, `charge_max_kw`, `give_back_max_kw`, `wear_per_kwh`, `least_percent`, `arrives`, `leaves`, `arrives_with_percent`, `leaves_with_percent`"#]],
+    );
+    check_refused(
+        &[("T15:00", "T15:30")],
+        &expect!["start (line 5): the first step begins on the hour"],
+    );
 }
