@@ -121,6 +121,8 @@ explanations! {
 const SMOOTHING: f64 = 0.6;
 /// Most answers that are kept of a group.
 const COLUMNS_MAX: usize = 40;
+/// Which part of its cost a plan may spend on fairness.
+const FAIR_PART: f64 = 1e-4;
 /// How often exceeding a limit is made dearer before the limits are held to be too tight.
 const PENALTIES_MAX: usize = 3;
 
@@ -282,7 +284,8 @@ impl Work<'_> {
 
     /// Returns a mixture that costs at most `cost_max` and in which nobody waits much longer than others, where there is one.
     fn fairer(&mut self, mixture: &Mixture, cost_max: f64) -> Result<Option<Mixture>, FleetError> {
-        let room = cost_max - mixture.cost;
+        let room = (cost_max - mixture.cost).min(FAIR_PART * mixture.cost.abs());
+        let cost_max = mixture.cost + room;
         // Less than this is not worth a stage, and is lost in rounding.
         if room <= 1e-6 * mixture.cost.abs() {
             return Ok(None);

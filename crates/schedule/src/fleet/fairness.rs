@@ -1,7 +1,7 @@
 //! Who waits, and who gains: fairness among devices that would have done at once what they need.
 //!
 //! These are cars that only charge, and programs. Which part of its time a device waits is 0 where it does everything as early as it can, and 1
-//! where it does everything as late as it can. What a plan may cost more than its bound is spent on making the squares of these parts least, by
+//! where it does everything as late as it can. What a plan may cost more than its bound, a ten-thousandth at most, is spent on making the squares of these parts least, by
 //! energy, over the groups of devices that answer together; within a group all answer the same prices by the same shares.
 
 use super::master::MasterColumn;
