@@ -14,6 +14,7 @@ mod json;
 mod lines;
 mod refusal;
 mod watch;
+mod written;
 
 pub use refusal::{ProblemReason, ProblemRefused};
 pub use watch::{Progress, Stage, Unwatched, Watch};

@@ -88,6 +88,20 @@ pub enum ProblemReason {
         /// The name.
         name: String,
     },
+    /// A device is on a feeder that is not written down.
+    #[error("no feeder is called {name:?}")]
+    NoSuchFeeder {
+        /// The name.
+        name: String,
+    },
+    /// A table beside the document cannot be used.
+    #[error("{file}: {message}")]
+    Table {
+        /// Its name.
+        file: String,
+        /// What is wrong with it.
+        message: String,
+    },
     /// A wish is for a device that does not exist, or that it cannot be asked of.
     #[error("no device called {name:?} can be asked for this")]
     NoSuchDevice {
@@ -150,6 +164,10 @@ explanations! {
             "give each device a name of its own";
         NoSuchCycle: "problem-no-such-cycle" "a program is to run after one that does not exist"
             "name a cycle of the same household";
+        NoSuchFeeder: "problem-no-such-feeder" "a device is on a feeder that is not written down"
+            "name one of the feeders, or write this one down as [[feeder]]";
+        Table: "problem-table" "a table beside the problem cannot be used"
+            "give a CSV file beside the problem, with a header and a number in each row for each hour or step";
         NoSuchDevice: "problem-no-such-device" "a wish or a state is for a device that does not exist, or that cannot have it"
             "name a device of the household that can do this";
         NoSuchTime: "problem-no-such-time" "no step begins at a clock time"

@@ -8,7 +8,7 @@ mod real_report;
 mod report;
 mod set_points;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -28,13 +28,16 @@ use crate::progress::Waiting;
 /// Largest problem that is read, in bytes after unpacking: a million devices.
 const FILE_BYTES_MAX: u64 = 1 << 30;
 
+/// Largest table that a problem may name, in bytes.
+const TABLE_BYTES_MAX: u64 = 16 << 20;
+
 /// Plan a fleet within the limits of its grid, with a bound on what any other plan could save
 ///
 /// Devices answer prices, which are changed until the limits are kept and nothing more is to be saved. Where the limits leave too little,
 /// they are named by step and amount, and the exit code is 1.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    /// The problem: JSON of the schema gridtally-fleet-1, or gzip of it
+    /// The problem: TOML as in examples/fleet.toml where the name ends in .toml, else JSON of the schema gridtally-fleet-1, or gzip of it
     #[arg(value_name = "PROBLEM", required_unless_present = "scenario")]
     problem: Option<PathBuf>,
     /// Plan the recorded sessions of chargers that this file describes, as in fixtures/scenarios/chargers.toml, beside charging on arrival
@@ -70,21 +73,14 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<(), Comman
         return real::run(scenario, arguments, context);
     }
     let problem = arguments.problem.as_ref().expect("clap asks for it");
-    let content = read_bounded(problem, FILE_BYTES_MAX)?;
-    let shown = problem.display();
-    let text =
-        str::from_utf8(&content).with_context(|| format!("{shown} is not UTF-8")).or_refused()?;
-    let fleet = Fleet::from_json(text).map_err(|refused| {
-        CommandError::refused(anyhow::Error::new(refused).context(shown.to_string()))
-    })?;
-    drop(content);
+    let fleet = read(problem)?;
     if arguments.again.is_asked() {
         return again::run(&fleet, arguments, context);
     }
     let Found { plan: found, is_cut_short } = plan_within(&fleet, arguments, context)?;
     let checked = check(&fleet, powers(&fleet, &found));
     if let Some(path) = &arguments.set_points {
-        set_points::write(path, &Record::first(&fleet, &found))?;
+        set_points::write(path, &fleet, &Record::first(&fleet, &found))?;
     }
     if let Some(path) = &arguments.plot {
         let svg = picture::svg(&fleet, &found).context("cannot draw the picture").or_refused()?;
@@ -129,6 +125,31 @@ fn plan_within(
         context.output.report(&ExceededReport::new(fleet, status, exceeded))?;
     }
     Err(CommandError::refused(error))
+}
+
+/// Reads a fleet from JSON, or from TOML where the name of the file says so.
+fn read(path: &Path) -> Result<Fleet, CommandError> {
+    let content = read_bounded(path, FILE_BYTES_MAX)?;
+    let shown = path.display();
+    let text =
+        str::from_utf8(&content).with_context(|| format!("{shown} is not UTF-8")).or_refused()?;
+    let is_toml = path.extension().is_some_and(|extension| extension == "toml");
+    let fleet = if is_toml {
+        Fleet::from_toml(text, &mut |name| read_beside(path, name))
+    } else {
+        Fleet::from_json(text)
+    };
+    fleet.map_err(|refused| {
+        CommandError::refused(anyhow::Error::new(refused).context(shown.to_string()))
+    })
+}
+
+/// Reads a table that a problem names, from the folder of the problem.
+fn read_beside(problem: &Path, name: &str) -> Result<String, String> {
+    let folder = problem.parent().unwrap_or(Path::new("."));
+    let content = read_bounded(&folder.join(name), TABLE_BYTES_MAX)
+        .map_err(|error| format!("{:#}", anyhow::Error::new(error)))?;
+    String::from_utf8(content).map_err(|_| "it is not UTF-8".to_owned())
 }
 
 fn powers<'a>(

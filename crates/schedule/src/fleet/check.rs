@@ -72,7 +72,6 @@ pub fn check(
         found.load_kw.iter_mut().zip(&power_kw).for_each(|(sum, power)| *sum += power);
     }
     assert_eq!(count, fleet.devices(), "the power of each device");
-    #[expect(clippy::needless_range_loop, reason = "a step of many series")]
     for t in 0..steps {
         found.cost += fleet.energy_price[t] * found.load_kw[t] * fleet.step_h();
         let mut note = |limit: Limit, over_kw: f64, of_kw: f64| {

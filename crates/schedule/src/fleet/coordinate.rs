@@ -9,6 +9,7 @@
 
 use gridtally_core::explanations;
 
+use super::fairness::Waiting;
 use super::master::{Limit, LimitPrices, Master, MasterColumn, Mixture};
 use super::problem::Fleet;
 use super::respond::{
@@ -129,10 +130,13 @@ explanations! {
 const SMOOTHING: f64 = 0.6;
 /// Most answers that are kept of a group.
 const COLUMNS_MAX: usize = 40;
+/// Which part of its cost a plan may spend on fairness.
+const FAIR_PART: f64 = 1e-4;
 /// How often exceeding a limit is made dearer before the limits are held to be too tight.
 const PENALTIES_MAX: usize = 3;
 
-/// Plans a fleet whose devices' choices can be mixed; what cannot be is mixed all the same, and is a bound.
+/// Plans a fleet whose devices' choices can be mixed; what cannot be is mixed all the same, and is a bound. Among the plans that cost no more
+/// than `may_cost` says of the bound, a [fair](super::fairness) one is taken.
 ///
 /// # Errors
 ///
@@ -141,6 +145,7 @@ pub(crate) fn coordinate(
     fleet: &Fleet,
     options: &FleetOptions,
     watch: &dyn Watch,
+    may_cost: &dyn Fn(f64) -> f64,
 ) -> Result<Coordinated, FleetError> {
     let groups =
         groups(fleet, options.groups_per_feeder).map_err(|device| FleetError::Device { device })?;
@@ -198,6 +203,8 @@ pub(crate) fn coordinate(
         }
         work.forget(&mixture);
     };
+    let cost_max = may_cost(work.bound);
+    let mixture = work.fairer(&mixture, cost_max)?.unwrap_or(mixture);
     Ok(work.plan(&mixture, rounds))
 }
 
@@ -297,6 +304,46 @@ impl Work<'_> {
         }
         let mut kept = kept.into_iter();
         self.columns.retain(|_| kept.next().expect("one for each"));
+    }
+
+    /// Returns a mixture that costs at most `cost_max` and in which nobody waits much longer than others, where there is one.
+    fn fairer(&mut self, mixture: &Mixture, cost_max: f64) -> Result<Option<Mixture>, FleetError> {
+        let room = (cost_max - mixture.cost).min(FAIR_PART * mixture.cost.abs());
+        let cost_max = mixture.cost + room;
+        // Less than this is not worth a stage, and is lost in rounding.
+        if room <= 1e-6 * mixture.cost.abs() {
+            return Ok(None);
+        }
+        self.columns.truncate(mixture.weights.len());
+        let impossible = |device| FleetError::Device { device };
+        let waiting = Waiting::new(self.fleet, &self.groups).map_err(impossible)?;
+        // At prices that rise a little with time, devices that wait for nothing wait no longer.
+        let mixed = |(column, weight): (&MasterColumn, &f64)| {
+            weight * waiting.moment(&column.response.load_kw).abs()
+        };
+        let moment: f64 = self.columns.iter().zip(&mixture.weights).map(mixed).sum();
+        for part in [0.1, 1.0, 10.0] {
+            let rise = part * room / moment.max(1e-9);
+            let mut seen = self.best.seen(self.fleet);
+            for prices in &mut seen {
+                waiting.raise(prices, rise);
+            }
+            let responses = respond_all(self.fleet, &self.groups, &seen).map_err(impossible)?;
+            let prices = self.answered.len();
+            let answers = responses.into_iter().enumerate();
+            let columns = answers.map(|(group, response)| MasterColumn { group, prices, response });
+            self.columns.extend(columns);
+            self.answered.push(seen);
+        }
+        let delays = waiting.delays(&self.columns);
+        let found = self.master.fair(&self.groups, &self.columns, &delays, cost_max);
+        let is_fine =
+            |fair: &Mixture| fair.cost <= cost_max && self.master.exceeded(fair).is_empty();
+        let found = found.filter(is_fine);
+        if found.is_none() {
+            self.columns.truncate(mixture.weights.len());
+        }
+        Ok(found)
     }
 
     fn plan(self, mixture: &Mixture, rounds: usize) -> Coordinated {

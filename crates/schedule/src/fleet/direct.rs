@@ -185,7 +185,7 @@ impl Build<'_> {
         let mut power = self.nothing();
         let retained = (-batteries.self_discharge_per_h[i] * self.step_h).exp();
         let mut before: Option<Column> = None;
-        for t in 0..self.fleet.steps() {
+        for (t, step) in power.iter_mut().enumerate() {
             let charge = self.model.column(self.cost(t), 0.0, batteries.p_max_charge_kw[i]);
             let given = batteries.wear_per_kwh[i] * self.step_h - self.cost(t);
             let discharge = self.model.column(given, 0.0, batteries.p_max_discharge_kw[i]);
@@ -202,7 +202,7 @@ impl Build<'_> {
             let kept = before.map(|before| (before, -retained));
             self.model.equal(start, terms.into_iter().chain(kept));
             before = Some(soc);
-            power[t].extend([(charge, 1.0), (discharge, -1.0)]);
+            step.extend([(charge, 1.0), (discharge, -1.0)]);
         }
         power
     }

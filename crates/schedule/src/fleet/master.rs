@@ -5,6 +5,7 @@ use clarabel::solver::{
     DefaultSettings, DefaultSolver, IPSolver, NonnegativeConeT, SolverStatus, ZeroConeT,
 };
 
+use super::fairness::Delays;
 use super::problem::Fleet;
 use super::respond::{Group, Response};
 
@@ -291,6 +292,78 @@ impl<'a> Master<'a> {
             weights.iter().zip(columns).map(|(weight, column)| weight * column.response.cost).sum();
         let excess_kw = self.excess_kw(groups, columns, &weights);
         Some(Mixture { weights, cost, excess_kw, prices })
+    }
+
+    /// Returns a mixture within the limits that costs at most `cost_max`, in which the squares of how long groups wait, by energy, are least.
+    /// `delays` has for each group its energy, and for each of its columns which part of its time it waits. `None` where the solver fails.
+    pub(crate) fn fair(
+        &self,
+        groups: &[Group],
+        columns: &[MasterColumn],
+        delays: &Delays,
+        cost_max: f64,
+    ) -> Option<Mixture> {
+        // Variables: shares, then how long each group waits. Rows: one for each group's shares, one for its waiting, the cost, limits, signs.
+        let (count, limit_rows) = (groups.len(), self.rows.len());
+        let variables = columns.len() + count;
+        let cost_scale = cost_max.abs().max(1e-9);
+        let energy_scale = delays.energy_kwh.iter().copied().fold(1e-9, f64::max);
+        let mut b = vec![1.0; count];
+        b.resize(2 * count, 0.0);
+        b.push(cost_max / cost_scale);
+        b.extend(self.rows.iter().map(|row| row.limit_kw / self.scale_kw));
+        let first_sign = b.len();
+        b.resize(first_sign + columns.len(), 0.0);
+        let mut starts = vec![0];
+        let (mut places, mut values) = (Vec::new(), Vec::new());
+        for (k, (column, delay)) in columns.iter().zip(&delays.of_column).enumerate() {
+            let mut put = |place: usize, value: f64| {
+                if value != 0.0 {
+                    places.push(place);
+                    values.push(value);
+                }
+            };
+            put(column.group, 1.0);
+            put(count + column.group, *delay);
+            put(2 * count, column.response.cost / cost_scale);
+            for (r, row) in self.rows.iter().enumerate() {
+                if row.counts(&groups[column.group]) {
+                    let load_kw = column.response.load_kw[row.step];
+                    put(2 * count + 1 + r, row.sign * load_kw / self.scale_kw);
+                }
+            }
+            put(first_sign + k, -1.0);
+            starts.push(places.len());
+        }
+        for group in 0..count {
+            places.push(count + group);
+            values.push(-1.0);
+            starts.push(places.len());
+        }
+        let a = CscMatrix::new(b.len(), variables, starts, places, values);
+        let mut squares = vec![0.0; columns.len()];
+        squares.extend(delays.energy_kwh.iter().map(|energy| 2.0 * energy / energy_scale));
+        let p = CscMatrix::new(
+            variables,
+            variables,
+            (0..=variables).collect(),
+            (0..variables).collect(),
+            squares,
+        );
+        let cones = [ZeroConeT(2 * count), NonnegativeConeT(1 + limit_rows + columns.len())];
+        let settings =
+            DefaultSettings { verbose: false, max_threads: 1, ..DefaultSettings::default() };
+        let q = vec![0.0; variables];
+        let mut solver = DefaultSolver::new(&p, &q, &a, &b, &cones, settings).ok()?;
+        solver.solve();
+        if !matches!(solver.solution.status, SolverStatus::Solved | SolverStatus::AlmostSolved) {
+            return None;
+        }
+        let weights = normalized(&solver.solution.x[..columns.len()], columns, count);
+        let cost =
+            weights.iter().zip(columns).map(|(weight, column)| weight * column.response.cost).sum();
+        let excess_kw = self.excess_kw(groups, columns, &weights);
+        Some(Mixture { weights, cost, excess_kw, prices: LimitPrices::none(self.fleet) })
     }
 
     fn excess_kw(&self, groups: &[Group], columns: &[MasterColumn], weights: &[f64]) -> Vec<f64> {

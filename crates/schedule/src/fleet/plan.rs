@@ -88,11 +88,14 @@ pub fn plan_watched(
     watch: &dyn Watch,
 ) -> Result<FleetPlan, FleetError> {
     let has_programs = !fleet.cycles.profile.is_empty();
+    let within_gap = |bound: f64| bound + options.gap * bound.abs();
+    // What is mixed of programs is no plan, so that nobody needs it to be fair.
+    let nothing = |_: f64| f64::NEG_INFINITY;
     let relaxed = if has_programs {
         // The rounds around the starts of programs need time as well.
-        coordinate(fleet, options, &Keeping::part(watch, 2))?
+        coordinate(fleet, options, &Keeping::part(watch, 2), &nothing)?
     } else {
-        coordinate(fleet, options, watch)?
+        coordinate(fleet, options, watch, &within_gap)?
     };
     if !has_programs {
         return Ok(FleetPlan {
@@ -181,7 +184,6 @@ fn with_starts(
     let mut room = Headroom::beside(fleet, &relaxed.continuous_by_feeder_kw);
     let starts = starts(fleet, &mut room, mixed, options.seed);
     let programs_kw = programs(fleet, &starts);
-    let rest = coordinate(&fleet.beside_programs(&programs_kw), options, watch)?;
     let step_h = fleet.step_h();
     let programs_total_kw = total(&programs_kw);
     let for_programs: f64 = fleet
@@ -190,6 +192,8 @@ fn with_starts(
         .zip(&programs_total_kw)
         .map(|(price, load)| price * load * step_h)
         .sum();
+    let may_cost = |_: f64| relaxed.bound + options.gap * relaxed.bound.abs() - for_programs;
+    let rest = coordinate(&fleet.beside_programs(&programs_kw), options, watch, &may_cost)?;
     let load_kw =
         total(&rest.load_by_feeder_kw).iter().zip(&programs_total_kw).map(|(a, b)| a + b).collect();
     let cost = rest.cost + for_programs;

@@ -168,6 +168,11 @@ impl Group {
         matches!(self.devices.first(), Some(FleetDevice::Cycle(_)))
     }
 
+    /// Returns whether its devices would do at once what they need.
+    pub(crate) fn has_to_wait(&self) -> bool {
+        !self.windows.is_empty() || self.is_of_programs()
+    }
+
     /// Returns which of the prices that are seen it answers.
     pub(crate) fn lane(&self, fleet: &Fleet) -> usize {
         lane(fleet, self.feeder, self.is_of_programs())

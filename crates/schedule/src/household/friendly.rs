@@ -2,9 +2,8 @@
 //!
 //! It says less than `gridtally-household-1` and becomes the same [`Household`]: what is left out takes the defaults that the fields name.
 
-use gridtally_core::calendar::{Fold, Zone};
+use gridtally_core::calendar::Zone;
 use jiff::civil::{DateTime, Time};
-use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 
 use super::device::{
@@ -19,6 +18,7 @@ use super::wish::Wish;
 use crate::bounds::within;
 use crate::lines;
 use crate::refusal::{ProblemReason, ProblemRefused};
+use crate::written::{ClockTimes, ETA_BATTERY, ETA_CAR, Values, five, quarter};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -40,18 +40,6 @@ struct Friendly {
     device: Vec<FriendlyDevice>,
     #[serde(default)]
     wish: Vec<FriendlyWish>,
-}
-
-const fn quarter() -> u32 {
-    15
-}
-
-/// One number for all, one for each hour, or one for each step.
-#[derive(Deserialize, Clone)]
-#[serde(untagged)]
-enum Values {
-    One(f64),
-    Each(Vec<f64>),
 }
 
 #[derive(Deserialize)]
@@ -156,10 +144,6 @@ const fn twelve() -> u32 {
     12
 }
 
-const fn five() -> f64 {
-    5.0
-}
-
 /// Its `kind` says which: see [`lines::read`].
 #[derive(Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
@@ -169,10 +153,6 @@ enum FriendlyWish {
     NotFromBattery { device: String },
     Holds { device: String, percent: f64, from: Time, until: Time },
 }
-
-/// How a battery and a car lose: a twentieth each way, a tenth into a car.
-const ETA_BATTERY: f64 = 0.95;
-const ETA_CAR: f64 = 0.9;
 
 impl Household {
     /// Reads a household as a person writes it.
@@ -321,97 +301,33 @@ fn as_written(path: &str, kinds: &[&[(&str, &str)]]) -> String {
 /// Clock times as steps.
 struct Clock {
     horizon: Horizon,
-    /// What clocks show at the beginning of each step, and at the end.
-    shown: Vec<DateTime>,
+    times: ClockTimes,
 }
 
 impl Clock {
     fn new(friendly: &Friendly) -> Result<Self, ProblemRefused> {
         let resolution_min = friendly.resolution_minutes;
-        if resolution_min == 0 || 60 % resolution_min != 0 {
-            let known = "1, 2, 3, 4, 5, 6, 10, 12, 15, 20, 30, 60";
-            let reason = ProblemReason::Unknown { found: resolution_min.to_string(), known };
-            return Err(ProblemRefused::new("resolution_minutes", reason));
-        }
-        let steps = u64::from(friendly.hours) * u64::from(60 / resolution_min);
-        let steps =
-            usize::try_from(steps).ok().filter(|steps| (1..=super::STEPS_MAX).contains(steps));
-        let Some(steps) = steps else {
-            let (found, most) = (f64::from(friendly.hours), 168.0);
-            return Err(ProblemRefused::new(
-                "hours",
-                ProblemReason::Range { found, least: 1.0, most },
-            ));
-        };
-        let start = friendly.zone.instant(friendly.start, None).map_err(|_| {
-            let (time, date) = (friendly.start.time(), friendly.start.date());
-            let is_twice = friendly.zone.instant(friendly.start, Some(Fold::First)).is_ok();
-            let reason = if is_twice {
-                ProblemReason::ShownTwice { time, date }
-            } else {
-                ProblemReason::Skipped { time, date }
-            };
-            ProblemRefused::new("start", reason)
-        })?;
-        let instant = |step: usize| -> Timestamp {
-            let minutes = i64::try_from(step).expect("a horizon has ten thousand steps at most")
-                * i64::from(resolution_min);
-            start.saturating_add(SignedDuration::from_mins(minutes)).unwrap_or(start)
-        };
-        let shown: Vec<DateTime> =
-            (0..=steps).map(|step| friendly.zone.local(instant(step))).collect();
-        let horizon = Horizon::new(start, friendly.zone.clone(), resolution_min, steps);
-        Ok(Self { horizon, shown })
+        let times = ClockTimes::new(
+            &friendly.zone,
+            friendly.start,
+            friendly.hours,
+            (resolution_min, super::STEPS_MAX),
+        )?;
+        let zone = friendly.zone.clone();
+        let horizon = Horizon::new(times.start, zone, resolution_min, times.steps());
+        Ok(Self { horizon, times })
     }
 
     fn steps(&self) -> usize {
-        self.horizon.steps()
+        self.times.steps()
     }
 
     fn series(&self, path: &str, values: &Values) -> Result<Vec<f64>, ProblemRefused> {
-        let (steps, per_hour) = (self.steps(), 60 / self.horizon.resolution_min as usize);
-        match values {
-            Values::One(value) => Ok(vec![*value; steps]),
-            Values::Each(values) if values.len() == steps => Ok(values.clone()),
-            Values::Each(values) if values.len() * per_hour == steps => {
-                Ok(values.iter().flat_map(|value| std::iter::repeat_n(*value, per_hour)).collect())
-            }
-            Values::Each(values) => {
-                let reason = ProblemReason::Length { found: values.len(), expected: steps };
-                Err(ProblemRefused::new(path, reason))
-            }
-        }
+        self.times.series(path, values)
     }
 
-    /// The first step from `after` on at whose beginning clocks show a time; the end of the horizon counts.
     fn step(&self, path: &str, time: Time, after: usize) -> Result<usize, ProblemRefused> {
-        let found = (after..self.shown.len()).find(|&step| self.shown[step].time() == time);
-        if let Some(found) = found {
-            let shown = self.shown[found];
-            let is_twice = self.shown.iter().filter(|other| **other == shown).count() > 1;
-            if is_twice {
-                let reason = ProblemReason::ShownTwice { time, date: shown.date() };
-                return Err(ProblemRefused::new(path, reason));
-            }
-            return Ok(found);
-        }
-        let is_over = |pair: &[DateTime]| {
-            // Where clocks go forward, more than a step lies between what two steps show.
-            let date = pair[0].date();
-            let is_jump = pair[1].duration_since(pair[0])
-                > SignedDuration::from_mins(i64::from(self.horizon.resolution_min));
-            is_jump && (pair[0] < date.to_datetime(time) && date.to_datetime(time) < pair[1])
-        };
-        let reason =
-            self.shown[after.min(self.steps())..].windows(2).find(|pair| is_over(pair)).map_or(
-                ProblemReason::NoSuchTime {
-                    time,
-                    first: self.shown[after.min(self.steps())],
-                    last: self.shown[self.steps()],
-                },
-                |pair| ProblemReason::Skipped { time, date: pair[0].date() },
-            );
-        Err(ProblemRefused::new(path, reason))
+        self.times.step(path, time, after)
     }
 
     fn span(
@@ -421,9 +337,7 @@ impl Clock {
         from: Time,
         until: Time,
     ) -> Result<[usize; 2], ProblemRefused> {
-        let from = self.step(&format!("{path}.{}", names[0]), from, 0)?;
-        let until = self.step(&format!("{path}.{}", names[1]), until, from + 1)?;
-        Ok([from, until])
+        self.times.span(path, names, from, until)
     }
 
     fn device(&self, path: &str, device: &FriendlyDevice) -> Result<Device, ProblemRefused> {

@@ -84,7 +84,7 @@ pub(super) fn run(
         ReplanError::Plan(error) => CommandError::refused(error),
     })?;
     if let Some(path) = &arguments.set_points {
-        set_points::write(path, &found.record)?;
+        set_points::write(path, fleet, &found.record)?;
     }
     context.output.report(&AgainReport::new(fleet, at, &previous, &found))
 }

@@ -70,7 +70,7 @@ pub(super) fn run(
     let checked = check(fleet, powers(fleet, &found));
     let compared = Compared::new(&chargers, &found);
     if let Some(path) = &arguments.set_points {
-        set_points::write(path, &Record::first(fleet, &found))?;
+        set_points::write(path, fleet, &Record::first(fleet, &found))?;
     }
     if let Some(path) = &arguments.plot {
         let svg = real_picture::svg(&compared).context("cannot draw the picture").or_refused()?;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use anyhow::anyhow;
-use gridtally_schedule::fleet::{Fleet, FleetCheck, FleetPlan, Limit};
+use gridtally_schedule::fleet::{Fleet, FleetCheck, FleetPlan, Limit, fairness};
 use serde::Serialize;
 
 use crate::error::CommandError;
@@ -31,10 +31,37 @@ pub(super) struct DispatchReport {
     up_reserve_price_per_kwh: Vec<f64>,
     down_reserve_price_per_kwh: Vec<f64>,
     peak_kw: f64,
+    fairness: FairnessReport,
     /// Steps in which a limit has a price, by limit.
     binding_steps: BTreeMap<String, usize>,
     /// What the checker finds broken: nothing.
     broken: usize,
+}
+
+/// Who waits, and who saves, of the cars that only charge and the programs.
+#[derive(Debug, Serialize)]
+struct FairnessReport {
+    shifted_devices: usize,
+    shifted_kwh: f64,
+    benefit: f64,
+    /// Of what each saves for a kWh.
+    benefit_gini: f64,
+    delay_mean: f64,
+    delay_rms: f64,
+}
+
+impl FairnessReport {
+    fn new(fleet: &Fleet, found: &FleetPlan) -> Self {
+        let fairness = fairness(fleet, found);
+        Self {
+            shifted_devices: fairness.shifted_devices,
+            shifted_kwh: to_six_decimals(fairness.shifted_kwh),
+            benefit: to_six_decimals(fairness.benefit),
+            benefit_gini: to_six_decimals(fairness.gini),
+            delay_mean: to_six_decimals(fairness.delay_mean),
+            delay_rms: to_six_decimals(fairness.delay_rms),
+        }
+    }
 }
 
 impl DispatchReport {
@@ -79,6 +106,7 @@ impl DispatchReport {
             up_reserve_price_per_kwh: all_rounded(&found.prices.up_reserve),
             down_reserve_price_per_kwh: all_rounded(&found.prices.down_reserve),
             peak_kw: to_six_decimals(whole.fold(0.0, f64::max)),
+            fairness: FairnessReport::new(fleet, found),
             binding_steps,
             broken: checked.devices.len() + checked.limits.len(),
         }
@@ -113,9 +141,19 @@ impl Report for DispatchReport {
         let rounds = counted(self.rounds as u64, "round");
         writeln!(
             out,
-            "  peak   {:.1} kW at the transformer\n  found in {rounds} of prices and answers\n",
+            "  peak   {:.1} kW at the transformer\n  found in {rounds} of prices and answers",
             self.peak_kw
         )?;
+        if self.fairness.shifted_devices > 0 {
+            let devices = counted(self.fairness.shifted_devices as u64, "device");
+            writeln!(
+                out,
+                "  {devices} wait, {:.0} % of their time on average; Gini coefficient of the benefit per kWh {:.2}",
+                self.fairness.delay_mean * 100.0,
+                self.fairness.benefit_gini
+            )?;
+        }
+        writeln!(out)?;
         if self.binding_steps.is_empty() {
             return writeln!(out, "  No limit is reached.");
         }

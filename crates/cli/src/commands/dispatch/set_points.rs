@@ -1,7 +1,7 @@
 //! Set-points as a table that a controller reads and writes.
 
 use std::fs::File;
-use std::io::{BufWriter, Write};
+use std::io::BufWriter;
 use std::path::Path;
 
 use anyhow::{Context as _, anyhow};
@@ -14,18 +14,28 @@ use crate::input::read_bounded;
 /// Largest table that is read, in bytes after unpacking.
 const FILE_BYTES_MAX: u64 = 1 << 30;
 
-/// The columns, in order.
-const COLUMNS: [&str; 7] = ["device", "number", "from", "until", "power_kw", "version", "status"];
+/// The columns, in order. The name says to people what kind and number say.
+const COLUMNS: [&str; 8] =
+    ["device", "number", "from", "until", "power_kw", "version", "status", "name"];
 
 /// Writes every set-point of a record, those of a device beside each other.
-pub(super) fn write(path: &Path, record: &Record) -> Result<(), CommandError> {
+pub(super) fn write(path: &Path, fleet: &Fleet, record: &Record) -> Result<(), CommandError> {
     let write = || -> std::io::Result<()> {
-        let mut out = BufWriter::new(File::create(path)?);
-        writeln!(out, "{}", COLUMNS.join(","))?;
+        let mut out = csv::Writer::from_writer(BufWriter::new(File::create(path)?));
+        out.write_record(COLUMNS)?;
         for (device, set_point) in record.iter() {
             let (kind, number) = device.word();
             let SetPoint { from, until, power_kw, version, status } = set_point;
-            writeln!(out, "{kind},{number},{from},{until},{power_kw:.6},{version},{status}")?;
+            out.write_record([
+                kind,
+                &number.to_string(),
+                &from.to_string(),
+                &until.to_string(),
+                &format!("{power_kw:.6}"),
+                &version.to_string(),
+                &status.to_string(),
+                &fleet.names.device(device),
+            ])?;
         }
         out.flush()
     };
