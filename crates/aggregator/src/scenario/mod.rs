@@ -9,4 +9,7 @@ mod plan;
 
 pub use file::{Participants, PriceSource, ReadingSource, Scenario, ScenarioError};
 pub use fill::{Filled, FilledFile};
-pub use plan::{ChargersScenario, HomeCounts, HomeScenario, PlanScenarioError, RealChargers, RealHome, SessionCounts};
+pub use plan::{
+    ChargersScenario, HomeCounts, HomeScenario, PlanScenarioError, RealChargers, RealHome,
+    SessionCounts,
+};

@@ -26,9 +26,9 @@ mod kill;
 #[cfg(test)]
 mod on_chain;
 #[cfg(test)]
-mod run;
-#[cfg(test)]
 mod plan_scenario;
+#[cfg(test)]
+mod run;
 #[cfg(test)]
 mod scenario;
 #[cfg(test)]

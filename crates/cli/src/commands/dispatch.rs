@@ -37,7 +37,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "FILE", conflicts_with = "problem")]
     scenario: Option<PathBuf>,
     /// Draw the load under its limit, over the prices, into this file
-    #[arg(long, value_name = "FILE.svg", value_parser = crate::arguments::svg_file)]
+    #[arg(long, value_name = "FILE.svg|png", value_parser = crate::output::picture::picture_file)]
     plot: Option<PathBuf>,
     /// Write what each device does into this file: CSV of device, step and kW, without the steps in which it does nothing
     #[arg(long, value_name = "FILE.csv", value_parser = csv_file)]
@@ -82,9 +82,7 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<(), Comman
     }
     if let Some(path) = &arguments.plot {
         let svg = picture::svg(&fleet, &found).context("cannot draw the picture").or_refused()?;
-        std::fs::write(path, svg)
-            .with_context(|| format!("cannot write {}", path.display()))
-            .or_environment()?;
+        crate::output::picture::write(path, &svg)?;
     }
     let report = DispatchReport::new(&fleet, &found, &checked);
     context.output.report(&report)?;

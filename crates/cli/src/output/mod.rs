@@ -2,6 +2,7 @@
 
 pub(crate) mod drawing;
 pub(crate) mod number;
+pub(crate) mod picture;
 pub(crate) mod table;
 
 use std::io::{self, Write};

@@ -117,9 +117,8 @@ impl ApplianceSource {
             Some(time) if time == self.from => Some(earliest_start),
             Some(time) => step(time, after(time)),
         };
-        let fits = |start: &usize| {
-            *start >= earliest_start && *start + profile_kw.len() <= latest_end
-        };
+        let fits =
+            |start: &usize| *start >= earliest_start && *start + profile_kw.len() <= latest_end;
         let Some(preferred_start) = preferred_start.filter(fits) else {
             let value = format!("{:?}", self.name);
             let reason = format!(

@@ -4,7 +4,8 @@ use plotters::prelude::*;
 
 use super::real::Compared;
 use crate::output::drawing::{
-    Area, BLUE, Failed, GRAY, INK, LIGHT_GRAY, ORANGE, PRICE, RED, days_chart, font, stairs, step as at,
+    Area, BLUE, Failed, GRAY, INK, LIGHT_GRAY, ORANGE, PRICE, RED, days_chart, font, stairs,
+    step as at,
 };
 
 /// Width and height, in units of the picture.

@@ -109,16 +109,9 @@ impl RealHomeReport {
                 .collect(),
             schedule_kw: by_id(&found.plan),
             preferred_schedule_kw: by_id(preferred_plan),
-            span: format!(
-                "{} to {} ({})",
-                shown(0),
-                shown(horizon.steps()),
-                horizon.zone.name()
-            ),
+            span: format!("{} to {} ({})", shown(0), shown(horizon.steps()), horizon.zone.name()),
             rows: rows
-                .map(|(device, power_kw)| {
-                    [device.id.clone(), does(household, device, power_kw)]
-                })
+                .map(|(device, power_kw)| [device.id.clone(), does(household, device, power_kw)])
                 .collect(),
         }
     }
