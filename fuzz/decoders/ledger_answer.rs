@@ -1,11 +1,13 @@
-//! What an endpoint answers: log entries, the reasons of failed calls, and inputs of transactions that reveal a batch.
+//! What an endpoint answers: log entries, the reasons of failed calls, and inputs of transactions that reveal a batch; and what a beacon
+//! node answers.
 
 use alloy_primitives::Bytes;
 use gridtally_ledger::{
-    BatchEntry, Block, Demanded, LedgerEntry, Log, LogEntry, Receipt, Refusal, RpcFailure,
-    Transaction, reveal,
+    BatchEntry, BeaconBlobs, BeaconGenesis, BeaconSlots, BeaconSpec, Block, Demanded, LedgerEntry,
+    Log, LogEntry, Receipt, Refusal, RpcFailure, Transaction, reveal,
 };
 use gridtally_settlement::Answers;
+use serde::Deserialize;
 
 pub(crate) fn decode(bytes: &[u8]) {
     let failure = RpcFailure {
@@ -29,4 +31,15 @@ pub(crate) fn decode(bytes: &[u8]) {
     let _answer = serde_json::from_slice::<Block>(bytes);
     let _answer = serde_json::from_slice::<Receipt>(bytes);
     let _answer = serde_json::from_slice::<Transaction>(bytes);
+    if let Ok(answer) = serde_json::from_slice::<BeaconBlobs>(bytes) {
+        let _blobs = answer.blobs();
+    }
+    // Genesis and settings are two answers, one after the other.
+    let mut documents = serde_json::Deserializer::from_slice(bytes);
+    if let (Ok(genesis), Ok(spec)) =
+        (BeaconGenesis::deserialize(&mut documents), BeaconSpec::deserialize(&mut documents))
+        && let Ok(slots) = BeaconSlots::new(&genesis, &spec)
+    {
+        let _slots = [0, 1_700_000_000, u64::MAX].map(|time_s| slots.of(time_s));
+    }
 }

@@ -51,6 +51,7 @@ pub(crate) enum Command {
     Schedule(commands::schedule::Arguments),
     Dispatch(commands::dispatch::Arguments),
     Export(commands::export::Arguments),
+    Erase(commands::erase::Arguments),
     Claim(commands::claim::Arguments),
     Chain(commands::chain::Arguments),
     Cost(commands::cost::Arguments),

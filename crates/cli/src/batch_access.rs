@@ -1,18 +1,19 @@
 //! How a command reaches a contract that settles in batches: by its address, at an endpoint, from the chain alone.
 
 use alloy_primitives::Address;
-use gridtally_aggregator::store::{BATCH_FOLDER, StoreView};
+use gridtally_aggregator::cycle::check_auditor;
+use gridtally_aggregator::store::{BATCH_FOLDER, SECTION_FOLDER, StoreView};
 use gridtally_chain::Access;
 use gridtally_ledger::{
-    BatchArchive, BatchDeployment, BatchLedger, BlobSource, DeployError, FollowOptions, Sender,
-    Watcher,
+    BatchArchive, BatchDeployment, BatchLedger, BlobSource, DeployError, FollowOptions,
+    SectionReader, SectionSource, SectionStore, Sender, Watcher,
 };
 
 use crate::address::address;
 use crate::blob_arguments::BlobArguments;
 use crate::chain_access::ChainAccess;
 use crate::config::{Config, Settings};
-use crate::error::{CommandError, is_unreachable};
+use crate::error::{Blame, CommandError, is_unreachable};
 
 /// Which contract, and where its chain is asked.
 #[derive(Debug, clap::Args)]
@@ -85,10 +86,13 @@ impl BatchArguments {
         let own = own.filter(|own| own.core == contract);
         let block = self.from_block.or(own.map(|own| own.block)).unwrap_or(0);
         let ledger = BatchLedger::at(chain.client.clone(), contract, block).await;
-        ledger.map_err(deploy_error)
+        let ledger = ledger.map_err(deploy_error)?;
+        check_auditor(ledger.deployment(), config.batch.auditor).or_refused()?;
+        Ok(ledger)
     }
 
-    /// Returns a watcher that knows nothing yet. Where the contract is the store's own, its archive is looked through first.
+    /// Returns a watcher that knows nothing yet. Where the contract is the store's own, its archive is looked through first, and
+    /// what its sealed batches hide is read.
     ///
     /// # Errors
     ///
@@ -106,7 +110,11 @@ impl BatchArguments {
             let archive = BatchArchive::new(config.store_folder.join(BATCH_FOLDER));
             sources.insert(0, BlobSource::Archive(archive));
         }
-        let watcher = Watcher::new(ledger, FollowOptions::default(), sender);
+        let own = own_sections(config, ledger.deployment().core);
+        let mut watcher = Watcher::new(ledger, FollowOptions::default(), sender);
+        if let Some(own) = own {
+            watcher = watcher.with_sections(SectionSource::Store(own), SectionReader::Auditor);
+        }
         Ok(watcher.with_blobs_from(sources))
     }
 }
@@ -120,6 +128,13 @@ pub(crate) fn deploy_error(error: DeployError) -> CommandError {
         "Name the core of batch settlement with --contract; a contract that settles record by record is checked by \
          gridtally verify.",
     )
+}
+
+/// Returns what the store keeps of sealed batches, where it settles on this contract and has sealed any.
+pub(crate) fn own_sections(config: &Config, contract: Address) -> Option<SectionStore> {
+    let folder = config.store_folder.join(SECTION_FOLDER);
+    let is_own = folder.is_dir() && own_deployment(config).is_some_and(|own| own.core == contract);
+    is_own.then(|| SectionStore::new(folder))
 }
 
 /// Returns where the store settles in batches, if there is a store that does.

@@ -8,7 +8,8 @@ use gridtally_ledger::{SectionReader, SectionSource, Watcher};
 /// Where the sections of sealed batches are.
 #[derive(Debug, clap::Args)]
 pub(crate) struct SectionArguments {
-    /// Folder with the sections of sealed batches that the hub delivered, as `gridtally export section` writes them
+    /// Folder with the sections of sealed batches that the hub delivered, as `gridtally export section` writes them [default: what
+    /// the store keeps, where it settles on the contract]
     #[arg(long, value_name = "FOLDER")]
     pub(crate) sections: Option<PathBuf>,
 }

@@ -2,19 +2,14 @@
 //!
 //! Nobody is believed. A blob counts when its commitment, computed from its bytes, has the hash that the chain names.
 
-use std::time::Duration;
-
-use alloy_primitives::{B256, Bytes};
+use alloy_primitives::B256;
 use gridtally_core::explanations;
 use gridtally_settlement::{BlobBytes, versioned_hashes};
-use serde::Deserialize;
 use tokio::sync::OnceCell;
 
 use crate::archive::{BatchArchive, BatchArchiveError};
+use crate::beacon_answer::{BeaconBlobs, BeaconGenesis, BeaconSlots, BeaconSpec};
 use crate::endpoint::{Endpoint, EndpointError, EndpointOptions};
-
-/// Blobs that an answer may have at most: more than a block may.
-const BLOBS_MAX: usize = 128;
 
 /// Why blobs are not at hand, in order of precedence.
 #[derive(Debug, thiserror::Error)]
@@ -101,40 +96,7 @@ impl BlobSource {
 #[derive(Debug)]
 pub struct BeaconNode {
     endpoint: Endpoint,
-    slots: OnceCell<Slots>,
-}
-
-/// How a beacon chain counts time.
-#[derive(Debug, Clone, Copy)]
-struct Slots {
-    genesis_s: u64,
-    length: Duration,
-}
-
-impl Slots {
-    /// Returns the slot of a block, or `None` for one from before the beacon chain.
-    fn of(&self, time_s: u64) -> Option<u64> {
-        let age_ms = u128::from(time_s.checked_sub(self.genesis_s)?) * 1_000;
-        u64::try_from(age_ms / self.length.as_millis()).ok()
-    }
-}
-
-#[derive(Deserialize)]
-struct Document<T> {
-    data: T,
-}
-
-#[derive(Deserialize)]
-struct Genesis {
-    genesis_time: String,
-}
-
-#[derive(Deserialize)]
-struct Spec {
-    #[serde(rename = "SECONDS_PER_SLOT")]
-    seconds_per_slot: Option<String>,
-    #[serde(rename = "SLOT_DURATION_MS")]
-    slot_duration_ms: Option<String>,
+    slots: OnceCell<BeaconSlots>,
 }
 
 impl BeaconNode {
@@ -157,24 +119,18 @@ impl BeaconNode {
         let route = format!("/eth/v1/beacon/blobs/{slot}");
         let named: Vec<_> =
             hashes.iter().map(|hash| ("versioned_hashes", hash.to_string())).collect();
-        let answer = self.endpoint.get::<Document<Vec<Bytes>>>("getBlobs", &route, &named).await;
+        let answer = self.endpoint.get::<BeaconBlobs>("getBlobs", &route, &named).await;
         let found = match answer {
-            Ok(answer) => answer.data,
+            Ok(answer) if answer.is_empty() => return Ok(None),
+            Ok(answer) => answer.blobs(),
             // The block is not known, or its blobs are no longer kept.
             Err(EndpointError::Status { status: 404 | 410, .. }) => return Ok(None),
             Err(error) => return Err(error.into()),
         };
-        if found.is_empty() {
-            return Ok(None);
-        }
         let hash = hashes.first().copied().unwrap_or_default();
         let differs =
             |hash| BlobSourceError::Differs { endpoint: self.endpoint.shown().to_owned(), hash };
-        if found.len() > BLOBS_MAX {
-            return Err(differs(hash));
-        }
-        let blobs = found.iter().map(|bytes| bytes.to_vec().into_boxed_slice().try_into().ok());
-        let blobs: Vec<BlobBytes> = blobs.collect::<Option<_>>().ok_or_else(|| differs(hash))?;
+        let blobs = found.ok_or_else(|| differs(hash))?;
         let (blobs, computed) = with_hashes(blobs).await;
         let computed = computed.ok_or_else(|| differs(hash))?;
         let mut wanted = Vec::with_capacity(hashes.len());
@@ -185,23 +141,14 @@ impl BeaconNode {
         Ok(Some(wanted))
     }
 
-    async fn ask_slots(&self) -> Result<Slots, BlobSourceError> {
-        let genesis: Document<Genesis> =
+    async fn ask_slots(&self) -> Result<BeaconSlots, BlobSourceError> {
+        let genesis: BeaconGenesis =
             self.endpoint.get("getGenesis", "/eth/v1/beacon/genesis", &[]).await?;
-        let spec: Document<Spec> = self.endpoint.get("getSpec", "/eth/v1/config/spec", &[]).await?;
-        let invalid = |reason: &str| BlobSourceError::SlotsInvalid {
+        let spec: BeaconSpec = self.endpoint.get("getSpec", "/eth/v1/config/spec", &[]).await?;
+        BeaconSlots::new(&genesis, &spec).map_err(|reason| BlobSourceError::SlotsInvalid {
             endpoint: self.endpoint.shown().to_owned(),
             reason: reason.to_owned(),
-        };
-        let number = |text: &str| text.parse::<u64>().ok();
-        let genesis_s = number(&genesis.data.genesis_time);
-        let genesis_s = genesis_s.ok_or_else(|| invalid("its genesis time is no number"))?;
-        let seconds = spec.data.seconds_per_slot.as_deref().and_then(number);
-        let length = spec.data.slot_duration_ms.as_deref().and_then(number);
-        let length = length.map(Duration::from_millis).or(seconds.map(Duration::from_secs));
-        let length = length.filter(|length| *length >= Duration::from_millis(1));
-        let length = length.ok_or_else(|| invalid("its slots have no length"))?;
-        Ok(Slots { genesis_s, length })
+        })
     }
 }
 

@@ -37,6 +37,7 @@ mod batch_deploy;
 mod batch_event;
 mod batch_money;
 mod batch_view;
+mod beacon_answer;
 mod blob_sidecar;
 mod blob_source;
 mod event;
@@ -85,6 +86,7 @@ pub use batch_view::{
     BatchView, DemandState, ForceKey, ForceRequest, INBOX_DEPTH, SnapshotPart, TrackedBatch,
     TrackedSnapshot, ViewError,
 };
+pub use beacon_answer::{BeaconBlobs, BeaconGenesis, BeaconSlots, BeaconSpec};
 pub use blob_sidecar::BlobSidecar;
 pub use blob_source::{BeaconNode, BlobSource, BlobSourceError};
 pub use client::{BlockId, CallRequest, Client, ConnectError, GasPrice, LogFilter};
@@ -101,7 +103,7 @@ pub use payout::{FinalAccount, PayoutState};
 pub use pipeline::{Progress, ProgressListener};
 pub use publication::{Publication, PublicationError};
 pub use read::{History, HistoryError, PublishedTariff, SettledRecord};
-pub use record_export::{ExportError, WantedRecord};
+pub use record_export::{ExportError, KnownRecords, WantedRecord};
 pub use refusal::{Refusal, SolidityError};
 pub use register::{Participant, RegisterError, Registration};
 pub use section_export::SectionExportError;

@@ -1,18 +1,20 @@
 //! The proof of one record, made from the chain alone.
 
+use std::collections::BTreeSet;
+
 use alloy_sol_types::SolCall;
 use gridtally_core::explanations;
 use gridtally_core::party::ParticipantNumber;
 use gridtally_core::period::{SettlementPeriod, Slot};
 use gridtally_settlement::{
     BatchHeader, Code, DataKind, KnownSection, MeterKey, Opened, Record, RecordLeaf, RecordProof,
-    SignedReading,
+    SealedElements, SignedReading, section_element,
 };
 
 use crate::abi::batch::BatchSettlement;
 use crate::abi::demand::DemandProver::answerRecordCall;
 use crate::batch_call::Demanded;
-use crate::batch_data::DataError;
+use crate::batch_data::{BatchData, DataError};
 use crate::batch_deploy::BatchLedger;
 use crate::batch_view::TrackedBatch;
 use crate::blob_source::{BlobSource, BlobSourceError};
@@ -56,6 +58,15 @@ impl WantedRecord {
         }
         Ok(found.first().map(|(place, _)| *place))
     }
+}
+
+/// The records of a batch, as far as they are known here.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct KnownRecords {
+    /// Those that are known, ascending by key.
+    pub records: Vec<Record>,
+    /// Who has others: the batch is sealed, and their sections were erased, or were not delivered.
+    pub hidden: BTreeSet<ParticipantNumber>,
 }
 
 /// Why a record has no proof, in order of precedence.
@@ -200,6 +211,49 @@ impl Watcher {
         let data = data.ok_or(ExportError::DataMissing { seq })?;
         let records = data.published().records(batch.header.count as usize);
         Ok(records.map(|(record, _)| record).collect())
+    }
+
+    /// Returns the records of a batch: those that it published, or where it is sealed, those in the sections that are here.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`ExportError::Data`], [`ExportError::DataMissing`] or [`ExportError::Sections`].
+    pub async fn known_records_of(
+        &self,
+        batch: &TrackedBatch,
+    ) -> Result<KnownRecords, ExportError> {
+        let header = &batch.header;
+        if header.data_kind != DataKind::SealedBlob {
+            let records = self.records_of(batch).await?;
+            return Ok(KnownRecords { records, hidden: BTreeSet::new() });
+        }
+        let missing = || ExportError::DataMissing { seq: header.seq };
+        let data = self.ledger().data_of(batch, self.sources()).await?.ok_or_else(missing)?;
+        let BatchData::Blobs { blobs, .. } = &data else { return Err(missing()) };
+        let elements = SealedElements::read(blobs, header.account_count).ok_or_else(missing)?;
+        let nothing = section_element(&[]);
+        let deliveries = self.deliveries(header)?;
+        let mut known = KnownRecords::default();
+        for participant in (0..header.account_count).map(ParticipantNumber) {
+            if elements.section(participant) == Some(&nothing) {
+                continue;
+            }
+            let delivered = match &deliveries {
+                Some(deliveries) => deliveries.section(participant)?,
+                None => None,
+            };
+            let section = delivered.map(|delivered| delivered.section).filter(|section| {
+                let is_own = section.account.participant == participant;
+                is_own && section.check(header).is_ok()
+            });
+            match section {
+                Some(section) => {
+                    known.records.extend(section.leaves.iter().map(|leaf| leaf.record))
+                }
+                None => drop(known.hidden.insert(participant)),
+            }
+        }
+        Ok(known)
     }
 
     async fn prove_record(

@@ -109,6 +109,14 @@ impl SectionSource {
 }
 
 impl Deliveries {
+    /// Returns whether a participant's section was here, and was erased: nobody can show it any more.
+    pub(crate) fn is_erased(&self, participant: ParticipantNumber) -> bool {
+        match self {
+            Self::Kept(kept) => kept.as_ref().is_some_and(|kept| kept.is_erased(participant)),
+            Self::Folder { .. } => false,
+        }
+    }
+
     /// Returns the section of a participant, or `None` where it was not delivered, or what was delivered is none: then it must be
     /// shown on demand.
     pub(crate) fn section(

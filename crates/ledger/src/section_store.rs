@@ -18,6 +18,7 @@
 //! keccak256 of everything before
 //! ```
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::ops::Range;
@@ -238,6 +239,19 @@ impl KeptBatch {
         Some(Opened { index: participant.0, leaf, salt, path })
     }
 
+    /// Returns whose sections were erased.
+    pub fn erased(&self) -> impl Iterator<Item = ParticipantNumber> + '_ {
+        let numbered = (0..).map(ParticipantNumber).zip(&self.sections);
+        numbered.filter(|(_, section)| section.is_none()).map(|(participant, _)| participant)
+    }
+
+    /// Returns whether a participant's section was here, and was erased.
+    #[must_use]
+    pub fn is_erased(&self, participant: ParticipantNumber) -> bool {
+        let number = usize::try_from(participant.0).unwrap_or(usize::MAX);
+        matches!(self.sections.get(number), Some(None))
+    }
+
     /// Whether these are the records of the batch, as far as its sections were not erased.
     #[must_use]
     pub fn holds(&self, records: &[Record]) -> bool {
@@ -424,7 +438,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// A folder with the sections of sealed batches.
+/// A folder with the sections of sealed batches, which nobody but its owner can read.
 #[derive(Debug, Clone)]
 pub struct SectionStore {
     folder: PathBuf,
@@ -486,31 +500,96 @@ impl SectionStore {
         self.read(&self.path(&header.parent, &header.record_root))
     }
 
+    /// Returns the files that are not what was written.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`SectionStoreError::Io`].
+    pub fn damaged(&self) -> Result<Vec<PathBuf>, SectionStoreError> {
+        let mut damaged = Vec::new();
+        for name in self.names()? {
+            match self.read(&self.folder.join(name)) {
+                Err(SectionStoreError::Damaged { path }) => damaged.push(path),
+                read => drop(read?),
+            }
+        }
+        damaged.sort_unstable();
+        Ok(damaged)
+    }
+
+    /// Returns whether there is a file for the batch of a header.
+    #[must_use]
+    pub fn has(&self, header: &BatchHeader) -> bool {
+        self.path(&header.parent, &header.record_root).is_file()
+    }
+
     /// Returns the batches that were to be committed on a parent, whether or not they came to the chain.
     ///
     /// # Errors
     ///
     /// Returns a [`SectionStoreError`].
     pub fn batches_on(&self, parent: &B256) -> Result<Vec<KeptBatch>, SectionStoreError> {
+        let on_it =
+            self.names()?.into_iter().filter(|name| name.starts_with(&format!("{parent}-")));
+        let batches = on_it.map(|name| self.read(&self.folder.join(name)));
+        batches.filter_map(Result::transpose).collect()
+    }
+
+    /// Returns whether no batch was ever kept here.
+    ///
+    /// # Errors
+    ///
+    /// Returns a [`SectionStoreError`].
+    pub fn is_empty(&self) -> Result<bool, SectionStoreError> {
+        Ok(self.names()?.is_empty())
+    }
+
+    /// Deletes the files of batches that are not among `standing` and were not to be committed on one of `open_parents`. What an
+    /// attempt left behind that died, or a batch that was cancelled, is personal data too. Returns how many files they were.
+    ///
+    /// # Errors
+    ///
+    /// Returns a [`SectionStoreError`].
+    pub fn forget_attempts<'a>(
+        &self,
+        standing: impl IntoIterator<Item = &'a BatchHeader>,
+        open_parents: &[B256],
+    ) -> Result<usize, SectionStoreError> {
+        let named = |of: &BatchHeader| format!("{}-{}{ENDING}", of.parent, of.record_root);
+        let standing: BTreeSet<String> = standing.into_iter().map(named).collect();
+        let may_stand =
+            |name: &str| open_parents.iter().any(|parent| name.starts_with(&format!("{parent}-")));
+        let dead = self.names()?.into_iter();
+        let dead = dead.filter(|name| !standing.contains(name) && !may_stand(name));
+        let mut count = 0;
+        for name in dead {
+            let path = self.folder.join(name);
+            fs::remove_file(&path).map_err(|source| SectionStoreError::Io { path, source })?;
+            count += 1;
+        }
+        if count > 0 {
+            self.sync()?;
+        }
+        Ok(count)
+    }
+
+    /// Returns the names of all files with batches.
+    fn names(&self) -> Result<Vec<String>, SectionStoreError> {
         let failed = |source| SectionStoreError::Io { path: self.folder.clone(), source };
         let entries = match fs::read_dir(&self.folder) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
             entries => entries.map_err(failed)?,
         };
-        let prefix = format!("{parent}-");
-        let mut batches = Vec::new();
+        let mut names = Vec::new();
         for entry in entries {
             let name = entry.map_err(failed)?.file_name();
-            let name = name.to_string_lossy();
-            if name.starts_with(&prefix) && name.ends_with(ENDING) {
-                batches.extend(self.read(&self.folder.join(name.as_ref()))?);
-            }
+            names.extend(name.into_string().ok().filter(|name| name.ends_with(ENDING)));
         }
-        Ok(batches)
+        Ok(names)
     }
 
-    /// Erases a participant's section of a batch: its key, its records and what was signed. The file is replaced as a whole; when
-    /// this returns, that is on disk. What is public of the section stays, and nobody can tell any more what it was.
+    /// Erases participants' sections of a batch: their keys, their records and what was signed. The file is replaced as a whole, all of
+    /// them or none; when this returns, that is on disk. What is public of the section stays, and nobody can tell any more what it was.
     ///
     /// Nothing of it can be shown after that: where the batch is pending, a demand would cost the hub the batch, and where it is the
     /// newest one, the hub would not know the account on which the next is built.
@@ -521,13 +600,19 @@ impl SectionStore {
     pub fn erase(
         &self,
         header: &BatchHeader,
-        participant: ParticipantNumber,
+        participants: &[ParticipantNumber],
     ) -> Result<(), SectionStoreError> {
-        let missing = || SectionStoreError::Missing { seq: header.seq, participant: participant.0 };
-        let mut batch = self.batch(header)?.ok_or_else(missing)?;
-        let number = usize::try_from(participant.0).unwrap_or(usize::MAX);
-        let section = batch.sections.get_mut(number).and_then(Option::take);
-        drop(section.ok_or_else(missing)?);
+        let missing = |participant: ParticipantNumber| SectionStoreError::Missing {
+            seq: header.seq,
+            participant: participant.0,
+        };
+        let Some(&first) = participants.first() else { return Ok(()) };
+        let mut batch = self.batch(header)?.ok_or_else(|| missing(first))?;
+        for &participant in participants {
+            let number = usize::try_from(participant.0).unwrap_or(usize::MAX);
+            let section = batch.sections.get_mut(number).and_then(Option::take);
+            drop(section.ok_or_else(|| missing(participant))?);
+        }
         let path = self.path(&header.parent, &header.record_root);
         let persisted = self.written(&batch.encode())?.persist(&path);
         persisted.map_err(|error| SectionStoreError::Io { path, source: error.error })?;
@@ -541,7 +626,7 @@ impl SectionStore {
     /// Returns a file of the folder that has no name yet, with its content on disk. Nobody else can read it.
     fn written(&self, bytes: &[u8]) -> Result<tempfile::NamedTempFile, SectionStoreError> {
         let failed = |source| SectionStoreError::Io { path: self.folder.clone(), source };
-        fs::create_dir_all(&self.folder).map_err(failed)?;
+        make_private(&self.folder).map_err(failed)?;
         let mut file = tempfile::NamedTempFile::new_in(&self.folder).map_err(failed)?;
         file.write_all(bytes).and_then(|()| file.as_file().sync_all()).map_err(failed)?;
         Ok(file)
@@ -566,4 +651,26 @@ impl SectionStore {
         });
         batch.map(Some).ok_or_else(|| SectionStoreError::Damaged { path: path.to_owned() })
     }
+}
+
+/// Makes a folder that its owner alone can enter, or makes one so that is there.
+fn make_private(folder: &Path) -> io::Result<()> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
+        if let Some(parent) = folder.parent() {
+            fs::create_dir_all(parent)?;
+        }
+        match fs::DirBuilder::new().mode(0o700).create(folder) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            made => return made,
+        }
+        let mode = fs::metadata(folder)?.permissions().mode();
+        if mode & 0o077 != 0 {
+            fs::set_permissions(folder, fs::Permissions::from_mode(0o700))?;
+        }
+        Ok(())
+    }
+    #[cfg(not(unix))]
+    fs::create_dir_all(folder)
 }

@@ -106,6 +106,8 @@ pub enum WatchReport {
         read: u32,
         /// How many were to be read and were not delivered, or not with everything.
         withheld: u32,
+        /// How many were to be read, and were erased after the batch was final.
+        erased: u32,
     },
     /// An open batch on accounts that a sealed one hides: the published records break no rule, as far as that can be told without
     /// balances. Balances and accounts were not judged.

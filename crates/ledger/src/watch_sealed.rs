@@ -97,6 +97,8 @@ impl VeiledState {
 struct Look {
     known: Vec<KnownSection>,
     needs: BTreeSet<SectionNeed>,
+    /// Sections that were erased: nobody can show them.
+    erased: u32,
     /// What a reader may tell before: accounts before the batch, from files.
     before: BTreeMap<ParticipantNumber, Opened<AccountLeaf>>,
     violation: Option<SealedViolation>,
@@ -133,6 +135,14 @@ impl Watcher {
             Some((source, _)) => source.of(header)?.section(participant),
             None => Ok(None),
         }
+    }
+
+    /// Returns the sections of a batch, where any are read.
+    pub(crate) fn deliveries(
+        &self,
+        header: &BatchHeader,
+    ) -> Result<Option<Deliveries>, SectionSourceError> {
+        self.sealed.source.as_ref().map(|(source, _)| source.of(header)).transpose()
     }
 
     /// Returns the hashes of all accounts after a sealed batch, as they are published.
@@ -201,6 +211,7 @@ impl Watcher {
             sections: header.account_count,
             read,
             withheld: u32::try_from(withheld).unwrap_or(u32::MAX),
+            erased: look.erased,
         };
         if batch.is_final || self.sender.is_none() || look.needs.is_empty() {
             self.sealed.withheld.remove(&batch.header_hash);
@@ -260,6 +271,7 @@ impl Watcher {
         let mut look = Look {
             known: Vec::new(),
             needs: BTreeSet::new(),
+            erased: 0,
             before: BTreeMap::new(),
             violation: None,
         };
@@ -280,7 +292,7 @@ impl Watcher {
         let is_auditor = matches!(reader, SectionReader::Auditor);
         let parent = self.parent_of(batch);
         let has_parent = self.state(header.seq - 1).is_some();
-        if is_auditor && look.needs.is_empty() && has_parent {
+        if is_auditor && look.needs.is_empty() && look.erased == 0 && has_parent {
             // The rule engine sees more, and its proofs need no demands.
             return Ok(look);
         }
@@ -307,6 +319,11 @@ impl Watcher {
         look: &mut Look,
     ) -> Result<(), WatchError> {
         let Seen { elements, answers, .. } = seen;
+        // What is final can be neither demanded nor struck down: so much may be erased.
+        if self.is_final(header) && deliveries.is_erased(participant) {
+            look.erased += 1;
+            return Ok(());
+        }
         let delivered = deliveries.section(participant)?;
         let section = delivered.as_ref().map(|delivered| &delivered.section);
         match know_section(header, elements, participant, section, answers) {
@@ -326,6 +343,10 @@ impl Watcher {
             }
         }
         Ok(())
+    }
+
+    fn is_final(&self, header: &BatchHeader) -> bool {
+        self.view().final_batches().last().is_some_and(|last| header.seq <= last.header.seq)
     }
 
     /// Returns the readings of a section for which nobody has shown a signature.

@@ -12,5 +12,7 @@ pub mod solver;
 mod bounds;
 mod json;
 mod refusal;
+mod watch;
 
 pub use refusal::{ProblemReason, ProblemRefused};
+pub use watch::{Progress, Stage, Unwatched, Watch};

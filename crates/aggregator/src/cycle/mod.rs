@@ -24,7 +24,8 @@ mod whole;
 
 pub use batch::{
     BatchError, BatchOptions, BatchReport, BatchSettlement, CommittedNow, DEMAND_BOND_MICRO,
-    SLASH_UNIT_MICRO, settle_in_batches,
+    EraseError, Erased, ErasedIn, Erasure, NoSealing, SLASH_UNIT_MICRO, Sealing, check_auditor,
+    settle_in_batches,
 };
 pub(crate) use batch::{SettledKeys, beacon_of, settled_keys, signing_key};
 pub use embedded::{EmbeddedChain, EmbeddedError};

@@ -16,6 +16,9 @@ use super::writer::{FOLDERS, INCOMING_FOLDER, LOCK_FILE, SET_ASIDE_FOLDER};
 pub const CHAIN_FOLDER: &str = "chain";
 /// Name of the folder with the archive of batches in the folder of a store.
 pub const BATCH_FOLDER: &str = "batches";
+/// Name of the folder with what sealed batches hide, in the folder of a store. It is no part of the store either: its files have
+/// checksums of their own, and lose what is erased.
+pub const SECTION_FOLDER: &str = "sections";
 
 /// What was checked, and what is wrong.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
@@ -90,7 +93,8 @@ fn foreign_files(
     for path in list(folder)? {
         let name = relative(folder, &path);
         match name.as_str() {
-            JOURNAL_FILE | CHAIN_FOLDER | BATCH_FOLDER | INCOMING_FOLDER | SET_ASIDE_FOLDER => {}
+            JOURNAL_FILE | CHAIN_FOLDER | BATCH_FOLDER | SECTION_FOLDER | INCOMING_FOLDER
+            | SET_ASIDE_FOLDER => {}
             LOCK_FILE => {
                 let length = path.metadata().map_err(failed("read", &path))?.len();
                 if length > 0 {

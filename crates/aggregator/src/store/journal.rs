@@ -8,6 +8,7 @@
 //! out, added or moved without changing all that follow. A line without its line end was never acknowledged.
 
 use alloy_primitives::B256;
+use gridtally_core::party::ParticipantNumber;
 use gridtally_core::tariff::PriceArea;
 use jiff::Timestamp;
 use serde::de::IgnoredAny;
@@ -91,6 +92,27 @@ pub enum Content {
     },
     /// A settlement run.
     Run(Box<RunEntry>),
+    /// Sections of sealed batches are erased from here on: whatever is public of them, nobody can understand it any more.
+    SectionsErased(ErasedSections),
+}
+
+/// What an entry says of erased sections: those of each of these participants in each of these batches.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ErasedSections {
+    /// The batches.
+    pub batches: Vec<ErasedBatch>,
+    /// The participants.
+    pub participants: Vec<ParticipantNumber>,
+}
+
+/// A batch of which sections are erased.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ErasedBatch {
+    /// Its number.
+    pub seq: u64,
+    /// The hash of its header.
+    pub header_hash: B256,
 }
 
 /// What an entry says of a settlement run.
@@ -149,6 +171,7 @@ impl Content {
             | Self::Deployment { file }
             | Self::BatchDeployment { file } => (vec![file], &[]),
             Self::Readings { files, .. } | Self::Prices { files, .. } => (Vec::new(), files),
+            Self::SectionsErased(_) => (Vec::new(), &[]),
             Self::Run(run) => (vec![&run.manifest, &run.records, &run.gaps], &[]),
         };
         single.into_iter().chain(tables.iter().map(|table| &table.file))

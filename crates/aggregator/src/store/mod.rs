@@ -44,13 +44,15 @@ mod writer;
 
 mod check;
 
-pub use check::{BATCH_FOLDER, CHAIN_FOLDER, Check, CheckProgress};
+pub use check::{BATCH_FOLDER, CHAIN_FOLDER, Check, CheckProgress, SECTION_FOLDER};
 pub use digest::{Digest, DigestError, Fingerprint};
 pub use disk::{Disk, DiskFile, SystemDisk};
 pub use documents::{Document, read_participants, read_tariff};
 pub use error::{Fault, FaultKind, StoreError};
 pub use imported::ImportTerms;
-pub use journal::{Content, Entry, Line, RunEntry, StoredFile, TableFile};
+pub use journal::{
+    Content, Entry, ErasedBatch, ErasedSections, Line, RunEntry, StoredFile, TableFile,
+};
 pub use participants::{Metering, ParticipantBook, ParticipantError, PartyEntry, PointEntry};
 pub use row::{PriceRow, ReadingRow};
 pub use run::RunWriter;

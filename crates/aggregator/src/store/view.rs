@@ -13,7 +13,9 @@ use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 
 use super::error::{Fault, FaultKind, StoreError, failed};
-use super::journal::{self, Content, JOURNAL_FILE, Journal, Line, RunEntry, StoredFile, TableFile};
+use super::journal::{
+    self, Content, ErasedSections, JOURNAL_FILE, Journal, Line, RunEntry, StoredFile, TableFile,
+};
 use super::merge::Merge;
 use super::names::Names;
 use super::participants::ParticipantBook;
@@ -201,6 +203,14 @@ impl StoreView {
         self.newest_first(self.last()).find_map(|line| match &line.entry.content {
             Content::Deployment { .. } => Some(SettlementMode::Direct),
             Content::BatchDeployment { .. } => Some(SettlementMode::Batch),
+            _ => None,
+        })
+    }
+
+    /// Returns what was erased of sealed batches, with the lines that say so, in the order of the journal.
+    pub fn erased_sections(&self) -> impl Iterator<Item = (&Line, &ErasedSections)> + Clone {
+        self.lines.iter().filter_map(|line| match &line.entry.content {
+            Content::SectionsErased(erased) => Some((line, erased)),
             _ => None,
         })
     }

@@ -14,7 +14,7 @@ use tracing::info;
 use super::digest::{Digest, Fingerprint, Fingerprinter};
 use super::disk::{Disk, DiskFile, SystemDisk};
 use super::error::{StoreError, failed};
-use super::journal::{Content, Entry, JOURNAL_FILE, Line, StoredFile};
+use super::journal::{Content, Entry, ErasedSections, JOURNAL_FILE, Line, StoredFile};
 use super::participants::ParticipantBook;
 use super::recovery;
 use super::settings::{SETTINGS_FILE, Settings};
@@ -260,6 +260,19 @@ impl Store {
         let text = toml::to_string(deployment).expect("a deployment is a table of plain values");
         let content = |file| Content::BatchDeployment { file };
         Ok(self.set_document("deployments", text, None, now, content)?.line)
+    }
+
+    /// Records that sections of sealed batches are erased, before they are. Returns the number of the line.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Interrupted`] or [`StoreError::Io`].
+    pub fn record_erasure(
+        &mut self,
+        erased: ErasedSections,
+        now: Timestamp,
+    ) -> Result<u64, StoreError> {
+        self.acknowledge(Vec::new(), Content::SectionsErased(erased), now)
     }
 
     /// Records a document unless the newest of its kind says the same.

@@ -9,7 +9,8 @@ use gridtally_core::party::ParticipantNumber;
 use gridtally_core::period::{SettlementPeriod, Slot};
 use gridtally_ledger::{
     BatchArchive, BatchArchiveError, BatchDeployment, BatchLedger, BlobSource, Client, DeployError,
-    FollowOptions, SnapshotVerdict, WatchReport, Watcher,
+    FollowOptions, SectionReader, SectionSource, SectionStore, SnapshotVerdict, WatchReport,
+    Watcher,
 };
 use gridtally_settlement::{
     Code, DataKind, DirectRecord, MeterKey, Place, Record, RecordKey, Settled, first_difference,
@@ -19,9 +20,10 @@ use gridtally_settlement::{
 use super::finding::{Finding, RecordFinding, TransactionPlace};
 use super::on_chain::{key_of, place_of, tariffs};
 use super::runs::Books;
+use super::sections::{self, Sections};
 use super::{BatchCounts, ChainVerification, Verification, VerifyError, VerifyProgress};
 use crate::cycle::{SettledKeys, beacon_of, settled_keys, signing_key};
-use crate::store::{BATCH_FOLDER, ParticipantBook, StoreView};
+use crate::store::{BATCH_FOLDER, ParticipantBook, SECTION_FOLDER, StoreView};
 
 /// Which chain is asked.
 #[derive(Debug, Clone, Copy)]
@@ -62,7 +64,27 @@ pub(super) async fn compare(
     let mut sources = vec![BlobSource::Archive(archive.clone())];
     sources.extend(beacon_of(&ledger, beacon)?);
     let mut watcher = Watcher::new(ledger, FollowOptions::default(), None).with_blobs_from(sources);
-    let is_readable = judge(&mut watcher, verification, progress).await?;
+    let store = SectionStore::new(view.folder().join(SECTION_FOLDER));
+    let damaged = sections::damaged(&store)?;
+    let has_sections = damaged.is_empty();
+    damaged.into_iter().for_each(|finding| verification.add(finding));
+    if has_sections {
+        watcher =
+            watcher.with_sections(SectionSource::Store(store.clone()), SectionReader::Auditor);
+    }
+    let (is_readable, withheld) = judge(&mut watcher, verification, progress).await?;
+    let mut sealed = Sections::default();
+    if has_sections {
+        sealed = sections::compare(view, watcher.view(), &store)?;
+        if sealed.findings.is_empty() {
+            let others = withheld.into_iter().map(|seq| {
+                let reason = format!("some of batch {seq} are not those that were committed");
+                Finding::Sections { reason }
+            });
+            sealed.findings.extend(others);
+        }
+    }
+    sealed.findings.drain(..).for_each(|finding| verification.add(finding));
     for finding in archive_faults(&watcher, &archive).await? {
         verification.add(finding);
     }
@@ -89,11 +111,15 @@ pub(super) async fn compare(
             final_count: chain_view.final_batches().len() as u64,
             correction_count: batches.iter().filter(|batch| batch.header.run > 0).count() as u64,
         }),
+        sealed: None,
     };
-    if is_readable {
+    if is_readable && has_sections {
         let settled = settled_keys(&watcher, |_| true).await?;
         let now_s = client.block_latest().await?.timestamp;
-        let (books_say, chain_says) = both_sides(&watcher, books, &settled, now_s);
+        let (mut books_say, chain_says) = both_sides(&watcher, books, &settled, now_s);
+        let before = books_say.len();
+        books_say.retain(|name, _| !is_erased(&settled, name));
+        sealed.counts.erased_record_count = (before - books_say.len()) as u64;
         let agreeing = books_say.iter().filter(|(key, one)| chain_says.get(key) == Some(one));
         chain.record_count = agreeing.count() as u64;
         let difference = first_difference(books_say.into_values(), chain_says.into_values());
@@ -105,26 +131,42 @@ pub(super) async fn compare(
             verification.add(Finding::Record(Box::new(finding)));
         }
     }
+    chain.sealed = Some(sealed.counts).filter(|counts| counts.batch_count > 0);
     verification.chain = Some(chain);
     Ok(())
 }
 
-/// Judges every batch. Returns whether the published data of all of them are at hand.
+/// Whether nobody can read any more what the chain has under a key, because a section was erased.
+fn is_erased(settled: &BTreeMap<SettlementPeriod, SettledKeys>, name: &RecordKey) -> bool {
+    let keys = settled.get(&name.period);
+    keys.is_some_and(|keys| keys.erased.contains(&participant_of(name)))
+}
+
+/// Returns who is the hub's counterparty in a record.
+fn participant_of(name: &RecordKey) -> ParticipantNumber {
+    if name.from == ParticipantNumber::HUB { name.to } else { name.from }
+}
+
+/// Judges every batch. Returns whether the published data of all of them are at hand, and in which sealed ones sections are
+/// missing or are not right.
 async fn judge(
     watcher: &mut Watcher,
     verification: &mut Verification,
     progress: &mut (dyn FnMut(VerifyProgress) + Send),
-) -> Result<bool, VerifyError> {
-    let mut is_readable = true;
+) -> Result<(bool, Vec<u64>), VerifyError> {
+    let (mut is_readable, mut withheld) = (true, Vec::new());
     loop {
         let reports = watcher.poll().await?;
         if reports.is_empty() {
-            return Ok(is_readable);
+            return Ok((is_readable, withheld));
         }
         let total = watcher.view().batches().len() as u64;
         for report in reports {
-            if let WatchReport::Valid { seq, .. } = report {
+            if let WatchReport::Valid { seq, .. } | WatchReport::Sealed { seq, .. } = report {
                 progress(VerifyProgress { step: "judging batches", done: seq, total });
+            }
+            if let WatchReport::Sealed { seq, withheld: 1.., .. } = report {
+                withheld.push(seq);
             }
             is_readable &= !matches!(report, WatchReport::DataMissing { .. });
             if let Some((seq, reason)) = fault(&report) {
@@ -251,13 +293,14 @@ fn both_sides(
     let view = watcher.view();
     let mut chain = BTreeMap::new();
     for (&period, keys) in settled {
-        for (&key, &sum_wh) in keys {
+        for (&key, &sum_wh) in &keys.sums_wh {
             let value = sum_wh.clamp(i64::from(i32::MIN), i64::from(i32::MAX));
             let record = i32::try_from(value).ok().and_then(|value| record_of(key, value));
             let record = record.and_then(|record| DirectRecord::of_record(period, 0, &record));
             let Some(record) = record else { continue };
             let name = RecordKey::from(&record);
-            if sum_wh == 0 && !books.records.contains_key(&name) {
+            let is_nothing = sum_wh == 0 && !books.records.contains_key(&name);
+            if is_nothing || keys.erased.contains(&participant_of(&name)) {
                 continue;
             }
             let price = view.table(period).and_then(|table| table.price(record.code, record.slot));
@@ -278,7 +321,7 @@ fn both_sides(
 }
 
 fn is_forced(watcher: &Watcher, name: &RecordKey, now_s: u64) -> bool {
-    let participant = if name.from == ParticipantNumber::HUB { name.to } else { name.from };
+    let participant = participant_of(name);
     let record = Record::new(participant, name.code, name.slot, 0);
     let reference = watcher.view().reference(name.period);
     let (Ok(record), Some(reference)) = (record, reference) else { return false };
@@ -298,10 +341,10 @@ async fn transaction_of(
     watcher: &Watcher,
     name: RecordKey,
 ) -> Result<Option<TransactionPlace>, VerifyError> {
-    let participant = if name.from == ParticipantNumber::HUB { name.to } else { name.from };
+    let participant = participant_of(&name);
     let batches = watcher.view().batches().iter().rev();
     for batch in batches.filter(|batch| batch.header.period == name.period) {
-        let records = watcher.records_of(batch).await?;
+        let records = watcher.known_records_of(batch).await?.records;
         let is_it = |record: &Record| {
             (record.participant(), record.code(), record.slot())
                 == (participant, name.code, name.slot)

@@ -102,6 +102,12 @@ pub enum Finding {
         /// Which file, and why.
         reason: String,
     },
+    /// What sealed batches hide is not there, or is there although it was to be erased.
+    #[error("the store of sections: {reason}")]
+    Sections {
+        /// What, and of which batch.
+        reason: String,
+    },
     /// A record on the chain is not the one that the readings give.
     #[error("{0}")]
     Record(Box<RecordFinding>),

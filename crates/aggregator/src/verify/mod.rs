@@ -14,13 +14,15 @@ mod batches;
 mod finding;
 mod on_chain;
 mod runs;
+mod sections;
 
 pub use finding::{Finding, RecordFinding, SlotPlace, TransactionPlace};
 
 use std::path::Path;
 
 use gridtally_ledger::{
-    Client, DeployError, EndpointError, ExportError, HistoryError, ReadError, WatchError,
+    Client, DeployError, EndpointError, ExportError, HistoryError, ReadError, SectionStoreError,
+    WatchError,
 };
 use serde::Serialize;
 
@@ -64,6 +66,9 @@ pub struct ChainVerification {
     /// The batches, where the store settles in them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub batches: Option<BatchCounts>,
+    /// What is sealed of them, where anything is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sealed: Option<SealedCounts>,
 }
 
 /// The batches of a store, all valid where there is no finding.
@@ -75,6 +80,17 @@ pub struct BatchCounts {
     pub final_count: u64,
     /// Those that correct earlier ones.
     pub correction_count: u64,
+}
+
+/// What is sealed of a store's batches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+pub struct SealedCounts {
+    /// Sealed batches that stand.
+    pub batch_count: u64,
+    /// Their sections that were erased.
+    pub erased_section_count: u64,
+    /// Records of the books that could not be compared, because of them.
+    pub erased_record_count: u64,
 }
 
 /// How far a verification has come.
@@ -109,6 +125,9 @@ pub enum VerifyError {
     /// Batches cannot be followed.
     #[error(transparent)]
     Watch(#[from] WatchError),
+    /// The store of sections cannot be read.
+    #[error(transparent)]
+    Sections(#[from] SectionStoreError),
     /// What batches published cannot be read.
     #[error(transparent)]
     Published(#[from] ExportError),

@@ -9,10 +9,12 @@ mod report;
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::Context as _;
+use gridtally_schedule::Watch as _;
 use gridtally_schedule::fleet::{
-    Fleet, FleetDevice, FleetError, FleetOptions, FleetPlan, check, plan,
+    Fleet, FleetDevice, FleetError, FleetOptions, FleetPlan, check, plan_watched,
 };
 
 pub(in crate::commands) use self::real::plan_scenario_error;
@@ -20,6 +22,7 @@ use self::report::{DispatchReport, ExceededReport};
 use crate::context::Context;
 use crate::error::{Blame, CommandError};
 use crate::input::read_bounded;
+use crate::progress::Waiting;
 
 /// Largest problem that is read, in bytes after unpacking: a million devices.
 const FILE_BYTES_MAX: u64 = 1 << 30;
@@ -45,6 +48,9 @@ pub(crate) struct Arguments {
     /// Relative gap between plan and bound at which to stop
     #[arg(long, value_name = "GAP", default_value_t = FleetOptions::default().gap, value_parser = crate::arguments::gap)]
     gap: f64,
+    /// Seconds after which the best plan so far is the answer, with its gap; without a plan within the limits the exit code is 1
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    time_limit_s: Option<u64>,
     /// Draws the order in which programs give way to others
     #[arg(long, value_name = "NUMBER", default_value_t = 0)]
     seed: u64,
@@ -63,17 +69,7 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<(), Comman
         CommandError::refused(anyhow::Error::new(refused).context(shown.to_string()))
     })?;
     drop(content);
-    let options =
-        FleetOptions { gap: arguments.gap, seed: arguments.seed, ..FleetOptions::default() };
-    let found = match plan(&fleet, &options) {
-        Ok(found) => found,
-        Err(error) => {
-            if let FleetError::Limits { exceeded } = &error {
-                context.output.report(&ExceededReport::new(&fleet, exceeded))?;
-            }
-            return Err(CommandError::refused(error));
-        }
-    };
+    let Found { plan: found, is_cut_short } = plan_within(&fleet, arguments, context)?;
     let checked = check(&fleet, powers(&fleet, &found));
     if let Some(path) = &arguments.set_points {
         write_set_points(path, &fleet, &found)
@@ -84,9 +80,45 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<(), Comman
         let svg = picture::svg(&fleet, &found).context("cannot draw the picture").or_refused()?;
         crate::output::picture::write(path, &svg)?;
     }
-    let report = DispatchReport::new(&fleet, &found, &checked);
+    let report = DispatchReport::new(&fleet, &found, &checked, is_cut_short);
     context.output.report(&report)?;
     report.verdict()
+}
+
+/// A plan, and whether the time was over before it was as good as asked for.
+struct Found {
+    plan: FleetPlan,
+    is_cut_short: bool,
+}
+
+/// Plans a fleet; where its limits leave too little, reports by how much.
+fn plan_within(
+    fleet: &Fleet,
+    arguments: &Arguments,
+    context: &Context,
+) -> Result<Found, CommandError> {
+    let options =
+        FleetOptions { gap: arguments.gap, seed: arguments.seed, ..FleetOptions::default() };
+    let waiting = Waiting::new(arguments.time_limit_s.map(Duration::from_secs));
+    let planned = plan_watched(fleet, &options, &waiting);
+    let is_time_over = waiting.time_left().is_some_and(|left| left.is_zero());
+    drop(waiting);
+    let error = match planned {
+        Ok(plan) => {
+            let is_cut_short = is_time_over && plan.gap() > arguments.gap;
+            return Ok(Found { plan, is_cut_short });
+        }
+        Err(error) => error,
+    };
+    let exceeded = match &error {
+        FleetError::Limits { exceeded } => Some(("infeasible", exceeded)),
+        FleetError::TimeOver { exceeded } => Some(("time-over", exceeded)),
+        _ => None,
+    };
+    if let Some((status, exceeded)) = exceeded {
+        context.output.report(&ExceededReport::new(fleet, status, exceeded))?;
+    }
+    Err(CommandError::refused(error))
 }
 
 fn powers<'a>(
@@ -105,6 +137,8 @@ fn write_set_points(path: &Path, fleet: &Fleet, found: &FleetPlan) -> std::io::R
             FleetDevice::Tank(i) => ("tank", i),
             FleetDevice::Cycle(i) => ("cycle", i),
             FleetDevice::V2g(i) => ("v2g", i),
+            FleetDevice::Room(i) => ("room", i),
+            FleetDevice::Battery(i) => ("battery", i),
         };
         for (step, power) in power_kw.iter().enumerate().filter(|(_, power)| power.abs() > 5e-7) {
             writeln!(out, "{kind},{number},{step},{power:.6}")?;

@@ -10,7 +10,7 @@ use gridtally_ledger::{SectionReader, SectionSource, SectionStore, Watcher, sect
 use serde::Serialize;
 
 use super::export::{judged, write_new};
-use crate::batch_access::BatchArguments;
+use crate::batch_access::{BatchArguments, own_sections};
 use crate::context::Context;
 use crate::error::{Blame, CommandError};
 use crate::output::Report;
@@ -20,9 +20,9 @@ use crate::output::number::counted;
 pub(super) struct SectionExport {
     #[command(flatten)]
     batch: BatchArguments,
-    /// Folder of the hub's store of sections
+    /// Folder of the hub's store of sections [default: that of the store, where it settles on the contract]
     #[arg(long, value_name = "FOLDER")]
-    section_store: PathBuf,
+    section_store: Option<PathBuf>,
     /// Number of the batch
     #[arg(long = "batch", value_name = "NUMBER")]
     seq: u64,
@@ -48,10 +48,21 @@ struct Written {
 impl SectionExport {
     pub(super) fn run(&self, context: &Context) -> Result<(), CommandError> {
         let config = context.config(|settings| self.batch.apply(settings))?;
-        let store = SectionStore::new(&self.section_store);
-        let source = SectionSource::Store(store.clone());
-        let prepare = |watcher: Watcher| watcher.with_sections(source, SectionReader::Auditor);
+        let named = self.section_store.as_ref().map(SectionStore::new);
+        let prepare = |watcher: Watcher| match &named {
+            Some(store) => {
+                watcher.with_sections(SectionSource::Store(store.clone()), SectionReader::Auditor)
+            }
+            None => watcher,
+        };
         let (watcher, _chain) = context.block_on(judged(&self.batch, &config, prepare))?;
+        let own = || own_sections(&config, watcher.ledger().deployment().core);
+        let store = named.clone().or_else(own).ok_or_else(|| {
+            CommandError::usage(anyhow!("no store of sections is named")).hint(
+                "Name the folder of the hub that sealed the batch with --section-store, or the configuration of its store with \
+                 --config.",
+            )
+        })?;
         let place = self.seq.checked_sub(1).and_then(|place| usize::try_from(place).ok());
         let batch = place.and_then(|place| watcher.view().batches().get(place));
         let batch = batch.ok_or_else(|| {

@@ -8,6 +8,7 @@ pub(crate) mod conformance;
 pub(crate) mod cost;
 pub(crate) mod demo;
 pub(crate) mod dispatch;
+pub(crate) mod erase;
 pub(crate) mod export;
 mod export_section;
 pub(crate) mod import;
@@ -46,6 +47,7 @@ pub(crate) fn run(command: Command, context: &Context) -> Result<(), CommandErro
         Command::Schedule(arguments) => schedule::run(&arguments, context),
         Command::Dispatch(arguments) => dispatch::run(&arguments, context),
         Command::Export(arguments) => export::run(&arguments, context),
+        Command::Erase(arguments) => erase::run(&arguments, context),
         Command::Claim(arguments) => claim::run(&arguments, context),
         Command::Chain(arguments) => chain::run(&arguments, context),
         Command::Cost(arguments) => cost::run(&arguments, context),

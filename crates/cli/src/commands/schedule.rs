@@ -1,40 +1,48 @@
 //! `gridtally schedule`: what a household's wishes cost, and what the best schedule saves.
 
+mod bulk;
 mod clock;
+mod conflicts;
 mod picture;
 mod real;
 mod real_picture;
 mod real_report;
+mod reasons;
 mod report;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, anyhow};
 use gridtally_schedule::household::{
-    Household, PlanError, PlanOptions, check, conflict, optimal, preferred, shares,
+    Household, PlanError, PlanOptions, check, conflict, optimal_watched, preferred, reasons, shares,
 };
 use gridtally_schedule::solver::{Microlp, Solver};
 
-use self::report::{ConflictReport, Planned, ScheduleReport};
+use self::conflicts::ConflictReport;
+use self::report::{Planned, ScheduleReport};
 use crate::context::Context;
 use crate::error::{Blame, CommandError};
 use crate::input::read_bounded;
+use crate::progress::Waiting;
 
 /// Largest problem that is read, in bytes after unpacking.
 const FILE_BYTES_MAX: u64 = 64 << 20;
 
-/// Plan a household: the cheapest schedule of its devices, beside the one that its people prefer
+/// Plan a household: the cheapest schedule of its devices, beside the one that its people prefer, with the reasons
 ///
 /// Every plan is judged by a checker that shares nothing with the solver. Where the wishes cannot be met together, those in conflict are
 /// named, with what would be possible instead, and the exit code is 1.
+///
+/// Several problems, or a folder of them, are planned side by side: one line for each, in order, as text or JSON. A problem that is
+/// refused or impossible does not stop the others; the exit code is 1 when there was one.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    /// The problem: TOML as in examples/household.toml where the name ends in .toml, else JSON of the schema gridtally-household-1, or gzip of it
+    /// The problem: TOML as in examples/household.toml where the name ends in .toml, else JSON of the schema gridtally-household-1, or gzip of it; or several, or folders of them
     #[arg(value_name = "PROBLEM", required_unless_present = "scenario")]
-    problem: Option<PathBuf>,
+    problems: Vec<PathBuf>,
     /// Plan the household of recorded data that this file describes, as in fixtures/scenarios/home.toml
-    #[arg(long, value_name = "FILE", conflicts_with = "problem")]
+    #[arg(long, value_name = "FILE", conflicts_with = "problems")]
     scenario: Option<PathBuf>,
     /// Draw both schedules over the prices into this file
     #[arg(long, value_name = "FILE.svg|png", value_parser = crate::output::picture::picture_file)]
@@ -42,38 +50,53 @@ pub(crate) struct Arguments {
     /// Relative gap at which a plan is good enough; 0 proves that none is cheaper
     #[arg(long, value_name = "GAP", default_value_t = PlanOptions::INTERACTIVE.gap, value_parser = crate::arguments::gap)]
     gap: f64,
-    /// Seconds after which the best plan so far is the answer, with its gap
+    /// Seconds for each household after which the best plan so far is the answer, with its gap
     #[arg(long, value_name = "SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=86_400))]
     time_limit_s: u64,
+}
+
+impl Arguments {
+    fn options(&self) -> PlanOptions {
+        PlanOptions { gap: self.gap, time_limit: None }
+    }
+
+    fn time_limit(&self) -> Option<Duration> {
+        Some(Duration::from_secs(self.time_limit_s))
+    }
 }
 
 pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<(), CommandError> {
     if let Some(scenario) = &arguments.scenario {
         return real::run(scenario, arguments, context);
     }
-    let problem = arguments.problem.as_ref().expect("clap asks for it");
-    let content = read_bounded(problem, FILE_BYTES_MAX)?;
-    let shown = problem.display();
-    let text =
-        str::from_utf8(&content).with_context(|| format!("{shown} is not UTF-8")).or_refused()?;
-    let is_toml = problem.extension().is_some_and(|extension| extension == "toml");
-    let household = if is_toml { Household::from_toml(text) } else { Household::from_json(text) };
-    let household = household.map_err(|refused| {
-        CommandError::refused(anyhow::Error::new(refused).context(shown.to_string()))
-    })?;
+    match arguments.problems.as_slice() {
+        [one] if !one.is_dir() => run_one(one, arguments, context),
+        _ if arguments.plot.is_some() => {
+            Err(CommandError::usage(anyhow!("--plot draws one problem, not several")))
+        }
+        several => bulk::run(several, arguments, context),
+    }
+}
+
+fn run_one(path: &Path, arguments: &Arguments, context: &Context) -> Result<(), CommandError> {
+    let household = read(path)?;
     let solvers: [&dyn Solver; 1] = [&Microlp];
-    let time_limit = Some(Duration::from_secs(arguments.time_limit_s));
-    let options = PlanOptions { gap: arguments.gap, time_limit };
+    let options = arguments.options();
+    let waiting = Waiting::new(arguments.time_limit());
     let preferred_plan = preferred(&household);
     let preferred_check = check(&household, &preferred_plan);
-    match optimal(&household, &solvers, &options) {
+    match optimal_watched(&household, &solvers, &options, &waiting) {
         Ok(found) => {
-            let shares = shares(&household, &preferred_plan, &solvers, &options).or_refused()?;
+            let reasons = reasons(&household, &found.plan, &preferred_plan, &waiting);
+            let shares =
+                shares(&household, &preferred_plan, &solvers, &options, &waiting).or_refused()?;
+            drop(waiting);
             let planned = Planned {
                 household: &household,
                 found: &found,
                 preferred: (&preferred_plan, &preferred_check),
                 shares: &shares,
+                reasons: &reasons,
             };
             if let Some(path) = &arguments.plot {
                 let svg = picture::svg(&planned).context("cannot draw the picture").or_refused()?;
@@ -82,10 +105,24 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<(), Comman
             context.output.report(&ScheduleReport::new(&planned))
         }
         Err(error @ PlanError::Infeasible { .. }) => {
-            let conflicts = conflict(&household, &Microlp).or_refused()?;
-            context.output.report(&ConflictReport::new(&household, &conflicts))?;
+            let found = conflict(&household, &Microlp, &waiting).or_refused()?;
+            drop(waiting);
+            context.output.report(&ConflictReport::new(&household, &found))?;
             Err(CommandError::refused(error))
         }
         Err(error) => Err(CommandError::refused(error)),
     }
+}
+
+/// Reads a household from JSON, or from TOML where the name of the file says so.
+fn read(path: &Path) -> Result<Household, CommandError> {
+    let content = read_bounded(path, FILE_BYTES_MAX)?;
+    let shown = path.display();
+    let text =
+        str::from_utf8(&content).with_context(|| format!("{shown} is not UTF-8")).or_refused()?;
+    let is_toml = path.extension().is_some_and(|extension| extension == "toml");
+    let household = if is_toml { Household::from_toml(text) } else { Household::from_json(text) };
+    household.map_err(|refused| {
+        CommandError::refused(anyhow::Error::new(refused).context(shown.to_string()))
+    })
 }

@@ -7,7 +7,8 @@ use std::path::PathBuf;
 
 use gridtally_aggregator::cycle::{
     BatchError, BatchOptions, ChainError, ChainOptions, ChainTime, CycleProgress, Money, RunError,
-    RunOptions, SettlementError, SettlementMode, settle, settle_in_batches, settle_into_store,
+    RunOptions, Sealing, SettlementError, SettlementMode, settle, settle_in_batches,
+    settle_into_store,
 };
 use gridtally_aggregator::scenario::{Scenario, ScenarioError};
 use gridtally_aggregator::store::Store;
@@ -65,6 +66,10 @@ pub(crate) struct Arguments {
     /// scenario, of settlement.mode, of the store; direct for a new one]
     #[arg(long, value_name = "direct|batch")]
     mode: Option<SettlementMode>,
+    /// In batches: who can read the records: open, everybody; sealed, participants and the auditor that the deployment names
+    /// [default: settlement.records, or as the ledger's batches are; sealed for a new one with an auditor]
+    #[arg(long, value_name = "open|sealed", conflicts_with = "no_chain")]
+    records: Option<Sealing>,
     /// In batches: move the clock of a development chain over the windows of all batches; what can be is made final in any case
     #[arg(long)]
     finalize: bool,
@@ -117,6 +122,11 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<(), Comman
         return Err(
             CommandError::usage(what).hint("Leave --finalize out, or settle with --mode batch.")
         );
+    }
+    if arguments.records == Some(Sealing::Sealed) && mode == SettlementMode::Direct {
+        let what = anyhow::anyhow!("records that are settled one by one are public");
+        return Err(CommandError::usage(what)
+            .hint("Settle with --mode batch, where batches can be sealed."));
     }
     let report = if arguments.no_chain {
         let settled = settle_into_store(&mut store, &options, now, &mut told);
@@ -188,6 +198,8 @@ impl Arguments {
                     publish_until,
                     slash_unit_micro: config.batch.slash_unit_micro,
                     demand_bond_micro: config.batch.demand_bond_micro,
+                    sealing: self.records.or(config.sealing),
+                    auditor: config.batch.auditor,
                     finalizes: self.finalize,
                     beacon: Some(self.beacon.clone().unwrap_or_else(|| access.url.clone())),
                     ..BatchOptions::development()

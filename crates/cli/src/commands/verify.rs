@@ -204,6 +204,9 @@ fn hint(finding: &Finding) -> &'static str {
         Finding::Archive { .. } => {
             "Restore the file from another copy of the archive: blobs leave the chain after some 18 days."
         }
+        Finding::Sections { .. } => {
+            "Restore the folder sections of the store from a copy; an erasure that was interrupted is done again: gridtally erase section."
+        }
         Finding::Record(_) => {
             "What was settled is not what the readings give; where settle was interrupted, run it again."
         }
@@ -257,6 +260,17 @@ impl Report for VerifyReport {
                         grouped(batches.final_count),
                         grouped(batches.correction_count),
                     )?;
+                }
+                if let Some(sealed) = &chain.sealed {
+                    let erased = match sealed.erased_section_count {
+                        0 => String::new(),
+                        some => format!(
+                            "; {} erased, so {} not compared",
+                            counted(some, "section"),
+                            counted(sealed.erased_record_count, "record")
+                        ),
+                    };
+                    writeln!(out, "        sealed: {}{erased}", grouped(sealed.batch_count))?;
                 }
             }
             _ if self.is_settled => writeln!(out, "Chain   not asked, as --no-chain says")?,

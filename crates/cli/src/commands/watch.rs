@@ -74,6 +74,8 @@ enum Told {
         sections: u32,
         read: u32,
         withheld: u32,
+        #[serde(skip_serializing_if = "is_none")]
+        erased: u32,
     },
     Partly {
         records: u32,
@@ -148,6 +150,11 @@ impl Told {
     const fn is_in_part(&self) -> bool {
         matches!(self, Self::Sealed { .. } | Self::Partly { .. })
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
+const fn is_none(count: &u32) -> bool {
+    *count == 0
 }
 
 /// What was judged, for `--once`.
@@ -252,8 +259,8 @@ impl Finding {
     fn of(report: &WatchReport) -> Self {
         let (seq, told) = match report {
             WatchReport::Valid { seq, count } => (seq, Told::Valid { records: *count }),
-            &WatchReport::Sealed { ref seq, count, sections, read, withheld } => {
-                (seq, Told::Sealed { records: count, sections, read, withheld })
+            &WatchReport::Sealed { ref seq, count, sections, read, withheld, erased } => {
+                (seq, Told::Sealed { records: count, sections, read, withheld, erased })
             }
             WatchReport::Partly { seq, count } => (seq, Told::Partly { records: *count }),
             WatchReport::Fraud { seq, rule, place, outcome } => {
@@ -324,18 +331,23 @@ impl Finding {
     fn text(&self) -> String {
         let said = match &self.told {
             Told::Valid { records } => format!("valid, {}", counted((*records).into(), "record")),
-            Told::Sealed { records, sections, read, withheld } => {
+            Told::Sealed { records, sections, read, withheld, erased } => {
                 let form = format!("sealed, {}", counted((*records).into(), "record"));
                 let of = grouped(*sections);
                 let read = match read {
                     0 => "contents not judged".to_owned(),
+                    read if read == sections => format!("all {of} sections judged"),
                     read => format!("{} of {of} sections judged, the others not", grouped(*read)),
                 };
                 let missing = match withheld {
                     0 => String::new(),
                     some => format!(", {} not delivered", counted((*some).into(), "section")),
                 };
-                format!("{form}: {read}{missing}")
+                let erased = match erased {
+                    0 => String::new(),
+                    some => format!(", {} erased", counted((*some).into(), "section")),
+                };
+                format!("{form}: {read}{erased}{missing}")
             }
             Told::Partly { records } => format!(
                 "open on sealed accounts, {}: balances and accounts not judged",

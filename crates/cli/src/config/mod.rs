@@ -7,13 +7,16 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use gridtally_aggregator::cycle::SettlementMode;
+use alloy_primitives::Address;
+use gridtally_aggregator::cycle::{Sealing, SettlementMode};
 use gridtally_aggregator::store::CHAIN_FOLDER;
 use gridtally_core::calendar::Zone;
 use gridtally_core::period::SettlementCalendar;
 use gridtally_core::quantity::Currency;
 use gridtally_ledger::{KeySource, PasswordSource};
 use jiff::Timestamp;
+
+use crate::address::address;
 
 pub(crate) use archive::{ArchiveConfig, ArchivePlace};
 pub(crate) use setting::{DEFAULTS, FILE_VARIABLE, SettingError, Settings, variable_name};
@@ -30,6 +33,8 @@ pub(crate) struct Config {
     pub(crate) calendar: SettlementCalendar,
     /// Nothing: the store's own.
     pub(crate) mode: Option<SettlementMode>,
+    /// Nothing: as before.
+    pub(crate) sealing: Option<Sealing>,
     pub(crate) batch: BatchConfig,
     pub(crate) chain: ChainConfig,
     pub(crate) archive: ArchiveConfig,
@@ -39,6 +44,8 @@ pub(crate) struct Config {
 /// What a deployment of batch settlement fixes for ever.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct BatchConfig {
+    /// Nothing: that of the deployment.
+    pub(crate) auditor: Option<Address>,
     pub(crate) slash_unit_micro: u64,
     pub(crate) demand_bond_micro: u64,
 }
@@ -93,7 +100,12 @@ impl Config {
                 "" => None,
                 _ => Some(settings.parsed("settlement.mode", "direct, batch, or empty")?),
             },
+            sealing: match settings.text("settlement.records") {
+                "" => None,
+                _ => Some(settings.parsed("settlement.records", "open, sealed, or empty")?),
+            },
             batch: BatchConfig {
+                auditor: auditor(settings)?,
                 slash_unit_micro: settings.number("batch.slash_unit_micro", 1..1 << 48)?,
                 demand_bond_micro: settings.number("batch.demand_bond_micro", 1..1 << 44)?,
             },
@@ -160,6 +172,22 @@ fn calendar(settings: &Settings) -> Result<SettlementCalendar, SettingError> {
         .map_err(|error| settings.refused(genesis_key, &error.to_string()))
 }
 
+/// Returns the auditor's address, or nothing where it is empty.
+fn auditor(settings: &Settings) -> Result<Option<Address>, SettingError> {
+    let key = "batch.auditor";
+    let text = settings.text(key);
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let found =
+        address(text).map_err(|reason| settings.refused(key, &format!("an address: {reason}")))?;
+    // Contracts write nobody so.
+    if found.is_zero() {
+        return Err(settings.refused(key, "the address of somebody, or empty"));
+    }
+    Ok(Some(found))
+}
+
 /// Returns an address, or nothing where it is empty.
 fn http_address(settings: &Settings, key: &str) -> Result<Option<String>, SettingError> {
     let text = settings.text(key);
@@ -211,6 +239,17 @@ mod tests {
                 "a divisor of the 86400 s of a settlement period",
             ),
             ("settlement.mode", "both".into(), "direct, batch, or empty"),
+            ("settlement.records", "closed".into(), "open, sealed, or empty"),
+            (
+                "batch.auditor",
+                "0x12".into(),
+                "an address: write it as 0x and 40 hexadecimal digits",
+            ),
+            (
+                "batch.auditor",
+                "0x0000000000000000000000000000000000000000".into(),
+                "the address of somebody, or empty",
+            ),
             ("batch.slash_unit_micro", 0.into(), "a whole number from 1 to 281474976710655"),
             ("chain.endpoint", "ws://x".into(), "an http or https address, or empty"),
             ("chain.listen", "8545".into(), "an address with a port such as 127.0.0.1:8545"),

@@ -1,7 +1,7 @@
 //! What the errors of stores, runs and whole settlements say. Their crate declares none of it, so it stands here.
 
 use gridtally_aggregator::cycle::{
-    BatchError, ChainError, EmbeddedError, ModeDiffers, RunError, SettlementError,
+    BatchError, ChainError, EmbeddedError, EraseError, ModeDiffers, RunError, SettlementError,
 };
 use gridtally_aggregator::demo::{BatchDemoError, DemoError};
 use gridtally_aggregator::import::Refused;
@@ -24,6 +24,7 @@ pub(super) fn explained() -> Vec<(&'static str, &'static [Explanation])> {
         ("PeriodRefused", Period::EXPLANATIONS),
         ("ChainError", OnChain::EXPLANATIONS),
         ("BatchError", InBatches::EXPLANATIONS),
+        ("EraseError", Erase::EXPLANATIONS),
         ("ModeDiffers", MODE_DIFFERS),
         ("SettlementError", Settlement::EXPLANATIONS),
         ("VerifyError", Verify::EXPLANATIONS),
@@ -41,6 +42,7 @@ pub(super) fn explanation(error: Said<'_>) -> Option<Explanation> {
     None.or_else(|| of(error, |error| Settlement(error).explanation()))
         .or_else(|| of(error, |error| OnChain(error).explanation()))
         .or_else(|| of(error, |error| InBatches(error).explanation()))
+        .or_else(|| of(error, |error| Erase(error).explanation()))
         .or_else(|| of(error, |error| Mode(error).explanation()))
         .or_else(|| of(error, |error| Run(error).explanation()))
         .or_else(|| of(error, |error| Verify(error).explanation()))
@@ -95,6 +97,17 @@ explanations! {
             "settle with the key that deployed the contract: it is fixed for ever";
         Frozen: "batch-frozen" "the ledger is frozen, because its hub had stopped for four weeks"
             "let participants leave with gridtally claim --exit, and begin a new store";
+        AuditorDiffers: "batch-auditor-differs" "the contract names another auditor than batch.auditor of the configuration"
+            "leave batch.auditor out or name the contract's; another auditor takes contracts, and so a store, of its own";
+        NoAuditor: "batch-no-auditor" "batches can be sealed only where the deployment names an auditor, which is fixed for ever"
+            "name one with batch.auditor before the first settlement of a store";
+        NoBlobs: "batch-no-blobs" "what is sealed is published in blobs, and the chain takes none"
+            "settle on a chain with blobs (EIP-4844), or in the open where the participants agree";
+        SealedBefore: "batch-sealed-before" "once a batch is sealed, all after it are: in the open, balances could be read and participants would not find their account"
+            "leave --records and settlement.records out, or settle in the open with a store of its own";
+        SectionsMissing: "batch-sections-missing" "what a sealed batch hides is not in the store: nobody could answer for it"
+            "restore the folder sections of the store from a copy";
+        Sections(error);
         Register(error);
         Publish(error);
         MeterSigns: "batch-meter-signs" "a meter signs with a key of its own, and the store has no signature of it: the hub could not show it on demand"
@@ -232,7 +245,27 @@ explanations! {
         History(error);
         Read(error);
         Watch(error);
+        Sections(error);
         Published(error);
+    }
+}
+
+explanations! {
+    Erase(&EraseError) {
+        NotSealed: "erase-not-sealed" "no sealed batch has this number, and what open ones hold is public for ever"
+            "name the number of a sealed batch that stands: gridtally watch --once tells them";
+        NoBatch: "erase-no-batch" "the settlement period has no sealed batch"
+            "check the number of the period";
+        Pending: "erase-pending" "what a pending batch hides can be demanded, and a hub that does not answer loses it"
+            "erase once the batch is final and another one after it";
+        NewestFinal: "erase-newest-final" "participants claim by the accounts after the newest final batch, and the next ones are built on them"
+            "erase once a later batch is final";
+        Missing: "erase-missing" "the store does not have the batch"
+            "name the store of the hub that sealed it with --store";
+        Nothing: "erase-nothing" "these sections were erased before, or the participants had none"
+            "check the numbers: gridtally verify says how many sections are erased";
+        Sections(error);
+        Store(error as Store);
     }
 }
 

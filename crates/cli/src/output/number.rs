@@ -36,6 +36,12 @@ pub(crate) fn to_six_decimals(value: f64) -> f64 {
     (value * 1e6).round() / 1e6 + 0.0
 }
 
+/// Returns an amount of a plan with two decimals and a comma between thousands: 2,321.70.
+#[expect(clippy::cast_possible_truncation, reason = "beyond 38 digits it is no amount")]
+pub(crate) fn money(value: f64) -> String {
+    decimal_rounded((value * 100.0).round() as i128, 2, 2)
+}
+
 /// Returns a duration with a unit that fits: 870 ms, 4.21 s.
 pub(crate) fn duration(duration: Duration) -> String {
     let ms = i128::try_from(duration.as_millis()).unwrap_or(i128::MAX);
@@ -72,6 +78,11 @@ mod tests {
         assert_eq!(decimal_rounded(-2_345, 3, 2), "-2.35");
         assert_eq!(decimal_rounded(-4, 3, 2), "0.00");
         assert_eq!(decimal_rounded(1_234_567_890, 6, 0), "1,235");
+    }
+
+    #[test]
+    fn amounts_of_plans_have_cents() {
+        assert_eq!([2_321.7, -0.004, -12_345.678].map(money), ["2,321.70", "0.00", "-12,345.68"]);
     }
 
     #[test]

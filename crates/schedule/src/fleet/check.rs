@@ -10,6 +10,8 @@ use super::respond::FleetDevice;
 const TOLERANCE_KW: f64 = 1e-4;
 /// Energy that is overlooked, kWh.
 const TOLERANCE_KWH: f64 = 1e-3;
+/// Temperature that is overlooked, K.
+const TOLERANCE_K: f64 = 1e-3;
 /// Part of a limit that is overlooked.
 const TOLERANCE_LIMIT: f64 = 1e-5;
 
@@ -20,7 +22,7 @@ pub struct FleetCheck {
     pub cost: f64,
     /// The load of the fleet in each step, kW.
     pub load_kw: Vec<f64>,
-    /// Devices that do not do what they need, or what they cannot, and by how much, kW or kWh.
+    /// Devices that do not do what they need, or what they cannot, and by how much, kW, kWh or K.
     pub devices: Vec<(FleetDevice, f64)>,
     /// Limits that are exceeded, in which step and by how much, kW.
     pub limits: Vec<(Limit, usize, f64)>,
@@ -44,6 +46,8 @@ pub fn check(
         devices: Vec::new(),
         limits: Vec::new(),
     };
+    // By how much devices that are there could draw more; programs could not.
+    let mut more_kw = vec![0.0; steps];
     let mut count = 0;
     for (device, power_kw) in powers {
         count += 1;
@@ -51,9 +55,17 @@ pub fn check(
         if by > 0.0 {
             found.devices.push((device, by));
         }
-        if let FleetDevice::V2g(i) = device {
-            let given: f64 = power_kw.iter().map(|power| (-power).max(0.0)).sum();
-            found.cost += fleet.v2gs.wear_per_kwh[i] * given * fleet.step_h();
+        let wear_per_kwh = match device {
+            FleetDevice::V2g(i) => fleet.v2gs.wear_per_kwh[i],
+            FleetDevice::Battery(i) => fleet.batteries.wear_per_kwh[i],
+            _ => 0.0,
+        };
+        let given: f64 = power_kw.iter().map(|power| (-power).max(0.0)).sum();
+        found.cost += wear_per_kwh * given * fleet.step_h();
+        if let Some((first, end, most_kw)) = could_draw(fleet, device) {
+            for t in first..end {
+                more_kw[t] += most_kw - power_kw[t];
+            }
         }
         let feeder = &mut by_feeder_kw[device.feeder(fleet)];
         feeder.iter_mut().zip(&power_kw).for_each(|(sum, power)| *sum += power);
@@ -81,8 +93,30 @@ pub fn check(
                 fleet.up_reserve_kw[t],
             );
         }
+        let down_kw = fleet.down_reserve_kw[t];
+        if down_kw > 0.0 {
+            note(Limit::DownReserve, down_kw - more_kw[t], down_kw.max(found.load_kw[t]));
+        }
     }
     found
+}
+
+/// From when until when a device could draw how much, kW; nothing for programs.
+fn could_draw(fleet: &Fleet, device: FleetDevice) -> Option<(usize, usize, f64)> {
+    let always = |most_kw: f64| Some((0, fleet.steps(), most_kw));
+    let (evs, v2gs) = (&fleet.evs, &fleet.v2gs);
+    match device {
+        FleetDevice::Ev(i) => {
+            Some((evs.arrival[i] as usize, evs.departure[i] as usize, evs.p_max_kw[i]))
+        }
+        FleetDevice::V2g(i) => {
+            Some((v2gs.arrival[i] as usize, v2gs.departure[i] as usize, v2gs.p_max_charge_kw[i]))
+        }
+        FleetDevice::Tank(i) => always(fleet.tanks.p_max_kw[i]),
+        FleetDevice::Room(i) => always(fleet.rooms.p_max_kw[i]),
+        FleetDevice::Battery(i) => always(fleet.batteries.p_max_charge_kw[i]),
+        FleetDevice::Cycle(_) => None,
+    }
 }
 
 /// By how much a device does what it cannot, or not what it needs; nothing where all is well.
@@ -154,6 +188,44 @@ fn broken(fleet: &Fleet, device: FleetDevice, power_kw: &[f64]) -> f64 {
                 least,
                 most,
             ))
+        }
+        FleetDevice::Room(i) => {
+            let rooms = &fleet.rooms;
+            let outdoor_c = &fleet.room_outdoor_profiles_c[rooms.outdoor_profile[i] as usize];
+            let cop = &fleet.room_cop_profiles[rooms.cop_profile[i] as usize];
+            let (c, ua) = (rooms.c_kwh_per_k[i], rooms.ua_kw_per_k[i]);
+            let mut inside_c = rooms.state_init_c[i];
+            let mut by_k: f64 = 0.0;
+            for ((power, outdoor_c), cop) in power_kw.iter().zip(outdoor_c).zip(cop) {
+                // With constant power the temperature goes toward this one.
+                let toward_c = outdoor_c + cop * power / ua;
+                inside_c = toward_c + (inside_c - toward_c) * (-ua * step_h / c).exp();
+                by_k = by_k.max(rooms.state_min_c[i] - inside_c);
+                by_k = by_k.max(inside_c - rooms.state_max_c[i]);
+            }
+            by_k = by_k.max(rooms.state_final_min_c[i] - inside_c);
+            let end = u32::try_from(power_kw.len()).unwrap_or(u32::MAX);
+            significant(by_k, TOLERANCE_K).max(outside(0, end, 0.0, rooms.p_max_kw[i]))
+        }
+        FleetDevice::Battery(i) => {
+            let batteries = &fleet.batteries;
+            let kept = (-batteries.self_discharge_per_h[i] * step_h).exp();
+            let mut soc_kwh = batteries.soc_init_kwh[i];
+            let mut by: f64 = 0.0;
+            for &power in power_kw {
+                let stored = if power >= 0.0 {
+                    power * batteries.eta_charge[i]
+                } else {
+                    power / batteries.eta_discharge[i]
+                };
+                soc_kwh = soc_kwh * kept + stored * step_h;
+                by = by.max(batteries.soc_min_kwh[i] - soc_kwh);
+                by = by.max(soc_kwh - batteries.soc_max_kwh[i]);
+            }
+            by = by.max(batteries.soc_final_min_kwh[i] - soc_kwh);
+            let end = u32::try_from(power_kw.len()).unwrap_or(u32::MAX);
+            let (least, most) = (-batteries.p_max_discharge_kw[i], batteries.p_max_charge_kw[i]);
+            significant(by, TOLERANCE_KWH).max(outside(0, end, least, most))
         }
     }
 }

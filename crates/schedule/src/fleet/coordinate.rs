@@ -14,6 +14,7 @@ use super::problem::Fleet;
 use super::respond::{
     FleetDevice, Group, Membership, Response, Room, groups, respond_all, respond_of,
 };
+use crate::watch::{Progress, Stage, Watch};
 
 /// How exactly to plan a fleet.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -49,7 +50,7 @@ pub(crate) struct Coordinated {
     pub(crate) prices: LimitPrices,
     /// How many rounds it took.
     pub(crate) rounds: usize,
-    /// The prices that devices answered, by feeder.
+    /// The prices that devices answered, by [lane](FleetDevice::lane).
     pub(crate) answered: Vec<Vec<Vec<f64>>>,
     /// For each group, which answers it mixes, with their shares.
     mixture: Vec<Vec<(usize, f64)>>,
@@ -61,9 +62,9 @@ impl Coordinated {
     pub(crate) fn power_kw(&self, fleet: &Fleet, device: FleetDevice) -> Vec<f64> {
         let mut room = Room::default();
         let mut power_kw = vec![0.0; fleet.steps()];
-        let feeder = device.feeder(fleet);
+        let lane = device.lane(fleet);
         for &(number, share) in self.mixture_of(fleet, device) {
-            let prices = &self.answered[number][feeder];
+            let prices = &self.answered[number][lane];
             let answer = respond_of(fleet, device, prices, &mut room).expect("it answered before");
             power_kw.iter_mut().zip(answer).for_each(|(sum, power)| *sum += share * power);
         }
@@ -97,6 +98,12 @@ pub enum FleetError {
     /// The solver of the master problem failed.
     #[error("the master problem was not solved")]
     Master,
+    /// The time was over before a plan within the limits was found; there may be one.
+    #[error("no plan within the limits was found in time: the best exceeds them by {:.1} kW and less, in {} steps", worst_kw(exceeded), exceeded.len())]
+    TimeOver {
+        /// Which limit the best exceeds, in which step, by how much, kW.
+        exceeded: Vec<(Limit, usize, f64)>,
+    },
 }
 
 fn worst_kw(exceeded: &[(Limit, usize, f64)]) -> f64 {
@@ -113,6 +120,8 @@ explanations! {
             "give one price for each limit and step";
         Master: "fleet-not-coordinated" "the master problem was not solved"
             "check the sizes of loads and limits; report the problem";
+        TimeOver: "fleet-time-over" "the time was over before a plan within the limits was found"
+            "allow more time; whether the limits leave enough is not known yet";
     }
 }
 
@@ -128,7 +137,11 @@ const PENALTIES_MAX: usize = 3;
 /// # Errors
 ///
 /// Returns the first [`FleetError`] in the order of its variants.
-pub(crate) fn coordinate(fleet: &Fleet, options: &FleetOptions) -> Result<Coordinated, FleetError> {
+pub(crate) fn coordinate(
+    fleet: &Fleet,
+    options: &FleetOptions,
+    watch: &dyn Watch,
+) -> Result<Coordinated, FleetError> {
     let groups =
         groups(fleet, options.groups_per_feeder).map_err(|device| FleetError::Device { device })?;
     let mut work = Work {
@@ -150,6 +163,20 @@ pub(crate) fn coordinate(fleet: &Fleet, options: &FleetOptions) -> Result<Coordi
         let gap = (mixture.cost - work.bound) / work.bound.abs().max(1e-9);
         if is_within && gap <= options.gap {
             break mixture;
+        }
+        watch.told(&Progress {
+            stage: Stage::Rounds,
+            done: rounds - 1,
+            total: options.rounds_max,
+            cost: is_within.then_some(mixture.cost),
+            bound: Some(work.bound),
+        });
+        if watch.time_left().is_some_and(|left| left.is_zero()) {
+            // Once a mixture is within the limits, so is every later one.
+            if is_within {
+                break mixture;
+            }
+            return Err(FleetError::TimeOver { exceeded: work.master.exceeded(&mixture) });
         }
         if rounds >= options.rounds_max {
             if is_within {
@@ -186,7 +213,11 @@ pub fn lagrangian(fleet: &Fleet, prices: &LimitPrices) -> Result<f64, FleetError
         |series: &Vec<f64>| series.len() == steps && series.iter().all(|price| *price >= 0.0);
     let are_feeders =
         prices.feeders.len() == fleet.feeders.len() && prices.feeders.iter().all(is_series);
-    if !are_feeders || ![&prices.transformer, &prices.up_reserve].into_iter().all(is_series) {
+    if !are_feeders
+        || ![&prices.transformer, &prices.up_reserve, &prices.down_reserve]
+            .into_iter()
+            .all(is_series)
+    {
         return Err(FleetError::Prices);
     }
     let groups = groups(fleet, 1).map_err(|device| FleetError::Device { device })?;
@@ -204,7 +235,7 @@ fn bound_of(
     responses: &[Response],
 ) -> f64 {
     let for_limits = |(group, response): (&Group, &Response)| {
-        let limits = seen[group.feeder].iter().zip(&fleet.energy_price);
+        let limits = seen[group.lane(fleet)].iter().zip(&fleet.energy_price);
         let paid =
             limits.zip(&response.load_kw).map(|((seen, energy), load)| (seen - energy) * load);
         response.cost + paid.sum::<f64>() * fleet.step_h()

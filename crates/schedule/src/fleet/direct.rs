@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::master::LimitPrices;
+use super::master::{LimitPrices, most_drawn_kw};
 use super::problem::Fleet;
 use super::respond::FleetDevice;
 use crate::solver::{Column, Model, Solution};
@@ -26,6 +26,10 @@ impl Direct {
             (0..fleet.cycles.profile.len()).map(|i| (FleetDevice::Cycle(i), build.cycle(i))),
         );
         power.extend((0..fleet.v2gs.arrival.len()).map(|i| (FleetDevice::V2g(i), build.v2g(i))));
+        power
+            .extend((0..fleet.rooms.p_max_kw.len()).map(|i| (FleetDevice::Room(i), build.room(i))));
+        let batteries = 0..fleet.batteries.soc_init_kwh.len();
+        power.extend(batteries.map(|i| (FleetDevice::Battery(i), build.battery(i))));
         build.limits(&power);
         Self { model: build.model, power }
     }
@@ -48,7 +52,7 @@ struct Build<'a> {
     fleet: &'a Fleet,
     model: Model,
     step_h: f64,
-    /// What devices see at the prices of the bound, by feeder.
+    /// What devices see at the prices of the bound, by lane.
     seen: Vec<Vec<f64>>,
     room: f64,
 }
@@ -106,7 +110,7 @@ impl Build<'_> {
         let profile_kw = &self.fleet.cycle_profiles_kw[cycles.profile[i] as usize];
         let mut power = self.nothing();
         let mut starts = Vec::new();
-        let seen = &self.seen[FleetDevice::Cycle(i).feeder(self.fleet)];
+        let seen = &self.seen[FleetDevice::Cycle(i).lane(self.fleet)];
         let seen_cost = |start: usize| {
             let costs = seen[start..].iter().zip(profile_kw);
             costs.map(|(price, power)| price * power * self.step_h).sum::<f64>()
@@ -151,6 +155,58 @@ impl Build<'_> {
         power
     }
 
+    fn room(&mut self, i: usize) -> Power {
+        let rooms = &self.fleet.rooms;
+        let mut power = self.nothing();
+        let ua_kw_per_k = rooms.ua_kw_per_k[i];
+        let retained = (-ua_kw_per_k * self.step_h / rooms.c_kwh_per_k[i]).exp();
+        let outdoor_c = &self.fleet.room_outdoor_profiles_c[rooms.outdoor_profile[i] as usize];
+        let cop = &self.fleet.room_cop_profiles[rooms.cop_profile[i] as usize];
+        let mut before: Option<Column> = None;
+        for t in 0..self.fleet.steps() {
+            let heat = self.model.column(self.cost(t), 0.0, rooms.p_max_kw[i]);
+            let is_last = t + 1 == self.fleet.steps();
+            let end = if is_last { rooms.state_final_min_c[i] } else { f64::NEG_INFINITY };
+            let state = self.model.column(0.0, rooms.state_min_c[i].max(end), rooms.state_max_c[i]);
+            let start = if t == 0 { retained * rooms.state_init_c[i] } else { 0.0 };
+            let terms = [(state, 1.0), (heat, -(1.0 - retained) * cop[t] / ua_kw_per_k)];
+            self.model.equal(
+                start + (1.0 - retained) * outdoor_c[t],
+                terms.into_iter().chain(before.map(|before| (before, -retained))),
+            );
+            before = Some(state);
+            power[t].push((heat, 1.0));
+        }
+        power
+    }
+
+    fn battery(&mut self, i: usize) -> Power {
+        let batteries = &self.fleet.batteries;
+        let mut power = self.nothing();
+        let retained = (-batteries.self_discharge_per_h[i] * self.step_h).exp();
+        let mut before: Option<Column> = None;
+        for t in 0..self.fleet.steps() {
+            let charge = self.model.column(self.cost(t), 0.0, batteries.p_max_charge_kw[i]);
+            let given = batteries.wear_per_kwh[i] * self.step_h - self.cost(t);
+            let discharge = self.model.column(given, 0.0, batteries.p_max_discharge_kw[i]);
+            let is_last = t + 1 == self.fleet.steps();
+            let end = if is_last { batteries.soc_final_min_kwh[i] } else { 0.0 };
+            let least = batteries.soc_min_kwh[i].max(end);
+            let soc = self.model.column(0.0, least, batteries.soc_max_kwh[i]);
+            let start = if t == 0 { retained * batteries.soc_init_kwh[i] } else { 0.0 };
+            let terms = [
+                (soc, 1.0),
+                (charge, -self.step_h * batteries.eta_charge[i]),
+                (discharge, self.step_h / batteries.eta_discharge[i]),
+            ];
+            let kept = before.map(|before| (before, -retained));
+            self.model.equal(start, terms.into_iter().chain(kept));
+            before = Some(soc);
+            power[t].extend([(charge, 1.0), (discharge, -1.0)]);
+        }
+        power
+    }
+
     fn limits(&mut self, power: &[(FleetDevice, Power)]) {
         let fleet = self.fleet;
         let at = |t: usize, feeder: Option<usize>| -> Vec<(Column, f64)> {
@@ -159,6 +215,7 @@ impl Build<'_> {
                 .filter(|(device, _)| feeder.is_none_or(|feeder| device.feeder(fleet) == feeder));
             on.flat_map(|(_, power)| power[t].iter().copied()).collect()
         };
+        let most_kw = most_drawn_kw(fleet);
         for t in 0..fleet.steps() {
             let all = at(t, None);
             let limit_kw = fleet.transformer_limit_kw[t] - fleet.base_load_kw[t];
@@ -168,6 +225,13 @@ impl Build<'_> {
                 f64::NEG_INFINITY
             };
             self.model.row(least_kw, limit_kw, all);
+            if fleet.down_reserve_kw[t] > 0.0 {
+                let others = power
+                    .iter()
+                    .filter(|(device, _)| !matches!(device, FleetDevice::Cycle(_)))
+                    .flat_map(|(_, power)| power[t].iter().copied());
+                self.model.at_most(most_kw[t] - fleet.down_reserve_kw[t], others);
+            }
             for (f, feeder) in fleet.feeders.iter().enumerate() {
                 self.model.at_most(feeder.limit_kw[t] - feeder.base_load_kw[t], at(t, Some(f)));
             }

@@ -3,7 +3,9 @@
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use super::problem::{Cycles, Evs, Feeder, Fleet, FleetParts, Tanks, V2gs};
+use super::columns::{Batteries, Cycles, Evs, Rooms, Tanks, V2gs};
+use super::names::FleetNames;
+use super::problem::{Feeder, Fleet, FleetParts};
 use crate::refusal::{ProblemReason, ProblemRefused};
 
 /// The name of the schema.
@@ -32,6 +34,16 @@ struct Document {
     cycle: Cycles,
     cycle_profiles_kw: Vec<Vec<f64>>,
     v2g: V2gs,
+    #[serde(default)]
+    down_reserve_kw: Option<Vec<f64>>,
+    #[serde(default)]
+    room: Rooms,
+    #[serde(default)]
+    room_outdoor_profiles_c: Vec<Vec<f64>>,
+    #[serde(default)]
+    room_cop_profiles: Vec<Vec<f64>>,
+    #[serde(default)]
+    battery: Batteries,
     #[serde(default)]
     #[expect(dead_code, reason = "for tests, which read it themselves")]
     expected: IgnoredAny,
@@ -72,6 +84,12 @@ impl Fleet {
             cycles: document.cycle,
             cycle_profiles_kw: document.cycle_profiles_kw,
             v2gs: document.v2g,
+            down_reserve_kw: document.down_reserve_kw.unwrap_or_else(|| vec![0.0; document.steps]),
+            rooms: document.room,
+            room_outdoor_profiles_c: document.room_outdoor_profiles_c,
+            room_cop_profiles: document.room_cop_profiles,
+            batteries: document.battery,
+            names: FleetNames::default(),
         })
     }
 }

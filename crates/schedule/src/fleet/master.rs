@@ -17,6 +17,8 @@ pub struct LimitPrices {
     pub feeders: Vec<Vec<f64>>,
     /// Of the reserve that must be there to be shed.
     pub up_reserve: Vec<f64>,
+    /// Of the reserve of devices that can draw more.
+    pub down_reserve: Vec<f64>,
 }
 
 impl LimitPrices {
@@ -27,22 +29,26 @@ impl LimitPrices {
             transformer: vec![0.0; steps],
             feeders: vec![vec![0.0; steps]; fleet.feeders.len()],
             up_reserve: vec![0.0; steps],
+            down_reserve: vec![0.0; steps],
         }
     }
 
-    /// Returns what devices see, by feeder: energy and limits together; without feeders there is one.
+    /// Returns what devices see, energy and limits together: what those of each feeder see that are no programs, then what programs see.
+    /// Without feeders there is one of each.
     pub(crate) fn seen(&self, fleet: &Fleet) -> Vec<Vec<f64>> {
-        let of = |feeder: Option<&Vec<f64>>| {
+        let of = |feeder: Option<&Vec<f64>>, down: f64| {
             let seen = |t: usize| {
-                fleet.energy_price[t] + self.transformer[t] + feeder.map_or(0.0, |prices| prices[t])
-                    - self.up_reserve[t]
+                let feeder = feeder.map_or(0.0, |prices| prices[t]);
+                fleet.energy_price[t] + self.transformer[t] + feeder - self.up_reserve[t]
+                    + down * self.down_reserve[t]
             };
             (0..fleet.steps()).map(seen).collect()
         };
         if self.feeders.is_empty() {
-            return vec![of(None)];
+            return vec![of(None, 1.0), of(None, 0.0)];
         }
-        self.feeders.iter().map(|prices| of(Some(prices))).collect()
+        let others = self.feeders.iter().map(|prices| of(Some(prices), 1.0));
+        others.chain(self.feeders.iter().map(|prices| of(Some(prices), 0.0))).collect()
     }
 
     /// Returns the prices between these and others: `share` of these.
@@ -54,6 +60,7 @@ impl LimitPrices {
             transformer: mixed(&self.transformer, &other.transformer),
             feeders: self.feeders.iter().zip(&other.feeders).map(|(a, b)| mixed(a, b)).collect(),
             up_reserve: mixed(&self.up_reserve, &other.up_reserve),
+            down_reserve: mixed(&self.down_reserve, &other.down_reserve),
         }
     }
 
@@ -78,7 +85,10 @@ impl LimitPrices {
             .zip(&fleet.up_reserve_kw)
             .map(|(price, kw)| price * kw * step_h)
             .sum();
-        transformer + feeders - reserve
+        let none = vec![0.0; fleet.steps()];
+        let down = of(&self.down_reserve, &most_drawn_kw(fleet), &none)
+            - of(&self.down_reserve, &fleet.down_reserve_kw, &none);
+        transformer + feeders - reserve + down
     }
 }
 
@@ -112,6 +122,8 @@ pub enum Limit {
     Feeder(usize),
     /// The reserve that must be there to be shed.
     UpReserve,
+    /// The reserve of devices that can draw more.
+    DownReserve,
 }
 
 /// A limit in a step: the load of a group counts with `sign`, and their sum is at most `limit_kw`.
@@ -120,6 +132,44 @@ struct LimitRow {
     step: usize,
     sign: f64,
     limit_kw: f64,
+}
+
+impl LimitRow {
+    /// Returns whether the load of a group counts.
+    fn counts(&self, group: &Group) -> bool {
+        match self.limit {
+            Limit::Feeder(f) => f == group.feeder,
+            Limit::Transformer | Limit::UpReserve => true,
+            Limit::DownReserve => !group.is_of_programs(),
+        }
+    }
+}
+
+/// Returns what all devices but programs draw at most in each step, kW, while they are there.
+pub(crate) fn most_drawn_kw(fleet: &Fleet) -> Vec<f64> {
+    let steps = fleet.steps();
+    // By how much it changes at the beginning of each step.
+    let mut change_kw = vec![0.0; steps + 1];
+    let mut add = |first: usize, end: usize, kw: f64| {
+        change_kw[first] += kw;
+        change_kw[end] -= kw;
+    };
+    let (evs, v2gs) = (&fleet.evs, &fleet.v2gs);
+    for ((&arrival, &departure), &kw) in evs.arrival.iter().zip(&evs.departure).zip(&evs.p_max_kw) {
+        add(arrival as usize, departure as usize, kw);
+    }
+    let cars = v2gs.arrival.iter().zip(&v2gs.departure).zip(&v2gs.p_max_charge_kw);
+    for ((&arrival, &departure), &kw) in cars {
+        add(arrival as usize, departure as usize, kw);
+    }
+    let always = [&fleet.tanks.p_max_kw, &fleet.rooms.p_max_kw, &fleet.batteries.p_max_charge_kw];
+    add(0, steps, always.into_iter().flatten().sum());
+    let mut sum_kw = 0.0;
+    let sums = change_kw[..steps].iter().map(|change| {
+        sum_kw += change;
+        sum_kw
+    });
+    sums.collect()
 }
 
 /// The rows of the master for one fleet.
@@ -146,13 +196,20 @@ impl<'a> Master<'a> {
             }
         }
         for (t, &reserve_kw) in fleet.up_reserve_kw.iter().enumerate() {
-            if reserve_kw > 0.0 {
+            if reserve_kw != 0.0 {
                 rows.push(LimitRow {
                     limit: Limit::UpReserve,
                     step: t,
                     sign: -1.0,
                     limit_kw: -reserve_kw,
                 });
+            }
+        }
+        let most_kw = most_drawn_kw(fleet);
+        for (t, &reserve_kw) in fleet.down_reserve_kw.iter().enumerate() {
+            if reserve_kw > 0.0 {
+                let limit_kw = most_kw[t] - reserve_kw;
+                rows.push(LimitRow { limit: Limit::DownReserve, step: t, sign: 1.0, limit_kw });
             }
         }
         let scale_kw = rows.iter().map(|row| row.limit_kw.abs()).fold(1.0, f64::max);
@@ -194,12 +251,8 @@ impl<'a> Master<'a> {
             places.push(column.group);
             values.push(1.0);
             for (r, row) in self.rows.iter().enumerate() {
-                let counts = match row.limit {
-                    Limit::Feeder(f) => f == groups[column.group].feeder,
-                    Limit::Transformer | Limit::UpReserve => true,
-                };
                 let load_kw = column.response.load_kw[row.step];
-                if counts && load_kw != 0.0 {
+                if row.counts(&groups[column.group]) && load_kw != 0.0 {
                     places.push(group_rows + r);
                     values.push(row.sign * load_kw / self.scale_kw);
                 }
@@ -231,6 +284,7 @@ impl<'a> Master<'a> {
                 Limit::Transformer => prices.transformer[row.step] = price,
                 Limit::Feeder(f) => prices.feeders[f][row.step] = price,
                 Limit::UpReserve => prices.up_reserve[row.step] = price,
+                Limit::DownReserve => prices.down_reserve[row.step] = price,
             }
         }
         let cost =
@@ -243,9 +297,7 @@ impl<'a> Master<'a> {
         let mut sums = vec![0.0; self.rows.len()];
         for (column, weight) in columns.iter().zip(weights) {
             for (sum, row) in sums.iter_mut().zip(&self.rows) {
-                let counts =
-                    !matches!(row.limit, Limit::Feeder(f) if f != groups[column.group].feeder);
-                if counts {
+                if row.counts(&groups[column.group]) {
                     *sum += weight * row.sign * column.response.load_kw[row.step];
                 }
             }

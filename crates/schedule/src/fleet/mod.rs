@@ -1,12 +1,16 @@
 //! Layer 2: a fleet of devices behind shared limits.
 
 mod check;
+mod columns;
 mod coordinate;
 mod direct;
 mod document;
 mod master;
+mod names;
 mod plan;
 mod problem;
+#[cfg(test)]
+mod random;
 mod respond;
 mod starts;
 mod storage;
@@ -14,12 +18,12 @@ mod uncontrolled;
 mod window;
 
 pub use check::{FleetCheck, check};
+pub use columns::{Batteries, Cycles, Evs, Rooms, Tanks, V2gs};
 pub use coordinate::{FleetError, FleetOptions, lagrangian};
 pub use document::SCHEMA;
 pub use master::{Limit, LimitPrices};
-pub use plan::{FleetPlan, plan};
-pub use problem::{
-    Cycles, DEVICES_MAX, Evs, FEEDERS_MAX, Feeder, Fleet, FleetParts, STEPS_MAX, Tanks, V2gs,
-};
+pub use names::FleetNames;
+pub use plan::{FleetPlan, plan, plan_watched};
+pub use problem::{DEVICES_MAX, FEEDERS_MAX, Feeder, Fleet, FleetParts, STEPS_MAX};
 pub use respond::FleetDevice;
 pub use uncontrolled::{uncontrolled_ev, uncontrolled_ev_kw};

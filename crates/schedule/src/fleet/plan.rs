@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use super::coordinate::{Coordinated, FleetError, FleetOptions, coordinate};
 use super::direct::Direct;
 use super::master::LimitPrices;
-use super::problem::{Fleet, FleetParts};
+use super::problem::Fleet;
 use super::respond::{FleetDevice, cheapest_start};
 use super::starts::{Headroom, starts};
 use crate::solver::{Microlp, SolveOptions, Solver};
+use crate::watch::{Keeping, Progress, Stage, Unwatched, Watch, share_of_time};
 
 /// A plan of a fleet, with a bound that says how far it may be from the cheapest.
 #[derive(Debug, Clone)]
@@ -73,8 +74,27 @@ const DIRECT_NODES: [u64; 3] = [1_000, 4_000, 16_000];
 ///
 /// Returns the first [`FleetError`] in the order of its variants.
 pub fn plan(fleet: &Fleet, options: &FleetOptions) -> Result<FleetPlan, FleetError> {
-    let relaxed = coordinate(fleet, options)?;
-    if fleet.cycles.profile.is_empty() {
+    plan_watched(fleet, options, &Unwatched)
+}
+
+/// Returns the same as [`plan`] to somebody who waits: when the time is over, the best plan so far, with its gap.
+///
+/// # Errors
+///
+/// Returns the first [`FleetError`] in the order of its variants.
+pub fn plan_watched(
+    fleet: &Fleet,
+    options: &FleetOptions,
+    watch: &dyn Watch,
+) -> Result<FleetPlan, FleetError> {
+    let has_programs = !fleet.cycles.profile.is_empty();
+    let relaxed = if has_programs {
+        // The rounds around the starts of programs need time as well.
+        coordinate(fleet, options, &Keeping::part(watch, 2))?
+    } else {
+        coordinate(fleet, options, watch)?
+    };
+    if !has_programs {
         return Ok(FleetPlan {
             cost: relaxed.cost,
             bound: relaxed.bound,
@@ -84,16 +104,26 @@ pub fn plan(fleet: &Fleet, options: &FleetOptions) -> Result<FleetPlan, FleetErr
             schedule: Schedule::Prices { mixture: Box::new(relaxed), starts: Vec::new() },
         });
     }
-    let coordinated = with_starts(fleet, &relaxed, options);
+    let around_programs = Keeping::told_as(watch, Stage::Programs);
+    let coordinated = with_starts(fleet, &relaxed, options, &around_programs);
     let is_close = matches!(&coordinated, Ok(plan) if plan.gap() <= options.gap);
     if is_close || fleet.devices() > DIRECT_DEVICES_MAX {
         return coordinated;
     }
     // In a small fleet the few programs that cannot be mixed weigh much.
     let mut best = coordinated.ok();
-    for nodes_max in DIRECT_NODES {
+    for (done, nodes_max) in DIRECT_NODES.into_iter().enumerate() {
+        watch.told(&Progress {
+            stage: Stage::Whole,
+            done,
+            total: DIRECT_NODES.len(),
+            cost: best.as_ref().map(|plan| plan.cost),
+            bound: Some(relaxed.bound),
+        });
+        let Ok(time_limit) = share_of_time(watch, None) else { break };
         let known = best.as_ref().map_or(f64::INFINITY, |plan| plan.cost);
-        match as_a_whole(fleet, &relaxed, known - relaxed.bound, options.gap, nodes_max) {
+        let solve = SolveOptions { gap: options.gap, time_limit, nodes_max: Some(nodes_max) };
+        match as_a_whole(fleet, &relaxed, known - relaxed.bound, &solve) {
             Some(whole) if whole.cost < known => {
                 let is_close = whole.gap() <= options.gap;
                 best = Some(whole);
@@ -104,7 +134,7 @@ pub fn plan(fleet: &Fleet, options: &FleetOptions) -> Result<FleetPlan, FleetErr
             _ => {}
         }
     }
-    best.map_or_else(|| with_starts(fleet, &relaxed, options), Ok)
+    best.map_or_else(|| with_starts(fleet, &relaxed, options, &around_programs), Ok)
 }
 
 /// Solves a small fleet as one program, without what cannot be part of a plan that costs at most `room` more than the bound. Returns nothing
@@ -113,13 +143,10 @@ fn as_a_whole(
     fleet: &Fleet,
     relaxed: &Coordinated,
     room: f64,
-    gap: f64,
-    nodes_max: u64,
+    options: &SolveOptions,
 ) -> Option<FleetPlan> {
     let direct = Direct::new(fleet, &relaxed.prices, room);
-    let found = Microlp
-        .solve(&direct.model, &SolveOptions { gap, time_limit: None, nodes_max: Some(nodes_max) })
-        .ok()?;
+    let found = Microlp.solve(&direct.model, options).ok()?;
     let power_kw = direct.powers(&found);
     let mut load_kw = vec![0.0; fleet.steps()];
     for power_kw in power_kw.values() {
@@ -140,20 +167,21 @@ fn with_starts(
     fleet: &Fleet,
     relaxed: &Coordinated,
     options: &FleetOptions,
+    watch: &dyn Watch,
 ) -> Result<FleetPlan, FleetError> {
     let mixed = |i: usize| {
         let device = FleetDevice::Cycle(i);
-        let feeder = device.feeder(fleet);
+        let lane = device.lane(fleet);
         let mixture = relaxed.mixture_of(fleet, device).iter();
         let start = |&(number, share): &(usize, f64)| {
-            (cheapest_start(fleet, i, &relaxed.answered[number][feeder]), share)
+            (cheapest_start(fleet, i, &relaxed.answered[number][lane]), share)
         };
         mixture.map(start).collect()
     };
     let mut room = Headroom::beside(fleet, &relaxed.continuous_by_feeder_kw);
     let starts = starts(fleet, &mut room, mixed, options.seed);
     let programs_kw = programs(fleet, &starts);
-    let rest = coordinate(&beside(fleet, &programs_kw), options)?;
+    let rest = coordinate(&fleet.beside_programs(&programs_kw), options, watch)?;
     let step_h = fleet.step_h();
     let programs_total_kw = total(&programs_kw);
     let for_programs: f64 = fleet
@@ -184,23 +212,6 @@ fn programs(fleet: &Fleet, starts: &[usize]) -> Vec<Vec<f64>> {
         load_kw[start..].iter_mut().zip(profile_kw).for_each(|(load, power)| *load += power);
     }
     load_kw
-}
-
-/// Returns the fleet without its programs, which are part of what flows besides.
-fn beside(fleet: &Fleet, programs_kw: &[Vec<f64>]) -> Fleet {
-    let mut parts: FleetParts = fleet.clone().into_parts();
-    parts.cycles = super::problem::Cycles::default();
-    let total_kw = total(programs_kw);
-    parts.base_load_kw.iter_mut().zip(&total_kw).for_each(|(base, load)| *base += load);
-    parts
-        .up_reserve_kw
-        .iter_mut()
-        .zip(&total_kw)
-        .for_each(|(reserve, load)| *reserve = (*reserve - load).max(0.0));
-    for (feeder, load_kw) in parts.feeders.iter_mut().zip(programs_kw) {
-        feeder.base_load_kw.iter_mut().zip(load_kw).for_each(|(base, load)| *base += load);
-    }
-    Fleet::new(parts).expect("what is added is a part of the fleet")
 }
 
 fn total(by_feeder_kw: &[Vec<f64>]) -> Vec<f64> {

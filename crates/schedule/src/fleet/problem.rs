@@ -2,6 +2,8 @@
 
 use serde::Deserialize;
 
+use super::columns::{Batteries, Cycles, Evs, Rooms, Tanks, V2gs};
+use super::names::FleetNames;
 use super::respond::FleetDevice;
 use crate::bounds::{
     Checked, MAGNITUDE_MAX, efficiency, length, name, within, within_count, within_each,
@@ -18,7 +20,7 @@ pub const FEEDERS_MAX: usize = 1_000;
 const GRID_KW_MAX: f64 = 1e9;
 
 /// What a fleet is, before it is checked.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct FleetParts {
     /// Name of the problem.
     pub id: String,
@@ -38,6 +40,8 @@ pub struct FleetParts {
     pub feeders: Vec<Feeder>,
     /// Load of the fleet that must be there to be shed, kW; 0 for none.
     pub up_reserve_kw: Vec<f64>,
+    /// By how much the fleet must be able to draw more, kW; 0 for none. Programs count nothing.
+    pub down_reserve_kw: Vec<f64>,
     /// Cars that only charge.
     pub evs: Evs,
     /// Tanks with a heat pump or heating element.
@@ -50,6 +54,16 @@ pub struct FleetParts {
     pub cycle_profiles_kw: Vec<Vec<f64>>,
     /// Cars that charge and give back.
     pub v2gs: V2gs,
+    /// Rooms with a heat pump.
+    pub rooms: Rooms,
+    /// Temperatures outside, °C, by profile.
+    pub room_outdoor_profiles_c: Vec<Vec<f64>>,
+    /// Heat for each unit of electricity, by profile.
+    pub room_cop_profiles: Vec<Vec<f64>>,
+    /// Batteries.
+    pub batteries: Batteries,
+    /// What devices and feeders are called; where nothing is said they have numbers.
+    pub names: FleetNames,
 }
 
 /// A feeder with its limit.
@@ -60,90 +74,6 @@ pub struct Feeder {
     pub base_load_kw: Vec<f64>,
     /// Most that it carries, kW.
     pub limit_kw: Vec<f64>,
-}
-
-/// Cars that only charge; each member has one value for each car.
-#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Evs {
-    /// First step at the charger.
-    pub arrival: Vec<u32>,
-    /// First step away.
-    pub departure: Vec<u32>,
-    /// Most that it draws, kW.
-    pub p_max_kw: Vec<f64>,
-    /// What it must draw, kWh.
-    pub energy_kwh: Vec<f64>,
-    /// Its feeder.
-    pub feeder: Vec<u32>,
-}
-
-/// Tanks; each member has one value for each tank.
-#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Tanks {
-    /// Most that the heater uses, kW.
-    pub p_max_kw: Vec<f64>,
-    /// Heat for each unit of electricity.
-    pub cop: Vec<f64>,
-    /// Part of the heat that is lost, per hour: `exp(-loss_per_h * h)` is left.
-    pub loss_per_h: Vec<f64>,
-    /// Heat at the start, kWh.
-    pub state_init_kwh: Vec<f64>,
-    /// Most heat, kWh.
-    pub state_max_kwh: Vec<f64>,
-    /// Least heat at the end, kWh.
-    pub state_final_min_kwh: Vec<f64>,
-    /// Which profile is drawn.
-    pub draw_profile: Vec<u32>,
-    /// How much of it.
-    pub draw_scale: Vec<f64>,
-    /// Its feeder.
-    pub feeder: Vec<u32>,
-}
-
-/// Programs that run once, without a pause; each member has one value for each.
-#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Cycles {
-    /// Which profile it runs.
-    pub profile: Vec<u32>,
-    /// First step in which it may start.
-    pub earliest_start: Vec<u32>,
-    /// Step by which it has ended.
-    pub latest_end: Vec<u32>,
-    /// Its feeder.
-    pub feeder: Vec<u32>,
-}
-
-/// Cars that charge and give back; each member has one value for each car.
-#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct V2gs {
-    /// First step at the charger.
-    pub arrival: Vec<u32>,
-    /// First step away.
-    pub departure: Vec<u32>,
-    /// Most that it draws, kW.
-    pub p_max_charge_kw: Vec<f64>,
-    /// Most that it gives back, kW.
-    pub p_max_discharge_kw: Vec<f64>,
-    /// Part of what is drawn that reaches the battery, 0 to 1.
-    pub eta_charge: Vec<f64>,
-    /// Part of what leaves the battery that reaches the grid, 0 to 1.
-    pub eta_discharge: Vec<f64>,
-    /// What giving back wears off, currency per kWh at the plug.
-    pub wear_per_kwh: Vec<f64>,
-    /// State of charge on arrival, kWh.
-    pub soc_arrival_kwh: Vec<f64>,
-    /// State of charge that it never falls below, kWh.
-    pub soc_min_kwh: Vec<f64>,
-    /// State of charge that it never exceeds, kWh.
-    pub soc_max_kwh: Vec<f64>,
-    /// Least state of charge at departure, kWh.
-    pub soc_target_kwh: Vec<f64>,
-    /// Its feeder.
-    pub feeder: Vec<u32>,
 }
 
 /// A fleet whose every number is possible and whose every series covers the horizon.
@@ -178,17 +108,21 @@ impl FleetParts {
             + self.tanks.cop.len()
             + self.cycles.profile.len()
             + self.v2gs.arrival.len()
+            + self.rooms.p_max_kw.len()
+            + self.batteries.soc_init_kwh.len()
     }
 }
 
 impl FleetParts {
-    /// Returns every device: cars, tanks, programs, cars that give back.
+    /// Returns every device: cars, tanks, programs, cars that give back, rooms, batteries.
     pub fn each_device(&self) -> impl Iterator<Item = FleetDevice> + use<> {
         let evs = (0..self.evs.arrival.len()).map(FleetDevice::Ev);
         let tanks = (0..self.tanks.cop.len()).map(FleetDevice::Tank);
         let cycles = (0..self.cycles.profile.len()).map(FleetDevice::Cycle);
         let v2gs = (0..self.v2gs.arrival.len()).map(FleetDevice::V2g);
-        evs.chain(tanks).chain(cycles).chain(v2gs)
+        let rooms = (0..self.rooms.p_max_kw.len()).map(FleetDevice::Room);
+        let batteries = (0..self.batteries.soc_init_kwh.len()).map(FleetDevice::Battery);
+        evs.chain(tanks).chain(cycles).chain(v2gs).chain(rooms).chain(batteries)
     }
 }
 
@@ -224,6 +158,7 @@ impl Fleet {
             check.series(&format!("feeders[{f}].limit_kw"), &feeder.limit_kw, 0.0, GRID_KW_MAX)?;
         }
         check.series("up_reserve_kw", &parts.up_reserve_kw, 0.0, GRID_KW_MAX)?;
+        check.series("down_reserve_kw", &parts.down_reserve_kw, 0.0, GRID_KW_MAX)?;
         check.evs(&parts.evs)?;
         for (k, profile) in parts.tank_draw_profiles_kw.iter().enumerate() {
             check.series(&format!("tank_draw_profiles_kw[{k}]"), profile, 0.0, MAGNITUDE_MAX)?;
@@ -236,7 +171,42 @@ impl Fleet {
         }
         check.cycles(&parts.cycles, &parts.cycle_profiles_kw)?;
         check.v2gs(&parts.v2gs)?;
+        for (k, profile) in parts.room_outdoor_profiles_c.iter().enumerate() {
+            check.series(&format!("room_outdoor_profiles_c[{k}]"), profile, -100.0, 100.0)?;
+        }
+        for (k, profile) in parts.room_cop_profiles.iter().enumerate() {
+            check.series(&format!("room_cop_profiles[{k}]"), profile, 1e-3, 100.0)?;
+        }
+        check.rooms(&parts)?;
+        check.batteries(&parts.batteries)?;
+        parts.names.check()?;
         Ok(Self(parts))
+    }
+
+    /// Returns the fleet without its programs, whose load on each feeder, kW, is part of what flows besides. A reserve that they hold alone
+    /// is below zero there, and a limit all the same: others may give back.
+    pub(crate) fn beside_programs(&self, programs_kw: &[Vec<f64>]) -> Self {
+        let mut parts = self.clone().into_parts();
+        parts.cycles = Cycles::default();
+        parts.names.cycles = Vec::new();
+        for load_kw in programs_kw {
+            for (t, load) in load_kw.iter().enumerate() {
+                parts.base_load_kw[t] += load;
+                if self.up_reserve_kw[t] != 0.0 {
+                    parts.up_reserve_kw[t] -= load;
+                }
+            }
+        }
+        for (t, reserve) in parts.up_reserve_kw.iter_mut().enumerate() {
+            if *reserve == 0.0 && self.up_reserve_kw[t] != 0.0 {
+                // Nothing means no limit.
+                *reserve = -f64::MIN_POSITIVE;
+            }
+        }
+        for (feeder, load_kw) in parts.feeders.iter_mut().zip(programs_kw) {
+            feeder.base_load_kw.iter_mut().zip(load_kw).for_each(|(base, load)| *base += load);
+        }
+        Self(parts)
     }
 
     /// Returns the fleet without its checks, to be changed.
@@ -322,15 +292,8 @@ impl Check {
         self.stays("v2g", &cars.arrival, &cars.departure)?;
         each("v2g.p_max_charge_kw", &cars.p_max_charge_kw, count, |_| (0.0, MAGNITUDE_MAX))?;
         each("v2g.p_max_discharge_kw", &cars.p_max_discharge_kw, count, |_| (0.0, MAGNITUDE_MAX))?;
-        for (path, values) in
-            [("v2g.eta_charge", &cars.eta_charge), ("v2g.eta_discharge", &cars.eta_discharge)]
-        {
-            length(path, values.len(), count)?;
-            values
-                .iter()
-                .enumerate()
-                .try_for_each(|(i, &value)| efficiency(&format!("{path}[{i}]"), value))?;
-        }
+        each_efficiency("v2g.eta_charge", &cars.eta_charge, count)?;
+        each_efficiency("v2g.eta_discharge", &cars.eta_discharge, count)?;
         each("v2g.wear_per_kwh", &cars.wear_per_kwh, count, |_| (0.0, MAGNITUDE_MAX))?;
         each("v2g.soc_max_kwh", &cars.soc_max_kwh, count, |_| (0.0, MAGNITUDE_MAX))?;
         let up_to_full = |i: usize| (0.0, cars.soc_max_kwh[i]);
@@ -339,6 +302,68 @@ impl Check {
         each("v2g.soc_target_kwh", &cars.soc_target_kwh, count, up_to_full)?;
         self.feeder("v2g", &cars.feeder, count)
     }
+
+    fn rooms(&self, parts: &FleetParts) -> Checked {
+        let rooms = &parts.rooms;
+        let count = rooms.p_max_kw.len();
+        within_count("room.p_max_kw", count, 0, DEVICES_MAX)?;
+        each("room.p_max_kw", &rooms.p_max_kw, count, |_| (0.0, MAGNITUDE_MAX))?;
+        each("room.c_kwh_per_k", &rooms.c_kwh_per_k, count, |_| (1e-3, MAGNITUDE_MAX))?;
+        // A room that loses everything within minutes is a mistake of units.
+        let ten_per_hour = |i: usize| (1e-6, 10.0 * rooms.c_kwh_per_k[i]);
+        each("room.ua_kw_per_k", &rooms.ua_kw_per_k, count, ten_per_hour)?;
+        each("room.state_init_c", &rooms.state_init_c, count, |_| (-100.0, 200.0))?;
+        each("room.state_min_c", &rooms.state_min_c, count, |_| (-100.0, 200.0))?;
+        let from_least = |i: usize| (rooms.state_min_c[i], 200.0);
+        each("room.state_max_c", &rooms.state_max_c, count, from_least)?;
+        let up_to_most = |i: usize| (-100.0, rooms.state_max_c[i]);
+        each("room.state_final_min_c", &rooms.state_final_min_c, count, up_to_most)?;
+        for (path, of, profiles_path, profiles) in [
+            (
+                "room.outdoor_profile",
+                &rooms.outdoor_profile,
+                "room_outdoor_profiles_c",
+                parts.room_outdoor_profiles_c.len(),
+            ),
+            (
+                "room.cop_profile",
+                &rooms.cop_profile,
+                "room_cop_profiles",
+                parts.room_cop_profiles.len(),
+            ),
+        ] {
+            each_count(path, of, count, |_| (0, profiles.saturating_sub(1)))?;
+            if count > 0 {
+                within_count(profiles_path, profiles, 1, DEVICES_MAX)?;
+            }
+        }
+        self.feeder("room", &rooms.feeder, count)
+    }
+
+    fn batteries(&self, batteries: &Batteries) -> Checked {
+        let count = batteries.soc_init_kwh.len();
+        within_count("battery.soc_init_kwh", count, 0, DEVICES_MAX)?;
+        let any = |_: usize| (0.0, MAGNITUDE_MAX);
+        each("battery.p_max_charge_kw", &batteries.p_max_charge_kw, count, any)?;
+        each("battery.p_max_discharge_kw", &batteries.p_max_discharge_kw, count, any)?;
+        each_efficiency("battery.eta_charge", &batteries.eta_charge, count)?;
+        each_efficiency("battery.eta_discharge", &batteries.eta_discharge, count)?;
+        let lost = &batteries.self_discharge_per_h;
+        each("battery.self_discharge_per_h", lost, count, |_| (0.0, 10.0))?;
+        each("battery.wear_per_kwh", &batteries.wear_per_kwh, count, any)?;
+        each("battery.soc_max_kwh", &batteries.soc_max_kwh, count, any)?;
+        let up_to_full = |i: usize| (0.0, batteries.soc_max_kwh[i]);
+        each("battery.soc_init_kwh", &batteries.soc_init_kwh, count, up_to_full)?;
+        each("battery.soc_min_kwh", &batteries.soc_min_kwh, count, up_to_full)?;
+        each("battery.soc_final_min_kwh", &batteries.soc_final_min_kwh, count, up_to_full)?;
+        self.feeder("battery", &batteries.feeder, count)
+    }
+}
+
+fn each_efficiency(path: &str, values: &[f64], count: usize) -> Checked {
+    length(path, values.len(), count)?;
+    let mut numbered = values.iter().enumerate();
+    numbered.try_for_each(|(i, &value)| efficiency(&format!("{path}[{i}]"), value))
 }
 
 /// Checks a column of numbers; `range` says what the one of a device may be.

@@ -20,6 +20,10 @@ pub enum FleetDevice {
     Cycle(usize),
     /// A car that charges and gives back.
     V2g(usize),
+    /// A room with a heat pump.
+    Room(usize),
+    /// A battery.
+    Battery(usize),
 }
 
 impl fmt::Display for FleetDevice {
@@ -29,6 +33,8 @@ impl fmt::Display for FleetDevice {
             Self::Tank(i) => write!(f, "tank {i}"),
             Self::Cycle(i) => write!(f, "cycle {i}"),
             Self::V2g(i) => write!(f, "v2g {i}"),
+            Self::Room(i) => write!(f, "room {i}"),
+            Self::Battery(i) => write!(f, "battery {i}"),
         }
     }
 }
@@ -42,9 +48,21 @@ impl FleetDevice {
             Self::Tank(i) => fleet.tanks.feeder[i],
             Self::Cycle(i) => fleet.cycles.feeder[i],
             Self::V2g(i) => fleet.v2gs.feeder[i],
+            Self::Room(i) => fleet.rooms.feeder[i],
+            Self::Battery(i) => fleet.batteries.feeder[i],
         };
         if fleet.feeders.is_empty() { 0 } else { feeder as usize }
     }
+
+    /// Returns which of the [prices that are seen](super::master::LimitPrices::seen) it answers.
+    pub(crate) fn lane(self, fleet: &Fleet) -> usize {
+        lane(fleet, self.feeder(fleet), matches!(self, Self::Cycle(_)))
+    }
+}
+
+/// Programs cannot draw more when they are asked to, so that the price of that reserve does not reach them.
+fn lane(fleet: &Fleet, feeder: usize, is_of_programs: bool) -> usize {
+    feeder + if is_of_programs { fleet.feeders.len().max(1) } else { 0 }
 }
 
 /// Devices that are planned together: they share a feeder and come and go at similar times.
@@ -87,11 +105,13 @@ pub(crate) fn groups(fleet: &Fleet, groups_per_feeder: usize) -> Result<Vec<Grou
 }
 
 /// The devices of a feeder that are no windows, by kind, those with similar times beside each other.
-fn others(fleet: &Fleet, feeder: usize) -> [Vec<FleetDevice>; 3] {
+fn others(fleet: &Fleet, feeder: usize) -> [Vec<FleetDevice>; 5] {
     let has_feeders = !fleet.feeders.is_empty();
     let on = move |of: &[u32], i: &usize| !has_feeders || of[*i] as usize == feeder;
     let numbers = |of: &[u32]| (0..of.len()).filter(|i| on(of, i)).collect::<Vec<_>>();
     let tanks = numbers(&fleet.tanks.feeder);
+    let rooms = numbers(&fleet.rooms.feeder);
+    let batteries = numbers(&fleet.batteries.feeder);
     let mut cycles = numbers(&fleet.cycles.feeder);
     cycles.sort_by_key(|&i| (fleet.cycles.latest_end[i], fleet.cycles.earliest_start[i]));
     let mut v2gs = numbers(&fleet.v2gs.feeder);
@@ -100,6 +120,8 @@ fn others(fleet: &Fleet, feeder: usize) -> [Vec<FleetDevice>; 3] {
         tanks.into_iter().map(FleetDevice::Tank).collect(),
         cycles.into_iter().map(FleetDevice::Cycle).collect(),
         v2gs.into_iter().map(FleetDevice::V2g).collect(),
+        rooms.into_iter().map(FleetDevice::Room).collect(),
+        batteries.into_iter().map(FleetDevice::Battery).collect(),
     ]
 }
 
@@ -144,6 +166,11 @@ impl Group {
     /// Returns whether its devices are programs, whose answers cannot be mixed.
     pub(crate) fn is_of_programs(&self) -> bool {
         matches!(self.devices.first(), Some(FleetDevice::Cycle(_)))
+    }
+
+    /// Returns which of the prices that are seen it answers.
+    pub(crate) fn lane(&self, fleet: &Fleet) -> usize {
+        lane(fleet, self.feeder, self.is_of_programs())
     }
 
     /// Returns the cheapest answer of the group to prices, currency per kWh for each step; `Err` with a device that cannot do what it needs.
@@ -241,40 +268,135 @@ fn respond_into(
         }
         FleetDevice::V2g(i) => {
             let cars = &fleet.v2gs;
-            let (arrival, departure) = (cars.arrival[i] as usize, cars.departure[i] as usize);
-            let (eta_charge, eta_discharge) = (cars.eta_charge[i], cars.eta_discharge[i]);
-            let given_kwh = step_h * cars.p_max_discharge_kw[i] / eta_discharge;
-            let taken_kwh = step_h * cars.p_max_charge_kw[i] * eta_charge;
-            let wear = cars.wear_per_kwh[i];
-            room.steps.clear();
-            // From giving all that it can: giving less, and charging.
-            room.steps.extend((arrival..departure).map(|t| StoreStep {
+            let store = TwoWay {
+                stay: (cars.arrival[i] as usize, cars.departure[i] as usize),
+                p_max_charge_kw: cars.p_max_charge_kw[i],
+                p_max_discharge_kw: cars.p_max_discharge_kw[i],
+                eta_charge: cars.eta_charge[i],
+                eta_discharge: cars.eta_discharge[i],
                 retained: 1.0,
-                base: -given_kwh,
+                wear_per_kwh: cars.wear_per_kwh[i],
+                initial_kwh: cars.soc_arrival_kwh[i],
+                bounds_kwh: (cars.soc_min_kwh[i], cars.soc_max_kwh[i]),
+                final_min_kwh: cars.soc_target_kwh[i],
+            };
+            store.respond(prices, step_h, room, load_kw).ok_or(device)
+        }
+        FleetDevice::Battery(i) => {
+            let batteries = &fleet.batteries;
+            let store = TwoWay {
+                stay: (0, prices.len()),
+                p_max_charge_kw: batteries.p_max_charge_kw[i],
+                p_max_discharge_kw: batteries.p_max_discharge_kw[i],
+                eta_charge: batteries.eta_charge[i],
+                eta_discharge: batteries.eta_discharge[i],
+                retained: (-batteries.self_discharge_per_h[i] * step_h).exp(),
+                wear_per_kwh: batteries.wear_per_kwh[i],
+                initial_kwh: batteries.soc_init_kwh[i],
+                bounds_kwh: (batteries.soc_min_kwh[i], batteries.soc_max_kwh[i]),
+                final_min_kwh: batteries.soc_final_min_kwh[i],
+            };
+            store.respond(prices, step_h, room, load_kw).ok_or(device)
+        }
+        FleetDevice::Room(i) => {
+            let rooms = &fleet.rooms;
+            let outdoor_c = &fleet.room_outdoor_profiles_c[rooms.outdoor_profile[i] as usize];
+            let cop = &fleet.room_cop_profiles[rooms.cop_profile[i] as usize];
+            let ua_kw_per_k = rooms.ua_kw_per_k[i];
+            let retained = (-ua_kw_per_k * step_h / rooms.c_kwh_per_k[i]).exp();
+            // By how many kelvin a kW warms in a step, for each unit of heat from electricity.
+            let warms_k = (1.0 - retained) / ua_kw_per_k;
+            let last = prices.len() - 1;
+            room.steps.clear();
+            room.steps.extend(prices.iter().enumerate().map(|(t, price)| StoreStep {
+                retained,
+                base: (1.0 - retained) * outdoor_c[t],
                 pieces: [
-                    Piece { length: given_kwh, slope: (prices[t] - wear) * eta_discharge },
-                    Piece { length: taken_kwh, slope: prices[t] / eta_charge },
+                    Piece {
+                        length: warms_k * cop[t] * rooms.p_max_kw[i],
+                        slope: price * step_h / (warms_k * cop[t]),
+                    },
+                    Piece::default(),
                 ],
                 bounds: (
-                    if t + 1 == departure {
-                        cars.soc_target_kwh[i].max(cars.soc_min_kwh[i])
+                    if t == last {
+                        rooms.state_final_min_c[i].max(rooms.state_min_c[i])
                     } else {
-                        cars.soc_min_kwh[i]
+                        rooms.state_min_c[i]
                     },
-                    cars.soc_max_kwh[i],
+                    rooms.state_max_c[i],
                 ),
             }));
-            if !cheapest(cars.soc_arrival_kwh[i], &room.steps, &mut room.scratch, &mut room.used) {
+            if !cheapest(rooms.state_init_c[i], &room.steps, &mut room.scratch, &mut room.used) {
                 return Err(device);
             }
-            let mut worn = 0.0;
-            for (load, used) in load_kw[arrival..departure].iter_mut().zip(&room.used) {
-                let given_kw = (given_kwh - used[0]) * eta_discharge / step_h;
-                *load += used[1] / (eta_charge * step_h) - given_kw;
-                worn += wear * given_kw * step_h;
+            for (load, (used, cop)) in load_kw.iter_mut().zip(room.used.iter().zip(cop)) {
+                *load += used[0] / (warms_k * cop);
             }
-            Ok(worn)
+            Ok(0.0)
         }
+    }
+}
+
+/// A store that charges and gives back.
+struct TwoWay {
+    /// First step, and first step after.
+    stay: (usize, usize),
+    p_max_charge_kw: f64,
+    p_max_discharge_kw: f64,
+    eta_charge: f64,
+    eta_discharge: f64,
+    /// Part of the charge that is left after a step.
+    retained: f64,
+    wear_per_kwh: f64,
+    initial_kwh: f64,
+    bounds_kwh: (f64, f64),
+    final_min_kwh: f64,
+}
+
+impl TwoWay {
+    /// Adds its cheapest answer to the load, and returns its wear; nothing where it cannot do what it needs.
+    fn respond(
+        &self,
+        prices: &[f64],
+        step_h: f64,
+        room: &mut Room,
+        load_kw: &mut [f64],
+    ) -> Option<f64> {
+        let (first, end) = self.stay;
+        let given_kwh = step_h * self.p_max_discharge_kw / self.eta_discharge;
+        let taken_kwh = step_h * self.p_max_charge_kw * self.eta_charge;
+        room.steps.clear();
+        // From giving all that it can: giving less, and charging.
+        room.steps.extend((first..end).map(|t| StoreStep {
+            retained: self.retained,
+            base: -given_kwh,
+            pieces: [
+                Piece {
+                    length: given_kwh,
+                    slope: (prices[t] - self.wear_per_kwh) * self.eta_discharge,
+                },
+                Piece { length: taken_kwh, slope: prices[t] / self.eta_charge },
+            ],
+            bounds: (
+                if t + 1 == end {
+                    self.final_min_kwh.max(self.bounds_kwh.0)
+                } else {
+                    self.bounds_kwh.0
+                },
+                self.bounds_kwh.1,
+            ),
+        }));
+        if !cheapest(self.initial_kwh, &room.steps, &mut room.scratch, &mut room.used) {
+            return None;
+        }
+        let mut worn = 0.0;
+        for (load, used) in load_kw[first..end].iter_mut().zip(&room.used) {
+            let given_kw = (given_kwh - used[0]) * self.eta_discharge / step_h;
+            *load += used[1] / (self.eta_charge * step_h) - given_kw;
+            worn += self.wear_per_kwh * given_kw * step_h;
+        }
+        Some(worn)
     }
 }
 
@@ -296,16 +418,16 @@ pub(crate) fn cheapest_start(fleet: &Fleet, i: usize, prices: &[f64]) -> usize {
     best.0
 }
 
-/// Returns what every group does at the prices of its feeder, in the order of the groups, computed in parallel.
+/// Returns what every group does at the prices that it sees, in the order of the groups, computed in parallel.
 pub(crate) fn respond_all(
     fleet: &Fleet,
     groups: &[Group],
-    prices_by_feeder: &[Vec<f64>],
+    prices_by_lane: &[Vec<f64>],
 ) -> Result<Vec<Response>, FleetDevice> {
     groups
         .par_iter()
         .map_init(Room::default, |room, group| {
-            group.respond(fleet, &prices_by_feeder[group.feeder], room)
+            group.respond(fleet, &prices_by_lane[group.lane(fleet)], room)
         })
         .collect()
 }

@@ -11,23 +11,25 @@ mod optimal;
 mod plan;
 mod preferred;
 mod problem;
+mod reason;
 mod share;
 mod site;
 mod tariff;
 mod wish;
 
 pub use check::{Check, Cost, Requirement, Violation, check};
-pub use conflict::{Conflicting, Demand, Nearest, conflict};
+pub use conflict::{Conflict, Conflicting, Demand, Nearest, conflict};
 pub use device::{
     Battery, Cycle, CycleOrder, Device, DeviceKind, Ev, EvSession, Interruptible, Modulating,
     PreferredMode, Pv, Room, SocMinBy, Tank, Thermal, ThermalModel, ThermalStep,
 };
 pub use document::SCHEMA;
 pub use horizon::Horizon;
-pub use optimal::{OptimalPlan, Origin, PlanError, PlanOptions, optimal};
+pub use optimal::{OptimalPlan, Origin, PlanError, PlanOptions, optimal, optimal_watched};
 pub use plan::HouseholdPlan;
 pub use preferred::preferred;
 pub use problem::{DEVICES_MAX, Household, HouseholdParts, STEPS_MAX};
+pub use reason::{Alternative, Change, DeviceReasons, Role, reasons};
 pub use share::shares;
 pub use site::Site;
 pub use tariff::{Capacity, CapacityStep, DailyMaxSteps, PeakPrice, Tariff};

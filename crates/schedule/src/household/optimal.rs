@@ -11,13 +11,14 @@ use super::preferred::preferred;
 use super::problem::Household;
 use super::tariff::{Capacity, DailyMaxSteps};
 use crate::solver::{SolveError, SolveOptions, Solver};
+use crate::watch::{Progress, Stage, Unwatched, Watch, share_of_time};
 
 /// How exactly to plan, and how long to try.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct PlanOptions {
     /// Relative gap at which a plan is good enough; 0 proves that nothing is cheaper.
     pub gap: f64,
-    /// After this the best plan so far is the answer, with its gap.
+    /// After this a single solve ends with the best so far, and its gap. A [`Watch`] limits the work as a whole.
     pub time_limit: Option<Duration>,
 }
 
@@ -39,6 +40,10 @@ pub struct OptimalPlan {
     pub bound: f64,
     /// Where it comes from.
     pub origin: Origin,
+    /// Whether the time was over before the gap was reached that was asked for.
+    pub is_cut_short: bool,
+    /// What solvers said that failed on the way, in order; that time was over is not among it.
+    pub failures: Vec<SolveError>,
 }
 
 /// Where a plan comes from.
@@ -88,7 +93,7 @@ explanations! {
     }
 }
 
-/// Returns the cheapest plan that the solvers find, each tried when the one before it fails. Every plan is judged by the checker before it
+/// Returns the cheapest plan that the solvers find, each tried where the one before it fails. Every plan is judged by the checker before it
 /// leaves; where no solver gives one that passes, the preferred schedule is the answer if it is possible.
 ///
 /// # Errors
@@ -99,76 +104,115 @@ pub fn optimal(
     solvers: &[&dyn Solver],
     options: &PlanOptions,
 ) -> Result<OptimalPlan, PlanError> {
-    let mut failure = SolveError::TimeOver;
-    for &solver in solvers {
-        match (Search { household, solver, options }).run() {
-            Ok(found) => return Ok(found),
-            Err(SolveError::Infeasible) => {
-                return Err(PlanError::Infeasible { household: household.id.clone() });
-            }
-            Err(error) => {
-                tracing::warn!(household = household.id, %error, "solver failed");
-                failure = error;
-            }
-        }
+    optimal_watched(household, solvers, options, &Unwatched)
+}
+
+/// Returns the same as [`optimal`] to somebody who waits: when the time is over, the best plan so far, with the bound that is proved by then.
+///
+/// # Errors
+///
+/// Returns the first [`PlanError`] in the order of its variants.
+pub fn optimal_watched(
+    household: &Household,
+    solvers: &[&dyn Solver],
+    options: &PlanOptions,
+    watch: &dyn Watch,
+) -> Result<OptimalPlan, PlanError> {
+    let mut search =
+        Search { household, solvers, options, watch, failures: Vec::new(), is_time_over: false };
+    let bracket = match &household.tariff.capacity {
+        Capacity::Free | Capacity::Peak(_) => search.solve(None),
+        Capacity::DailyMaxSteps(stepped) => search.cheapest_bracket(stepped),
+    };
+    let Bracket::Open { plan, bound } = bracket else {
+        return Err(PlanError::Infeasible { household: household.id.clone() });
+    };
+    let Search { failures, is_time_over, .. } = search;
+    if let Some(Judged { plan, cost }) = plan {
+        // Rounding must not make a bound of what it bounds.
+        let bound = bound.min(cost.total());
+        let origin = Origin::Solver;
+        let mut found = OptimalPlan { plan, cost, bound, origin, is_cut_short: false, failures };
+        found.is_cut_short = is_time_over || found.gap() > options.gap + GAP_OF_ROUNDING;
+        return Ok(found);
     }
     let plan = preferred(household);
     let found = check(household, &plan);
     if found.violations.is_empty() {
-        let (cost, bound) = (found.cost, f64::NEG_INFINITY);
-        return Ok(OptimalPlan { plan, cost, bound, origin: Origin::Preferred });
+        let (cost, origin) = (found.cost, Origin::Preferred);
+        let bound = bound.min(cost.total());
+        return Ok(OptimalPlan { plan, cost, bound, origin, is_cut_short: is_time_over, failures });
     }
-    Err(PlanError::NoPlan { household: household.id.clone(), source: failure })
+    let source = failures.into_iter().next_back().unwrap_or(SolveError::TimeOver);
+    Err(PlanError::NoPlan { household: household.id.clone(), source })
+}
+
+/// Solver and checker round differently: so much more than was asked for is not a sign that time was over.
+const GAP_OF_ROUNDING: f64 = 1e-6;
+
+/// A plan that the checker found possible.
+struct Judged {
+    plan: HouseholdPlan,
+    cost: Cost,
+}
+
+/// What is known of the plans that stay within a bracket of the capacity tariff, or of all.
+enum Bracket {
+    /// There are none.
+    Empty,
+    /// The best that was found, and what none costs less than; without the fee where the tariff has brackets.
+    Open { plan: Option<Judged>, bound: f64 },
 }
 
 struct Search<'a> {
     household: &'a Household,
-    solver: &'a dyn Solver,
+    solvers: &'a [&'a dyn Solver],
     options: &'a PlanOptions,
+    watch: &'a dyn Watch,
+    failures: Vec<SolveError>,
+    is_time_over: bool,
 }
 
 impl Search<'_> {
-    fn run(&self) -> Result<OptimalPlan, SolveError> {
-        match &self.household.tariff.capacity {
-            Capacity::Free | Capacity::Peak(_) => self.solve(None),
-            Capacity::DailyMaxSteps(stepped) => self.cheapest_bracket(stepped),
-        }
-    }
-
     /// Solves for one bracket of a stepped tariff after the other, from the widest down. What is spent beside the fee can only grow where
-    /// the bracket is narrower, so that a bracket need not be solved whose fee and the last cost are more than the best plan's; and
-    /// below one that is impossible all are.
-    fn cheapest_bracket(&self, stepped: &DailyMaxSteps) -> Result<OptimalPlan, SolveError> {
-        let mut best: Option<OptimalPlan> = None;
+    /// the bracket is narrower, so that what bounds a wider bracket bounds a narrower one with its own fee: none need be solved whose
+    /// bound is more than the best plan, and below one that is impossible all are.
+    fn cheapest_bracket(&mut self, stepped: &DailyMaxSteps) -> Bracket {
+        let mut best: Option<Judged> = None;
         let mut bound = f64::INFINITY;
         let mut beside_fee = f64::NEG_INFINITY;
         let mut reached_kw = f64::INFINITY;
+        let mut is_empty = true;
+        let (brackets, least_fee) = (stepped.steps.len(), stepped.steps[0].fee);
         for (k, step) in stepped.steps.iter().enumerate().rev() {
+            let best_cost = best.as_ref().map_or(f64::INFINITY, |best| best.cost.total());
+            self.watch.told(&Progress {
+                stage: Stage::Brackets,
+                done: brackets - 1 - k,
+                total: brackets,
+                cost: best.as_ref().map(|best| best.cost.total()),
+                bound: Some(bound.min(beside_fee + least_fee)).filter(|bound| bound.is_finite()),
+            });
             // The plan of a wider bracket stays within this one.
             let is_reached = k > 0 && reached_kw <= stepped.steps[k - 1].upto_kw;
-            if is_reached {
-                continue;
-            }
-            let best_cost = best.as_ref().map_or(f64::INFINITY, |best| best.cost.total());
-            if beside_fee + step.fee >= best_cost {
+            if is_reached || beside_fee + step.fee >= best_cost {
                 bound = bound.min(beside_fee + step.fee);
                 continue;
             }
-            match self.solve(Some(step.upto_kw)) {
-                Ok(found) => {
-                    beside_fee = beside_fee.max(found.bound);
-                    bound = bound.min(found.bound + step.fee);
-                    reached_kw = self.metric_kw(stepped, &found.plan);
-                    if found.cost.total() < best_cost {
-                        best = Some(found);
-                    }
+            let Bracket::Open { plan, bound: of_bracket } = self.solve(Some(step.upto_kw)) else {
+                break;
+            };
+            is_empty = false;
+            beside_fee = beside_fee.max(of_bracket);
+            bound = bound.min(beside_fee + step.fee);
+            if let Some(found) = plan {
+                reached_kw = self.metric_kw(stepped, &found.plan);
+                if found.cost.total() < best_cost {
+                    best = Some(found);
                 }
-                Err(SolveError::Infeasible) => break,
-                Err(error) => return Err(error),
             }
         }
-        let best = best.ok_or(SolveError::Infeasible)?;
-        Ok(OptimalPlan { bound: bound.min(best.cost.total()), ..best })
+        if is_empty { Bracket::Empty } else { Bracket::Open { plan: best, bound } }
     }
 
     fn metric_kw(&self, stepped: &DailyMaxSteps, plan: &HouseholdPlan) -> f64 {
@@ -185,30 +229,67 @@ impl Search<'_> {
         stepped.metric_kw(&maxima)
     }
 
-    /// Solves without the pairs of charge and discharge being exclusive, then with those exclusive that the solution uses both of, until
-    /// there are none. Each time is a relaxation of the whole, so that the last solution is exact.
-    fn solve(&self, upto_kw: Option<f64>) -> Result<OptimalPlan, SolveError> {
-        let mut formulation = Formulation::new(self.household, upto_kw);
-        let options = SolveOptions {
-            gap: self.options.gap,
-            time_limit: self.options.time_limit,
-            nodes_max: None,
-        };
-        let solution = loop {
-            let solution = self.solver.solve(&formulation.model, &options)?;
-            if !formulation.exclude(&solution) {
-                break solution;
+    /// Solves with one solver after the other until one does not fail.
+    fn solve(&mut self, upto_kw: Option<f64>) -> Bracket {
+        let (mut plan, mut bound) = (None, f64::NEG_INFINITY);
+        for &solver in self.solvers {
+            let mut formulation = Formulation::new(self.household, upto_kw);
+            match self.solve_by(solver, &mut formulation, &mut plan, &mut bound) {
+                Ok(()) => break,
+                Err(SolveError::Infeasible) => return Bracket::Empty,
+                Err(error) => {
+                    tracing::warn!(household = self.household.id, %error, "solver failed");
+                    match error {
+                        SolveError::TimeOver => self.is_time_over = true,
+                        error => self.failures.push(error),
+                    }
+                }
             }
-        };
-        let plan = formulation.plan(&solution);
-        let found = check(self.household, &plan);
-        if let Some(violation) = found.violations.first() {
-            let message =
-                format!("its plan breaks {:?} by {}", violation.requirement, violation.by);
-            return Err(SolveError::Failed { message });
         }
-        // Rounding must not make a bound of what it bounds.
-        let bound = solution.bound.min(found.cost.total());
-        Ok(OptimalPlan { plan, cost: found.cost, bound, origin: Origin::Solver })
+        Bracket::Open { plan, bound }
+    }
+
+    /// Solves without the pairs of charge and discharge being exclusive, then with those exclusive that the solution uses both of, until
+    /// there are none. Each time is a relaxation of the whole, so that each has a bound, the last solution is exact, and the one before is
+    /// a plan where the checker says so.
+    fn solve_by(
+        &self,
+        solver: &dyn Solver,
+        formulation: &mut Formulation,
+        best: &mut Option<Judged>,
+        bound: &mut f64,
+    ) -> Result<(), SolveError> {
+        // A solver that fails later on has proved nothing.
+        let mut proved = f64::NEG_INFINITY;
+        loop {
+            let time_limit = share_of_time(self.watch, self.options.time_limit);
+            let solution = time_limit.map_err(|_| SolveError::TimeOver).and_then(|time_limit| {
+                let options = SolveOptions { gap: self.options.gap, time_limit, nodes_max: None };
+                solver.solve(&formulation.model, &options)
+            });
+            if let Err(SolveError::TimeOver) = solution {
+                *bound = bound.max(proved);
+            }
+            let solution = solution?;
+            let plan = formulation.plan(&solution);
+            let is_last = !formulation.exclude(&solution);
+            let found = check(self.household, &plan);
+            match found.violations.first() {
+                None if best.as_ref().is_none_or(|best| found.cost.total() < best.cost.total()) => {
+                    *best = Some(Judged { plan, cost: found.cost });
+                }
+                Some(violation) if is_last => {
+                    let message =
+                        format!("its plan breaks {:?} by {}", violation.requirement, violation.by);
+                    return Err(SolveError::Failed { message });
+                }
+                _ => {}
+            }
+            proved = proved.max(solution.bound);
+            if is_last {
+                *bound = bound.max(proved);
+                return Ok(());
+            }
+        }
     }
 }

@@ -2,14 +2,15 @@
 
 use super::check::check;
 use super::device::{Device, DeviceKind, Pv};
-use super::optimal::{PlanError, PlanOptions, optimal};
+use super::optimal::{PlanError, PlanOptions, optimal_watched};
 use super::plan::HouseholdPlan;
 use super::problem::Household;
-use crate::solver::Solver;
+use crate::solver::{SolveError, Solver};
+use crate::watch::{Progress, Stage, Watch};
 
 /// Returns what each device saves when it alone is planned and all others do as in `preferred`, in the currency of the household and in the
 /// order of its devices. It is information: the shares do not add up to the saving. A device saves nothing that has no choice, or whose
-/// wishes cannot be met beside what the others do.
+/// wishes cannot be met beside what the others do. `None` is a device for which no time was left.
 ///
 /// # Errors
 ///
@@ -19,12 +20,19 @@ pub fn shares(
     preferred: &HouseholdPlan,
     solvers: &[&dyn Solver],
     options: &PlanOptions,
-) -> Result<Vec<f64>, PlanError> {
+    watch: &dyn Watch,
+) -> Result<Vec<Option<f64>>, PlanError> {
     let share = |i: usize| {
+        watch.told(&Progress::counted(Stage::Shares, i, household.devices.len()));
         let (alone, as_before) = alone(household, preferred, i);
-        match optimal(&alone, solvers, options) {
-            Ok(found) => Ok((check(&alone, &as_before).cost.total() - found.cost.total()).max(0.0)),
-            Err(PlanError::Infeasible { .. }) => Ok(0.0),
+        match optimal_watched(&alone, solvers, options, watch) {
+            Ok(found) if found.is_cut_short => Ok(None),
+            Ok(found) => {
+                let saving = check(&alone, &as_before).cost.total() - found.cost.total();
+                Ok(Some(saving.max(0.0)))
+            }
+            Err(PlanError::Infeasible { .. }) => Ok(Some(0.0)),
+            Err(PlanError::NoPlan { source: SolveError::TimeOver, .. }) => Ok(None),
             Err(error) => Err(error),
         }
     };

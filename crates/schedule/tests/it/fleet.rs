@@ -15,7 +15,7 @@ struct Oracle {
 }
 
 #[derive(Deserialize)]
-struct Expected {
+pub(crate) struct Expected {
     status: String,
     optimal_cost: f64,
     lp_cost: f64,
@@ -31,7 +31,7 @@ fn text(path: &Path) -> String {
     text
 }
 
-fn fleets() -> Vec<(PathBuf, Fleet, Expected)> {
+pub(crate) fn fleets() -> Vec<(PathBuf, Fleet, Expected)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/oracles/fleet");
     let entries = std::fs::read_dir(folder).expect("a folder");
     let mut files: Vec<_> = entries.map(|entry| entry.expect("an entry").path()).collect();
@@ -48,7 +48,7 @@ fn fleets() -> Vec<(PathBuf, Fleet, Expected)> {
 }
 
 /// Asserts that the devices do what the plan says, within all limits.
-fn assert_sound(fleet: &Fleet, plan: &FleetPlan) {
+pub(crate) fn assert_sound(fleet: &Fleet, plan: &FleetPlan) {
     let powers = fleet.each_device().map(|device| (device, plan.power_kw(fleet, device)));
     let found = check(fleet, powers);
     assert_eq!(found.devices, [], "{}", fleet.id);

@@ -7,4 +7,6 @@ mod friendly;
 mod oracle;
 mod property;
 mod random;
+mod reason;
 mod seeds;
+mod watched;

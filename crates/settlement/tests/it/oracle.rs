@@ -118,8 +118,9 @@ fn ledger(seed: u64) -> (Book, u64) {
                 if fraud.header.run == 0 {
                     fraud.header.reg_last_key = fraud.header.last_key;
                 }
-                // And it takes no entries that nobody made.
-                if fraud.header.inbox_to <= town.inbox.len() as u64 {
+                // And it gives back no entries, and takes none that nobody made.
+                let inbox_to = town.state.header().inbox_to..=town.inbox.len() as u64;
+                if inbox_to.contains(&fraud.header.inbox_to) {
                     let outcome = watch(&fraud, &town.state, &town, &table).0;
                     book.write(&fraud, outcome, false);
                 }

@@ -1,11 +1,13 @@
 //! Why a run does not come onto a chain in batches.
 
+use std::path::PathBuf;
+
 use alloy_primitives::Address;
 use gridtally_core::party::{ParticipantNumber, PartyId};
 use gridtally_core::period::SettlementPeriod;
 use gridtally_ledger::{
     DeployError, EndpointError, ExportError, HubError, PublishError, ReadError, RegisterError,
-    SendError,
+    SectionStoreError, SendError,
 };
 use jiff::Timestamp;
 
@@ -56,6 +58,42 @@ pub enum BatchError {
         /// The contract.
         contract: Address,
     },
+    /// The contract has another auditor than the one that is asked for.
+    #[error("the auditor of contract {contract} is {}, not {wanted}", named(*.found))]
+    AuditorDiffers {
+        /// The contract.
+        contract: Address,
+        /// Its auditor.
+        found: Option<Address>,
+        /// The one that was asked for.
+        wanted: Address,
+    },
+    /// Batches are to be sealed, and nobody is, or would be, the auditor.
+    #[error("batches cannot be sealed without an auditor")]
+    NoAuditor,
+    /// Batches are to be sealed, on a chain without blobs.
+    #[error("batches cannot be sealed on chain {chain_id}, which takes no blobs")]
+    NoBlobs {
+        /// The chain.
+        chain_id: u64,
+    },
+    /// Batches are to be published in the open after sealed ones.
+    #[error("batch {seq} is sealed, and none after it can be published in the open")]
+    SealedBefore {
+        /// Number of the first sealed batch.
+        seq: u64,
+    },
+    /// What a sealed batch hides is lost.
+    #[error("the sections of batch {seq} are not in {}", folder.display())]
+    SectionsMissing {
+        /// Number of the batch.
+        seq: u64,
+        /// The store of sections.
+        folder: PathBuf,
+    },
+    /// The store of sections cannot be used.
+    #[error(transparent)]
+    Sections(#[from] SectionStoreError),
     /// Participants are not registered.
     #[error(transparent)]
     Register(#[from] RegisterError),
@@ -149,4 +187,8 @@ impl From<gridtally_core::period::SettlementCalendarError> for BatchError {
     fn from(error: gridtally_core::period::SettlementCalendarError) -> Self {
         Self::Run(error.into())
     }
+}
+
+fn named(auditor: Option<Address>) -> String {
+    auditor.map_or_else(|| "nobody".to_owned(), |auditor| auditor.to_string())
 }

@@ -7,18 +7,23 @@
 //! ```
 //!
 //! The chain is the only memory: what it has of a period is read from the published records, and the difference to the run
-//! is settled. A correction is a run that says the difference. A sealed commit would take the place of the open one in
-//! [`settler::BatchSettler::commit`]; everything else is the same for both.
+//! is settled. A correction is a run that says the difference. Open and sealed batches differ in the commit alone
+//! ([`settler::BatchSettler::commit`]), and in where their records are read: on the chain, or in the store of sections.
 
+mod erase;
 mod error;
 mod funds;
 mod plan;
 mod registry;
+mod sealing;
 mod settler;
 mod sign;
 mod whole;
 
+pub use erase::{EraseError, Erased, ErasedIn, Erasure};
 pub use error::BatchError;
+pub use sealing::{NoSealing, Sealing};
+pub use settler::check_auditor;
 pub use whole::{BatchSettlement, settle_in_batches};
 
 pub(crate) use plan::SettledKeys;
@@ -53,6 +58,10 @@ pub struct BatchOptions {
     pub slash_unit_micro: u64,
     /// Bond of a demand for one leaf, where contracts are deployed; micro-units.
     pub demand_bond_micro: u64,
+    /// Whether records are hidden from the public; `None` for as before, and for a new ledger as it names an auditor or not.
+    pub sealing: Option<Sealing>,
+    /// Who audits sealed batches, where contracts are deployed; those that are there must name the same.
+    pub auditor: Option<alloy_primitives::Address>,
     /// The smallest deposit that is made for somebody who lacks money, micro-units.
     pub deposit_least_micro: u64,
     /// How records are published.
@@ -79,6 +88,8 @@ impl BatchOptions {
             publish_until,
             slash_unit_micro: SLASH_UNIT_MICRO,
             demand_bond_micro: DEMAND_BOND_MICRO,
+            sealing: None,
+            auditor: None,
             deposit_least_micro: 0,
             publication: Publication::Cheapest,
             records_max: None,
@@ -92,6 +103,8 @@ impl BatchOptions {
 /// What a run did on a chain.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct BatchReport {
+    /// Whether batches are sealed.
+    pub is_sealed: bool,
     /// The batches that were committed now, in order.
     pub committed: Vec<CommittedNow>,
     /// Records of readings that were settled now, corrections among them.
@@ -100,6 +113,9 @@ pub struct BatchReport {
     pub corrected: u64,
     /// Records that the chain had already, as they are wanted.
     pub already_settled: u64,
+    /// Records that were left alone: the section of their participant in a batch of the period was erased, and nobody knows what it
+    /// settled.
+    pub erased: u64,
     /// Deposits that were made for somebody now.
     pub deposit_count: u64,
     /// What they were, together, micro-units.

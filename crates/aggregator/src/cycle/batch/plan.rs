@@ -6,7 +6,7 @@
 //! ripe inbox entries --> deposit records of whichever batch can take them
 //! ```
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use gridtally_core::party::ParticipantNumber;
 use gridtally_core::period::{SettlementPeriod, Slot};
@@ -14,8 +14,14 @@ use gridtally_settlement::{
     BatchHeader, BatchPlan, Code, INBOX_ENTRIES_MAX, InboxEntry, InboxKind, Record,
 };
 
-/// What the chain has of a period: by key the sum of the regular record and its corrections, Wh.
-pub(crate) type SettledKeys = BTreeMap<u64, i64>;
+/// What the chain has of a period.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct SettledKeys {
+    /// By key the sum of the regular record and its corrections, Wh.
+    pub(crate) sums_wh: BTreeMap<u64, i64>,
+    /// Who has records that nobody can read any more: their sections were erased.
+    pub(crate) erased: BTreeSet<ParticipantNumber>,
+}
 
 /// What is left to be settled of a period.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -26,6 +32,8 @@ pub(super) struct Work {
     pub(super) corrections: Vec<Record>,
     /// How many records the chain has as they are wanted.
     pub(super) already: u64,
+    /// How many are of participants whose records cannot be read any more.
+    pub(super) erased: u64,
 }
 
 /// Returns what is left of a period whose records are wanted, ascending by key.
@@ -38,7 +46,11 @@ pub(super) fn work(
     let mut work = Work::default();
     for record in wanted {
         let key = record.key();
-        match settled.and_then(|settled| settled.get(&key)) {
+        if settled.is_some_and(|settled| settled.erased.contains(&record.participant())) {
+            work.erased += 1;
+            continue;
+        }
+        match settled.and_then(|settled| settled.sums_wh.get(&key)) {
             Some(&sum_wh) if sum_wh == i64::from(record.value()) => work.already += 1,
             Some(&sum_wh) => {
                 let difference = i64::from(record.value()).saturating_sub(sum_wh);
@@ -72,6 +84,8 @@ pub(super) struct Base<'a> {
     pub(super) account_count: u32,
     /// Most records of a batch.
     pub(super) records_max: usize,
+    /// Most records of a participant in a batch.
+    pub(super) section_max: usize,
 }
 
 impl Base<'_> {
@@ -137,11 +151,30 @@ impl Base<'_> {
             let before = records.partition_point(|record| record.participant() < beyond);
             taken = if before > 0 { taken.min(before) } else { taken };
         }
+        if let Some(within) = self.overflow(&records[..taken]) {
+            // One section is full, so that it can still be shown in a transaction.
+            return within;
+        }
         let Some(next) = records.get(taken) else { return taken };
         let whole =
             records[..taken].partition_point(|record| record.participant() < next.participant());
         // One participant with more records than fit is divided.
         if whole > 0 { whole } else { taken }
+    }
+
+    /// Returns how many records come before the first one for which its participant's section has no room.
+    fn overflow(&self, records: &[Record]) -> Option<usize> {
+        let mut done = 0;
+        for own in records.chunk_by(|left, right| left.participant() == right.participant()) {
+            let is_own = |entry: &&InboxEntry| entry.participant == own[0].participant();
+            let entries = self.takeable().iter().filter(is_own).count();
+            let room = self.section_max.saturating_sub(entries).max(1);
+            if own.len() > room {
+                return Some(done + room);
+            }
+            done += own.len();
+        }
+        None
     }
 
     fn plan(
@@ -199,11 +232,12 @@ mod tests {
 
     #[expect(clippy::needless_pass_by_value, reason = "expectations are written in place")]
     fn check_work(settled: &[(Record, i64)], reg_last: Option<Record>, expected: Expect) {
-        let settled = settled.iter().map(|(record, sum)| (record.key(), *sum)).collect();
+        let sums_wh = settled.iter().map(|(record, sum)| (record.key(), *sum)).collect();
+        let settled = SettledKeys { sums_wh, erased: BTreeSet::new() };
         let wanted = [record(1, 0, 10), record(1, 1, 20), record(2, 0, 0), record(2, 1, 40)];
         let newest = newest(u32::from(reg_last.is_some()) * 3, reg_last);
         let work = work(SettlementPeriod(3), wanted, Some(&settled), &newest);
-        let Work { regular, corrections, already } = work;
+        let Work { regular, corrections, already, .. } = work;
         expected.assert_eq(&format!(
             "regular {}; corrections {}; already {already}",
             shown(&regular),
@@ -246,7 +280,8 @@ mod tests {
         while !left.is_empty() {
             let from = usize::try_from(newest.inbox_to).unwrap();
             let (account_count, ripe) = (4, &ripe[from..]);
-            let base = Base { newest: &newest, ripe, account_count, records_max };
+            let section_max = 2;
+            let base = Base { newest: &newest, ripe, account_count, records_max, section_max };
             let part = u16::try_from(parts.len()).unwrap();
             let (plan, taken) = base.regular(SettlementPeriod(1), part, left);
             let (first, last) = (plan.records[0], plan.records[plan.records.len() - 1]);
@@ -288,7 +323,7 @@ mod tests {
         let (newest, entry) = (newest(5, Some(record(2, 1, 0))), deposit(1));
         let leaving = InboxEntry { kind: InboxKind::Exit, ..entry };
         let plan_of = |newest: &BatchHeader, ripe: &[InboxEntry]| {
-            Base { newest, ripe, account_count: 3, records_max: 9 }.inbox_only()
+            Base { newest, ripe, account_count: 3, records_max: 9, section_max: 9 }.inbox_only()
         };
         assert_eq!(plan_of(&newest, &[]), None);
         assert_eq!(plan_of(&BatchHeader::GENESIS, &[entry]), None, "no period to correct");

@@ -2,18 +2,18 @@
 
 use std::collections::BTreeMap;
 
-use alloy_primitives::U256;
+use alloy_primitives::{Address, U256};
 use gridtally_core::party::ParticipantNumber;
 use gridtally_core::period::{SettlementCalendar, SettlementPeriod};
 use gridtally_ledger::{
-    BatchArchive, BatchDeployment, BatchLedger, BatchOffices, BatchTerms, BeaconNode, BlobSource,
-    Call, CallKind, EndpointError, EndpointOptions, ExportError, FollowOptions, GasMeasurements,
-    Hub, HubError, HubReport, INBOX_DEPTH, PENDING_MAX, Progress, Publication, Sender, TokenChoice,
-    WINDOW_S, Watcher,
+    BatchArchive, BatchDeployment, BatchLedger, BatchOffices, BatchTerms, BatchView, BeaconNode,
+    BlobSource, Call, CallKind, EndpointError, EndpointOptions, ExportError, FollowOptions,
+    GasMeasurements, Hub, HubError, HubReport, INBOX_DEPTH, PENDING_MAX, Progress, Publication,
+    SectionStore, Sender, TokenChoice, WINDOW_S, Watcher,
 };
 use gridtally_settlement::{
     BLOBS_MAX, BatchHeader, BatchPlan, CALLDATA_RECORDS_MAX, InboxEntry, LedgerState,
-    RECORDS_PER_BLOB, Record, TariffTable, WithdrawalPolicy,
+    RECORDS_PER_BLOB, Record, SECTION_RECORDS_MAX, TariffTable, WithdrawalPolicy,
 };
 use jiff::Timestamp;
 use tracing::info;
@@ -24,13 +24,14 @@ use super::plan::{Base, SettledKeys, Work, work};
 use super::registry::{
     check_signers, missing_tables, next_period, payout_calls, registration_calls,
 };
+use super::sealing::{Past, Sealing};
 use super::sign::OperatorSignatures;
 use super::{BatchOptions, BatchReport, CommittedNow};
 use crate::cycle::on_chain::Money;
 use crate::cycle::prepared::{PreparedRun, RunPeriod};
 use crate::cycle::record::CycleProgress;
 use crate::cycle::time::{ChainTime, mine, move_time_to, reach_time};
-use crate::store::{BATCH_FOLDER, ParticipantBook, PartyEntry, Store, StoreView};
+use crate::store::{BATCH_FOLDER, ParticipantBook, PartyEntry, SECTION_FOLDER, Store, StoreView};
 
 /// The window and a minute, s.
 const WINDOW_OVER_S: u64 = WINDOW_S + 60;
@@ -44,6 +45,7 @@ const LATE_S: u64 = 900;
 pub(super) struct BatchSettler<'a> {
     hub: Hub<OperatorSignatures>,
     options: &'a BatchOptions,
+    sealing: Sealing,
     /// The newest block at the last look.
     head: u64,
     report: BatchReport,
@@ -66,8 +68,9 @@ impl<'a> BatchSettler<'a> {
         now: Timestamp,
     ) -> Result<Self, BatchError> {
         let hub = sender.address();
+        let offices = BatchOffices::all_held_by(hub);
         let terms = BatchTerms {
-            offices: BatchOffices::all_held_by(hub),
+            offices: options.auditor.map_or(offices, |auditor| offices.audited_by(auditor)),
             calendar: store.view().settings().calendar,
             slash_unit_micro: options.slash_unit_micro,
             demand_bond_micro: options.demand_bond_micro,
@@ -96,15 +99,27 @@ impl<'a> BatchSettler<'a> {
             let sender = sender.address();
             return Err(BatchError::NotHub { contract, hub, sender });
         }
+        let auditor = deployment.terms.offices.auditor;
+        check_auditor(&deployment, options.auditor)?;
         let signatures =
             OperatorSignatures { operator: sender.clone(), domain: deployment.domain() };
         let beacon = beacon_of(&ledger, options.beacon.as_deref())?;
         let watcher = Watcher::new(ledger, FollowOptions::default(), None).with_blobs_from(beacon);
         let archive = BatchArchive::new(view.folder().join(BATCH_FOLDER));
+        let sections = SectionStore::new(view.folder().join(SECTION_FOLDER));
         let hub = Hub::new(watcher, sender.clone(), signatures)
-            .with_archive(archive, options.publication);
-        let mut settler = Self { hub, options, head: 0, report: BatchReport::default() };
+            .with_archive(archive, options.publication)
+            .with_sections(sections.clone());
+        let (sealing, report) = (Sealing::Open, BatchReport::default());
+        let mut settler = Self { hub, options, sealing, head: 0, report };
         settler.poll().await?;
+        settler.check_sections(&sections)?;
+        let past = Past::of(settler.view(), auditor.is_some(), &sections)?;
+        settler.sealing = past.choose(options.sealing)?;
+        settler.report.is_sealed = settler.sealing == Sealing::Sealed;
+        if settler.report.is_sealed {
+            check_blobs(sender).await?;
+        }
         if settler.hub.watcher().view().is_frozen() {
             return Err(BatchError::Frozen { contract });
         }
@@ -113,6 +128,10 @@ impl<'a> BatchSettler<'a> {
 
     fn ledger(&self) -> &BatchLedger {
         self.hub.watcher().ledger()
+    }
+
+    pub(super) fn view(&self) -> &BatchView {
+        self.hub.watcher().view()
     }
 
     pub(super) fn deployment(&self) -> BatchDeployment {
@@ -179,6 +198,7 @@ impl<'a> BatchSettler<'a> {
             let wanted = records.records.iter().map(|priced| priced.record);
             let work = work(number, wanted, settled.get(&number), self.newest());
             self.report.already_settled += work.already;
+            self.report.erased += work.erased;
             let calendar = run.manifest().calendar;
             self.settle_period(&calendar, number, table, work, done == total).await?;
             progress(CycleProgress { step: "committing batches", done, total });
@@ -364,11 +384,19 @@ impl<'a> BatchSettler<'a> {
         let sweeps = if self.options.withdrawals.sweeps { account_count } else { 0 };
         let sweeps = usize::try_from(sweeps).unwrap_or(usize::MAX);
         let records_max = records_max.saturating_sub(sweeps).max(1);
-        Ok(Base { newest: self.newest(), ripe: self.ripe(), account_count, records_max })
+        let section_max = match self.sealing {
+            Sealing::Open => usize::MAX,
+            // Each may be paid out in the same batch.
+            Sealing::Sealed => SECTION_RECORDS_MAX - 1,
+        };
+        let (newest, ripe) = (self.newest(), self.ripe());
+        Ok(Base { newest, ripe, account_count, records_max, section_max })
     }
 
     async fn records_max(&self) -> Result<usize, BatchError> {
         let in_blobs = match self.options.publication {
+            // Hashes of sections, however many records these have: no more are sealed than would be published.
+            _ if self.sealing == Sealing::Sealed => true,
             Publication::Blobs => true,
             Publication::Calldata => false,
             Publication::Cheapest => self.ledger().client().blob_gas_price().await?.is_some(),
@@ -377,14 +405,17 @@ impl<'a> BatchSettler<'a> {
         Ok(if in_blobs { BLOBS_MAX * RECORDS_PER_BLOB } else { in_calldata })
     }
 
-    /// Commits a batch. Here a sealed commit would be chosen, for ledgers whose records are hidden from the public.
+    /// Commits a batch, open or sealed.
     async fn commit(&mut self, plan: &BatchPlan, is_last: bool) -> Result<(), BatchError> {
         self.make_room().await?;
         self.bond().await?;
         if is_last {
             self.hub.pay_out(self.options.withdrawals);
         }
-        let header = self.hub.commit(plan).await?;
+        let header = match self.sealing {
+            Sealing::Open => self.hub.commit(plan).await?,
+            Sealing::Sealed => self.hub.commit_sealed(plan).await?,
+        };
         self.hub.pay_out(WithdrawalPolicy::LEAVING_ONLY);
         let client = self.ledger().client().clone();
         self.head = client.block_number().await?;
@@ -606,7 +637,7 @@ fn funds_missing(deposits: &[Deposit]) -> BatchError {
     }
 }
 
-fn instant(time_s: u64) -> Timestamp {
+pub(super) fn instant(time_s: u64) -> Timestamp {
     let second = i64::try_from(time_s).ok().and_then(|second| Timestamp::from_second(second).ok());
     second.unwrap_or(Timestamp::MAX)
 }
@@ -621,11 +652,36 @@ pub(crate) fn beacon_of(
     Ok(vec![BlobSource::Beacon(beacon)])
 }
 
-/// Reads what the chain has of periods: by key the sums of all records that were published of readings.
+/// Makes sure that a contract names the auditor who is asked for: it is fixed for ever.
 ///
 /// # Errors
 ///
-/// Returns [`ExportError::Data`] or [`ExportError::DataMissing`].
+/// [`BatchError::AuditorDiffers`].
+pub fn check_auditor(
+    deployment: &BatchDeployment,
+    wanted: Option<Address>,
+) -> Result<(), BatchError> {
+    let (contract, found) = (deployment.core, deployment.terms.offices.auditor);
+    match wanted.filter(|wanted| found != Some(*wanted)) {
+        Some(wanted) => Err(BatchError::AuditorDiffers { contract, found, wanted }),
+        None => Ok(()),
+    }
+}
+
+/// Makes sure that the chain takes blobs: what is sealed is published in no other way.
+pub(super) async fn check_blobs(sender: &Sender) -> Result<(), BatchError> {
+    let client = sender.client();
+    match client.blob_gas_price().await? {
+        Some(_) => Ok(()),
+        None => Err(BatchError::NoBlobs { chain_id: client.chain_id() }),
+    }
+}
+
+/// Reads what the chain has of periods: by key the sums of all records of readings, those in sections that are here among them.
+///
+/// # Errors
+///
+/// Returns [`ExportError::Data`], [`ExportError::DataMissing`] or [`ExportError::Sections`].
 pub(crate) async fn settled_keys(
     watcher: &Watcher,
     is_wanted: impl Fn(SettlementPeriod) -> bool,
@@ -636,9 +692,11 @@ pub(crate) async fn settled_keys(
             continue;
         }
         let keys = settled.entry(batch.header.period).or_default();
-        for record in watcher.records_of(batch).await? {
+        let known = watcher.known_records_of(batch).await?;
+        keys.erased.extend(known.hidden);
+        for record in known.records {
             if record.code().is_priced() {
-                let sum = keys.entry(record.key()).or_insert(0);
+                let sum = keys.sums_wh.entry(record.key()).or_insert(0);
                 *sum = sum.saturating_add(record.value().into());
             }
         }

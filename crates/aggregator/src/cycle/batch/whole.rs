@@ -5,7 +5,8 @@ use jiff::Timestamp;
 
 use super::error::BatchError;
 use super::registry::{check_signers, missing_tables};
-use super::settler::BatchSettler;
+use super::sealing::Sealing;
+use super::settler::{BatchSettler, check_blobs};
 use super::{BatchOptions, BatchReport};
 use crate::cycle::mode::SettlementMode;
 use crate::cycle::options::RunOptions;
@@ -56,7 +57,7 @@ pub async fn settle_in_batches(
             Some(settler)
         }
         None => {
-            check_new(&prepared, sender).await?;
+            check_new(&prepared, sender, batch_options).await?;
             None
         }
     };
@@ -77,7 +78,16 @@ pub async fn settle_in_batches(
 }
 
 /// Makes sure that contracts which are yet to be deployed could take a run.
-async fn check_new(run: &PreparedRun, sender: &Sender) -> Result<(), BatchError> {
+async fn check_new(
+    run: &PreparedRun,
+    sender: &Sender,
+    options: &BatchOptions,
+) -> Result<(), BatchError> {
+    match (options.sealing, options.auditor) {
+        (Some(Sealing::Sealed), None) => return Err(BatchError::NoAuditor),
+        (Some(Sealing::Open), _) | (None, None) => {}
+        (_, Some(_)) => check_blobs(sender).await?,
+    }
     check_signers(run.book(), sender.address())?;
     let now_s = sender.client().block_latest().await?.timestamp;
     missing_tables(&run.manifest().calendar, now_s, |_| None, run.tables()).map(drop)

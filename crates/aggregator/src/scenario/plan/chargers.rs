@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use gridtally_core::calendar::Zone;
 use gridtally_core::quantity::Currency;
 use gridtally_core::tariff::{PriceKind, Tariff};
-use gridtally_schedule::fleet::{Cycles, Evs, Fleet, FleetParts, Tanks, V2gs};
+use gridtally_schedule::fleet::{Evs, Fleet, FleetParts};
 use gridtally_schedule::household::Horizon;
 use jiff::Timestamp;
 use jiff::civil::DateTime;
@@ -171,14 +171,10 @@ impl ChargersScenario {
             energy_price,
             base_load_kw,
             transformer_limit_kw: vec![self.transformer_limit_kw; span.steps()],
-            feeders: Vec::new(),
             up_reserve_kw: vec![0.0; span.steps()],
+            down_reserve_kw: vec![0.0; span.steps()],
             evs,
-            tanks: Tanks::default(),
-            tank_draw_profiles_kw: Vec::new(),
-            cycles: Cycles::default(),
-            cycle_profiles_kw: Vec::new(),
-            v2gs: V2gs::default(),
+            ..FleetParts::default()
         })?;
         Ok(RealChargers { fleet, horizon: span.horizon, sessions: ids, counts })
     }

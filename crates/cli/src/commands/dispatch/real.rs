@@ -6,14 +6,11 @@ use anyhow::Context as _;
 use gridtally_aggregator::scenario::{
     ChargersScenario, PlanScenarioError, RealChargers, ScenarioError,
 };
-use gridtally_schedule::fleet::{
-    FleetError, FleetOptions, FleetPlan, check, plan, uncontrolled_ev_kw,
-};
+use gridtally_schedule::fleet::{FleetPlan, check, uncontrolled_ev_kw};
 use jiff::Timestamp;
 
 use super::real_report::RealReport;
-use super::report::ExceededReport;
-use super::{Arguments, powers, real_picture, write_set_points};
+use super::{Arguments, plan_within, powers, real_picture, write_set_points};
 use crate::context::Context;
 use crate::error::{Blame, CommandError};
 
@@ -68,17 +65,7 @@ pub(super) fn run(
         .and_then(|scenario| scenario.build(Timestamp::now()))
         .map_err(plan_scenario_error)?;
     let fleet = &chargers.fleet;
-    let options =
-        FleetOptions { gap: arguments.gap, seed: arguments.seed, ..FleetOptions::default() };
-    let found = match plan(fleet, &options) {
-        Ok(found) => found,
-        Err(error) => {
-            if let FleetError::Limits { exceeded } = &error {
-                context.output.report(&ExceededReport::new(fleet, exceeded))?;
-            }
-            return Err(CommandError::refused(error));
-        }
-    };
+    let found = plan_within(fleet, arguments, context)?.plan;
     let checked = check(fleet, powers(fleet, &found));
     let compared = Compared::new(&chargers, &found);
     if let Some(path) = &arguments.set_points {

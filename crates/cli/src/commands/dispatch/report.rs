@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::error::CommandError;
 use crate::output::Report;
-use crate::output::number::{counted, grouped, to_six_decimals};
+use crate::output::number::{counted, grouped, money, to_six_decimals};
 use crate::output::table::{Align, Table};
 
 /// The answer where there is a plan.
@@ -22,11 +22,14 @@ pub(super) struct DispatchReport {
     cost: f64,
     bound: f64,
     gap: f64,
+    /// Whether the time was over before the gap was reached that was asked for.
+    is_cut_short: bool,
     rounds: usize,
     load_kw: Vec<f64>,
     transformer_price_per_kwh: Vec<f64>,
     feeder_price_per_kwh: Vec<Vec<f64>>,
     up_reserve_price_per_kwh: Vec<f64>,
+    down_reserve_price_per_kwh: Vec<f64>,
     peak_kw: f64,
     /// Steps in which a limit has a price, by limit.
     binding_steps: BTreeMap<String, usize>,
@@ -35,13 +38,18 @@ pub(super) struct DispatchReport {
 }
 
 impl DispatchReport {
-    pub(super) fn new(fleet: &Fleet, found: &FleetPlan, checked: &FleetCheck) -> Self {
+    pub(super) fn new(
+        fleet: &Fleet,
+        found: &FleetPlan,
+        checked: &FleetCheck,
+        is_cut_short: bool,
+    ) -> Self {
         let whole = fleet.base_load_kw.iter().zip(&found.load_kw).map(|(base, load)| base + load);
         let mut binding_steps = BTreeMap::new();
         let mut bind = |limit: Limit, prices: &[f64]| {
             let steps = prices.iter().filter(|price| **price > 1e-6).count();
             if steps > 0 {
-                binding_steps.insert(name(limit), steps);
+                binding_steps.insert(fleet.names.limit(limit), steps);
             }
         };
         bind(Limit::Transformer, &found.prices.transformer);
@@ -49,6 +57,7 @@ impl DispatchReport {
             bind(Limit::Feeder(f), prices);
         }
         bind(Limit::UpReserve, &found.prices.up_reserve);
+        bind(Limit::DownReserve, &found.prices.down_reserve);
         Self {
             id: fleet.id.clone(),
             currency: fleet.currency.clone(),
@@ -57,6 +66,7 @@ impl DispatchReport {
             cost: to_six_decimals(checked.cost),
             bound: to_six_decimals(found.bound),
             gap: found.gap(),
+            is_cut_short,
             rounds: found.rounds,
             load_kw: all_rounded(&found.load_kw),
             transformer_price_per_kwh: all_rounded(&found.prices.transformer),
@@ -67,6 +77,7 @@ impl DispatchReport {
                 .map(|prices| all_rounded(prices))
                 .collect(),
             up_reserve_price_per_kwh: all_rounded(&found.prices.up_reserve),
+            down_reserve_price_per_kwh: all_rounded(&found.prices.down_reserve),
             peak_kw: to_six_decimals(whole.fold(0.0, f64::max)),
             binding_steps,
             broken: checked.devices.len() + checked.limits.len(),
@@ -89,13 +100,16 @@ impl Report for DispatchReport {
     fn write_text(&self, out: &mut dyn Write) -> io::Result<()> {
         let currency = &self.currency;
         writeln!(out, "{}: {}\n", self.id, counted(self.devices as u64, "device"))?;
-        writeln!(out, "  cost   {currency} {:.2}", self.cost)?;
+        writeln!(out, "  cost   {currency} {}", money(self.cost))?;
         writeln!(
             out,
-            "  bound  {currency} {:.2}: no plan saves more than {:.4} %",
-            self.bound,
+            "  bound  {currency} {}: no plan saves more than {:.4} %",
+            money(self.bound),
             self.gap * 100.0
         )?;
+        if self.is_cut_short {
+            writeln!(out, "  The time was over: this is the best that was found.")?;
+        }
         let rounds = counted(self.rounds as u64, "round");
         writeln!(
             out,
@@ -133,22 +147,31 @@ struct Exceeded {
 const SHOWN_MAX: usize = 20;
 
 impl ExceededReport {
-    pub(super) fn new(fleet: &Fleet, exceeded: &[(Limit, usize, f64)]) -> Self {
+    pub(super) fn new(
+        fleet: &Fleet,
+        status: &'static str,
+        exceeded: &[(Limit, usize, f64)],
+    ) -> Self {
         let exceeded = exceeded
             .iter()
             .map(|&(limit, step, kw)| Exceeded {
-                limit: name(limit),
+                limit: fleet.names.limit(limit),
                 step,
                 excess_kw: to_six_decimals(kw),
             })
             .collect();
-        Self { id: fleet.id.clone(), status: "infeasible", exceeded }
+        Self { id: fleet.id.clone(), status, exceeded }
     }
 }
 
 impl Report for ExceededReport {
     fn write_text(&self, out: &mut dyn Write) -> io::Result<()> {
-        writeln!(out, "{}: the limits leave too little\n", self.id)?;
+        let said = if self.status == "infeasible" {
+            "the limits leave too little"
+        } else {
+            "the time was over before a plan within the limits was found; the best exceeds them"
+        };
+        writeln!(out, "{}: {said}\n", self.id)?;
         let mut table = Table::new([
             (Align::Left, "limit"),
             (Align::Right, "step"),
@@ -163,14 +186,6 @@ impl Report for ExceededReport {
             0 => Ok(()),
             more => writeln!(out, "  and {}", counted(more as u64, "more step")),
         }
-    }
-}
-
-fn name(limit: Limit) -> String {
-    match limit {
-        Limit::Transformer => "transformer".to_owned(),
-        Limit::Feeder(f) => format!("feeder {f}"),
-        Limit::UpReserve => "reserve".to_owned(),
     }
 }
 

@@ -1,22 +1,22 @@
 //! A household of recorded data: as its people would run it, and as planned.
 
 use std::path::Path;
-use std::time::Duration;
 
 use anyhow::Context as _;
 use gridtally_aggregator::scenario::{HomeScenario, RealHome};
 use gridtally_schedule::household::{
-    Check, HouseholdPlan, OptimalPlan, PlanError, PlanOptions, check, conflict, optimal, preferred,
+    Check, HouseholdPlan, OptimalPlan, PlanError, check, conflict, optimal_watched, preferred,
 };
 use gridtally_schedule::solver::{Microlp, Solver};
 use jiff::Timestamp;
 
+use super::conflicts::ConflictReport;
 use super::real_report::RealHomeReport;
-use super::report::ConflictReport;
 use super::{Arguments, real_picture};
 use crate::commands::dispatch::plan_scenario_error;
 use crate::context::Context;
 use crate::error::{Blame, CommandError};
+use crate::progress::Waiting;
 
 /// Both schedules of a home.
 pub(super) struct Both<'a> {
@@ -35,19 +35,20 @@ pub(super) fn run(
         .map_err(plan_scenario_error)?;
     let household = &home.household;
     let solvers: [&dyn Solver; 1] = [&Microlp];
-    let time_limit = Some(Duration::from_secs(arguments.time_limit_s));
-    let options = PlanOptions { gap: arguments.gap, time_limit };
+    let waiting = Waiting::new(arguments.time_limit());
     let preferred_plan = preferred(household);
     let preferred_check = check(household, &preferred_plan);
-    let found = match optimal(household, &solvers, &options) {
+    let found = match optimal_watched(household, &solvers, &arguments.options(), &waiting) {
         Ok(found) => found,
         Err(error @ PlanError::Infeasible { .. }) => {
-            let conflicts = conflict(household, &Microlp).or_refused()?;
+            let conflicts = conflict(household, &Microlp, &waiting).or_refused()?;
+            drop(waiting);
             context.output.report(&ConflictReport::new(household, &conflicts))?;
             return Err(CommandError::refused(error));
         }
         Err(error) => return Err(CommandError::refused(error)),
     };
+    drop(waiting);
     let both = Both { home: &home, found: &found, preferred: (&preferred_plan, &preferred_check) };
     if let Some(path) = &arguments.plot {
         let svg = real_picture::svg(&both).context("cannot draw the picture").or_refused()?;

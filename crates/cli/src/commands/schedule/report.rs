@@ -4,15 +4,16 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use gridtally_schedule::household::{
-    Check, Conflicting, Demand, Device, DeviceKind, Household, HouseholdPlan, Nearest, OptimalPlan,
-    Origin, Violation, Wish,
+    Check, Device, DeviceKind, DeviceReasons, Household, HouseholdPlan, OptimalPlan, Origin,
+    Violation,
 };
 use serde::Serialize;
 
 use super::clock::clock;
+use super::reasons::{ReasonReport, Words};
 use crate::output::Report;
-use crate::output::number::{counted, to_six_decimals};
-use crate::output::table::{Align, Table};
+use crate::output::number::{counted, money, to_six_decimals};
+use crate::output::wrapped::write_wrapped;
 
 /// A plan with everything that is told of it.
 #[derive(Debug)]
@@ -20,8 +21,10 @@ pub(super) struct Planned<'a> {
     pub(super) household: &'a Household,
     pub(super) found: &'a OptimalPlan,
     pub(super) preferred: (&'a HouseholdPlan, &'a Check),
-    /// What each device saves alone.
-    pub(super) shares: &'a [f64],
+    /// What each device saves alone, where there was time to find it.
+    pub(super) shares: &'a [Option<f64>],
+    /// Why each device does what it does, where there was time to find it.
+    pub(super) reasons: &'a [Option<DeviceReasons>],
 }
 
 /// The answer where there is a plan.
@@ -39,8 +42,14 @@ pub(super) struct ScheduleReport {
     preferred_schedule_kw: BTreeMap<String, Vec<f64>>,
     /// What the preferred schedule breaks.
     preferred_breaks: Vec<String>,
-    /// What each device saves alone.
-    shares: BTreeMap<String, f64>,
+    /// What each device saves alone; nothing where the time was over.
+    shares: BTreeMap<String, Option<f64>>,
+    /// Why each device does what it does; nothing where the time was over.
+    reasons: BTreeMap<String, Option<ReasonReport>>,
+    /// Whether the time was over before the gap was reached that was asked for.
+    is_cut_short: bool,
+    /// What solvers said that failed.
+    solver_failures: Vec<String>,
     conflicts: [String; 0],
     #[serde(skip)]
     text: Text,
@@ -49,13 +58,21 @@ pub(super) struct ScheduleReport {
 #[derive(Debug)]
 struct Text {
     span: String,
-    rows: Vec<[String; 3]>,
+    rows: Vec<Row>,
+}
+
+/// A device: its name, and what is told of it.
+#[derive(Debug)]
+struct Row {
+    name: String,
+    does: String,
+    share: Option<f64>,
 }
 
 impl ScheduleReport {
     pub(super) fn new(planned: &Planned<'_>) -> Self {
-        let Planned { household, found, preferred: (preferred_plan, preferred_check), shares } =
-            planned;
+        let Planned { household, found, preferred, shares, reasons } = planned;
+        let (preferred_plan, preferred_check) = preferred;
         let cost = found.cost.total();
         let is_known = found.bound.is_finite();
         let horizon = &household.horizon;
@@ -68,7 +85,8 @@ impl ScheduleReport {
         );
         let rows = household.devices.iter().zip(&found.plan.device_kw).zip(*shares);
         let rows = rows.map(|((device, power_kw), share)| {
-            [device.id.clone(), does(household, device, power_kw), money(*share)]
+            let (name, does) = (device.id.clone(), does(household, device, power_kw));
+            Row { name, does, share: *share }
         });
         let by_id = |plan: &HouseholdPlan| {
             let devices = household.devices.iter().map(|device| device.id.clone());
@@ -76,7 +94,11 @@ impl ScheduleReport {
                 |row: &Vec<f64>| row.iter().map(|power| to_six_decimals(*power)).collect();
             devices.zip(plan.device_kw.iter().map(rounded)).collect()
         };
-        let devices = household.devices.iter().map(|device| device.id.clone());
+        let names = || household.devices.iter().map(|device| device.id.clone());
+        let words = Words { household, plan: &found.plan, cost: &found.cost };
+        let reasons = household.devices.iter().zip(*reasons).map(|(device, reasons)| {
+            reasons.as_ref().map(|reasons| ReasonReport::new(&words, device, reasons))
+        });
         Self {
             id: household.id.clone(),
             currency: household.currency.clone(),
@@ -97,7 +119,10 @@ impl ScheduleReport {
                 .iter()
                 .map(|violation| broken(household, violation))
                 .collect(),
-            shares: devices.zip(shares.iter().map(|share| to_six_decimals(*share))).collect(),
+            shares: names().zip(shares.iter().map(|share| share.map(to_six_decimals))).collect(),
+            reasons: names().zip(reasons).collect(),
+            is_cut_short: found.is_cut_short,
+            solver_failures: found.failures.iter().map(ToString::to_string).collect(),
             conflicts: [],
             text: Text { span, rows: rows.collect() },
         }
@@ -115,115 +140,58 @@ impl Report for ScheduleReport {
         for broken in &self.preferred_breaks {
             writeln!(out, "  The preferred schedule is not possible: {broken}.")?;
         }
-        match (self.status, self.bound) {
-            ("optimal", _) => writeln!(out, "  No plan costs less.")?,
-            ("feasible", Some(bound)) => {
-                writeln!(out, "  No plan costs less than {currency} {}.", money(bound))?;
+        self.write_proof(out)?;
+        let width = self.text.rows.iter().map(|row| row.name.chars().count()).max().unwrap_or(0);
+        let indent = " ".repeat(width + 4);
+        for row in &self.text.rows {
+            let name = format!("  {:<width$}  ", row.name);
+            let alone = match row.share {
+                Some(share) if share >= 5e-3 => format!("; alone it saves {}", money(share)),
+                _ => String::new(),
+            };
+            writeln!(out)?;
+            write_wrapped(out, &name, &indent, &format!("{}{alone}.", row.does))?;
+            let reasons = self.reasons.get(&row.name).and_then(Option::as_ref);
+            let sentences = reasons.iter().flat_map(|reasons| &reasons.sentences);
+            for sentence in sentences.take(SENTENCES_SHOWN) {
+                write_wrapped(out, &indent, &indent, &format!("{}.", capitalized(sentence)))?;
             }
-            _ => writeln!(out, "  No solver gave a plan: this is the preferred schedule.")?,
         }
-        writeln!(out)?;
-        let saves = format!("saves alone, {currency}");
-        let mut table = Table::new([
-            (Align::Left, "device"),
-            (Align::Left, "what it does"),
-            (Align::Right, &saves),
-        ]);
-        self.text.rows.iter().for_each(|row| table.row(row.clone()));
-        table.write(out)
+        Ok(())
     }
 }
 
-/// The answer where nothing is possible.
-#[derive(Debug, Serialize)]
-pub(super) struct ConflictReport {
-    id: String,
-    status: &'static str,
-    conflicts: Vec<String>,
-}
-
-impl ConflictReport {
-    pub(super) fn new(household: &Household, conflicts: &[Conflicting]) -> Self {
-        let conflicts = conflicts.iter().map(|found| conflicting(household, found)).collect();
-        Self { id: household.id.clone(), status: "infeasible", conflicts }
-    }
-}
-
-impl Report for ConflictReport {
-    fn write_text(&self, out: &mut dyn Write) -> io::Result<()> {
-        writeln!(out, "{}: not everything is possible together\n", self.id)?;
-        self.conflicts.iter().try_for_each(|conflict| writeln!(out, "  - {conflict}"))
-    }
-}
-
-/// Returns a demand and what is possible instead, as a sentence without its full stop.
-fn conflicting(household: &Household, found: &Conflicting) -> String {
-    let asked = asked(household, &found.demand);
-    let near: Vec<String> = found
-        .nearest
-        .iter()
-        .map(|near| match near {
-            Nearest::SocPercent(percent) => format!("{percent} % is"),
-            Nearest::Until(step) => clock(&household.horizon, *step),
-            Nearest::LimitKw(limit_kw) => format!("{limit_kw:.1} kW would do"),
-            Nearest::WiderBy(by) => format!("{by:.1} more to either side would do"),
-        })
-        .collect();
-    if near.is_empty() {
-        return format!("{asked}: not possible");
-    }
-    format!("{asked}: not possible; {}", near.join(", or "))
-}
-
-fn asked(household: &Household, demand: &Demand) -> String {
-    let horizon = &household.horizon;
-    let ev = |id: &str| {
-        household.devices.iter().find(|device| device.id == id).and_then(|device| {
-            match &device.kind {
-                DeviceKind::Ev(ev) => Some(ev),
-                _ => None,
-            }
-        })
-    };
-    match demand {
-        Demand::ImportLimit => {
-            format!("at most {} kW from the grid", household.site.import_limit_kw)
+impl ScheduleReport {
+    /// How good the plan is, and where it comes from.
+    fn write_proof(&self, out: &mut dyn Write) -> io::Result<()> {
+        let currency = &self.currency;
+        let less = |bound: f64| format!("No plan costs less than {currency} {}", money(bound));
+        if self.is_cut_short {
+            writeln!(out, "  The time was over: this is the best that was found.")?;
         }
-        Demand::ExportLimit => format!("at most {} kW fed in", household.site.export_limit_kw),
-        Demand::ExportOnlyPv => "only own generation is fed in".to_owned(),
-        Demand::Capacity => "the brackets of the capacity tariff".to_owned(),
-        Demand::ChargeOnlyPv { device } => format!("{device} charges only what the panels give"),
-        Demand::FinalSoc { device } => format!("{device} keeps its reserve at the end"),
-        Demand::Band { device } => format!("{device} stays in its band"),
-        Demand::FinalState { device } => format!("{device} ends as asked"),
-        Demand::Runs { device } => format!("{device} runs in its window"),
-        Demand::Order { device } => format!("{device} runs after the program before it"),
-        Demand::SocMinBy { device, .. } => format!("{device} reaches its charge on the way"),
-        Demand::Target { device, session } => ev(device).map_or_else(
-            || device.clone(),
-            |ev| {
-                let stay = &ev.sessions[*session];
-                let percent = 100.0 * stay.soc_target_kwh / ev.capacity_kwh;
-                format!("{device} at {percent:.0} % by {}", clock(horizon, stay.departure))
-            },
-        ),
-        Demand::Wish { index } => match &household.wishes[*index] {
-            Wish::Rests { device, steps } => {
-                format!(
-                    "{device} rests from {} to {}",
-                    clock(horizon, steps[0]),
-                    clock(horizon, steps[1])
-                )
+        for failure in &self.solver_failures {
+            writeln!(out, "  A solver was of no use: {failure}.")?;
+        }
+        match (self.status, self.bound, self.gap) {
+            ("optimal", ..) => writeln!(out, "  No plan costs less.")?,
+            ("feasible", Some(bound), Some(gap)) => {
+                writeln!(out, "  {}: the gap is {:.4} %.", less(bound), gap * 100.0)?;
             }
-            Wish::OnlySurplus { device } => format!("{device} runs only on surplus"),
-            Wish::NotFromBattery { device } => format!("{device} is never fed from a battery"),
-            Wish::Holds { device, soc_kwh, steps } => format!(
-                "{device} holds {soc_kwh} kWh from {} to {}",
-                clock(horizon, steps[0]),
-                clock(horizon, steps[1])
-            ),
-        },
+            ("feasible", ..) => writeln!(out, "  How far the cheapest is, is not known.")?,
+            (_, bound, _) => {
+                writeln!(out, "  No solver gave a plan: this is the preferred schedule.")?;
+                if let Some(bound) = bound {
+                    writeln!(out, "  {}.", less(bound))?;
+                }
+            }
+        }
+        Ok(())
     }
+}
+
+fn capitalized(sentence: &str) -> String {
+    let mut letters = sentence.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
 /// Returns a requirement that a schedule breaks, from when on, and by how much in the unit of the requirement.
@@ -272,6 +240,8 @@ pub(super) fn does(household: &Household, device: &Device, power_kw: &[f64]) -> 
     }
 }
 
+/// How many reasons of a device are shown as text.
+const SENTENCES_SHOWN: usize = 2;
 /// How many spans are named.
 const SPANS_SHOWN: usize = 3;
 
@@ -293,8 +263,4 @@ fn spans(household: &Household, power_kw: &[f64], is_on: &dyn Fn(f64) -> bool) -
         0 => named,
         more => format!("{named} and {}", counted(more as u64, "more time")),
     }
-}
-
-pub(super) fn money(value: f64) -> String {
-    format!("{:.2}", to_six_decimals(value))
 }

@@ -84,6 +84,11 @@ pub(super) struct InBatches {
     /// How many of them correct what was settled before, or come late.
     corrected: u64,
     already_settled: u64,
+    /// Whether records are hidden from the public.
+    sealed: bool,
+    /// Records that were left alone because sections of theirs were erased.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    erased: Option<u64>,
     deposit_count: u64,
     deposited_micro: u64,
     /// Those that were committed now.
@@ -205,6 +210,8 @@ impl OnChain {
             settled: report.settled,
             corrected: report.corrected,
             already_settled: report.already_settled,
+            sealed: report.is_sealed,
+            erased: Some(report.erased).filter(|erased| *erased > 0),
             deposit_count: report.deposit_count,
             deposited_micro: report.deposited_micro,
             batches: report.committed.clone(),
@@ -357,9 +364,10 @@ impl InBatches {
     fn write_text(&self, out: &mut dyn Write) -> io::Result<()> {
         writeln!(
             out,
-            "Contract  {} on chain {}, in batches: {} settled now, {} of them corrections; {} before",
+            "Contract  {} on chain {}, in {}batches: {} settled now, {} of them corrections; {} before",
             self.contract,
             self.chain_id,
+            if self.sealed { "sealed " } else { "" },
             grouped(self.settled),
             grouped(self.corrected),
             grouped(self.already_settled),
@@ -379,6 +387,13 @@ impl InBatches {
             writeln!(
                 out,
                 "          only final counts: the newest can be final after {final_from}"
+            )?;
+        }
+        if let Some(erased) = self.erased {
+            writeln!(
+                out,
+                "          {} left alone: what the chain has of them was erased",
+                counted(erased, "record")
             )?;
         }
         for warning in &self.warnings {

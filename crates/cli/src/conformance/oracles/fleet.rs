@@ -33,7 +33,7 @@ pub(super) fn check(document: &Value, text: &str) -> Result<Report, Refused> {
         Err(FleetError::Limits { .. }) => compared.same("status", json!("infeasible")),
         Err(error) => compared.same("status", json!(error.to_string())),
     }
-    if let Some(prices) = prices(document) {
+    if let Some(prices) = prices(document, fleet.steps()) {
         let value = lagrangian(&fleet, &prices).map_err(|error| Refused::Input {
             at: "/expected/transformer_dual_per_kwh".to_owned(),
             expected: error.to_string(),
@@ -51,12 +51,14 @@ fn number(document: &Value, member: &str) -> Option<f64> {
 }
 
 /// The prices of limits that the document has; nothing where they are not numbers.
-fn prices(document: &Value) -> Option<LimitPrices> {
+fn prices(document: &Value, steps: usize) -> Option<LimitPrices> {
     let expected = document.get("expected")?;
     let series = |member: &str| Vec::<f64>::deserialize(expected.get(member)?).ok();
     Some(LimitPrices {
         transformer: series("transformer_dual_per_kwh")?,
         feeders: Vec::<Vec<f64>>::deserialize(expected.get("feeder_dual_per_kwh")?).ok()?,
         up_reserve: series("up_reserve_dual_per_kwh")?,
+        // Answers to problems without this reserve do not name its price.
+        down_reserve: series("down_reserve_dual_per_kwh").unwrap_or_else(|| vec![0.0; steps]),
     })
 }

@@ -63,7 +63,7 @@ async fn sealed_batches_are_committed_answered_for_and_paid() {
     let expected = |seq: u64, read| {
         let count = batches[usize::try_from(seq).unwrap() - 1].header.count;
         let sections = batches[usize::try_from(seq).unwrap() - 1].header.account_count;
-        WatchReport::Sealed { seq, count, sections, read, withheld: 0 }
+        WatchReport::Sealed { seq, count, sections, read, withheld: 0, erased: 0 }
     };
     assert_eq!(public.poll().await.unwrap(), [1, 2, 3].map(|seq| expected(seq, 0)));
     assert_eq!(public.poll().await.unwrap(), []);
@@ -238,9 +238,9 @@ async fn an_erased_section_cannot_be_shown_any_more() {
     let holds = |bytes: &[u8]| bytes.windows(32).any(|window| window == secret);
     assert!(holds(&fs::read(&file).unwrap()));
 
-    store.erase(&header, OWN).unwrap();
+    store.erase(&header, &[OWN]).unwrap();
     assert!(!holds(&fs::read(&file).unwrap()));
-    let again = store.erase(&header, OWN);
+    let again = store.erase(&header, &[OWN]);
     assert!(matches!(again, Err(SectionStoreError::Missing { .. })), "{again:?}");
     let after = store.batch(&header).unwrap().unwrap();
     assert_eq!(after.section(OWN), None);
