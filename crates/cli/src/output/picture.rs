@@ -50,7 +50,9 @@ fn png(svg: &str) -> anyhow::Result<Vec<u8>> {
     let family = family(letters)
         .context("this machine has no fonts: install some, such as fonts-dejavu, or draw SVG")?;
     letters.set_sans_serif_family(family);
-    let tree = Tree::from_str(svg, &options)?;
+    // It would warn of every box that is thinner than a unit of the picture, which nobody sees.
+    let quiet = tracing::subscriber::NoSubscriber::default();
+    let tree = tracing::subscriber::with_default(quiet, || Tree::from_str(svg, &options))?;
     let size = tree.size().to_int_size().scale_by(SCALE).context("the picture has no size")?;
     let mut pixels = Pixmap::new(size.width(), size.height()).context("the picture has no size")?;
     resvg::render(&tree, Transform::from_scale(SCALE, SCALE), &mut pixels.as_mut());
