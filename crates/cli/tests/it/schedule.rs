@@ -19,12 +19,31 @@ fn a_household_reads_its_plan() {
           you save      NOK 175.45
           No plan costs less.
 
-          device      what it does                                                                                                                                         saves alone, NOK
-          ----------  ---------------------------------------------------------------------------------------------------------------------------------------------------  ----------------
-          car         charges 30.0 kWh 20:00 to 20:15, 21:15 to 21:45, 23:15 to 23:30 and 4 more times                                                                               160.44
-          dishwasher  Thu 05:00 to Thu 06:30                                                                                                                                           0.68
-          heat pump   uses 19.0 kWh 13:15 to 14:00, 14:15 to 15:00, 17:45 to Thu 06:00 and 1 more time                                                                                 9.59
-          battery     charges 13.8 kWh 12:15 to 13:00, 13:30 to 14:00, Thu 02:30 to Thu 05:00 and 1 more time; gives back 12.5 kWh 15:00 to 22:00, Thu 06:00 to Thu 12:00            142.71
+          car         charges 30.0 kWh 20:00 to 20:15, 21:15 to 21:45, 23:15 to 23:30 and 4 more times;
+                      alone it saves 160.44.
+                      Costs NOK 26.09; as preferred: 160.08 more.
+                      1.85 kWh at Thu 02:30 rather than 21:30 would save 1.02, but 1.7 kWh would be missing
+                      by 22:00.
+
+          dishwasher  Thu 05:00 to Thu 06:30; alone it saves 0.68.
+                      Costs NOK 1.10; as preferred: 1.31 more; starting at 19:15: 1.34 more.
+                      Starting at Thu 02:00 would save 0.01, but it rests then.
+
+          heat pump   uses 19.0 kWh 13:15 to 14:00, 14:15 to 15:00, 17:45 to Thu 06:00 and 1 more time;
+                      alone it saves 9.59.
+                      Costs NOK 15.24; as preferred: not possible, the import limit would be exceeded by
+                      0.045 kW at Thu 02:45.
+                      0.21 kWh at 21:00 rather than 20:00 would save 0.05, but its band would be left by 0.1
+                      at 20:00.
+
+          battery     charges 13.8 kWh 12:15 to 13:00, 13:30 to 14:00, Thu 02:30 to Thu 05:00 and 1 more
+                      time; gives back 12.5 kWh 15:00 to 22:00, Thu 06:00 to Thu 12:00; alone it saves
+                      142.71.
+                      Took 13.8 kWh at 0.89 each, gives 12.5 kWh back that would cost 1.62 each and keeps
+                      130.00 of capacity fee away; as preferred: 137.84 more; 0.11 kWh given back at 22:00
+                      rather than 15:00: 0.02 more.
+                      1.00 kWh at Thu 02:00 rather than 12:30 would save 0.36, but the charge would be out
+                      of its range by 0.9 kWh at 21:15.
         -- exit 0
     "#]]);
 }
@@ -50,7 +69,8 @@ fn what_is_impossible_is_named_with_what_would_do() {
           "status": "infeasible",
           "conflicts": [
             "ev at 72 % by Wed 00:00: not possible; 63 % is"
-          ]
+          ],
+          "is_smallest": true
         }
         -- stderr
         {"error":{"code":"plan-infeasible","hint":"Give up or loosen one of the wishes that are named.","kind":"refused","message":"the wishes of \"household-56\" cannot be met together"}}
@@ -66,18 +86,18 @@ fn a_fleet_is_planned_under_its_limit_and_drawn() {
     terminal.check(
         &command,
         &expect![[r#"
-        fleet-02: 300 devices
+            fleet-02: 300 devices
 
-          cost   NOK 2321.70
-          bound  NOK 2321.69: no plan saves more than 0.0003 %
-          peak   617.7 kW at the transformer
-          found in 32 rounds of prices and answers
+              cost   NOK 2,321.70
+              bound  NOK 2,321.69: no plan saves more than 0.0003 %
+              peak   617.7 kW at the transformer
+              found in 32 rounds of prices and answers
 
-          limit        steps in which it has a price
-          -----------  -----------------------------
-          transformer                             32
-        -- exit 0
-    "#]],
+              limit        steps in which it has a price
+              -----------  -----------------------------
+              transformer                             32
+            -- exit 0
+        "#]],
     );
     let svg = std::fs::read_to_string(terminal.path("fleet.svg")).unwrap();
     assert!(svg.starts_with("<svg") && svg.contains("300 devices"), "{}", &svg[..100]);
@@ -249,10 +269,10 @@ fn a_week_of_a_home_is_planned_and_drawn_in_one_command() {
         No plan costs less than EUR 4.21.
 
           device                      what it does
-          --------------------------  -----------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------
+          --------------------------  -------------------------------------
           panels                      gives 145.8 of 149.5 kWh
-          car                         charges 75.3 kWh 15:45 to 18:00, Tue 02:00 to Tue 02:15, Tue 03:15 to Tue 03:45 and 20 more times
-          battery                     charges 63.8 kWh 13:15 to 15:45, Tue 12:00 to Tue 16:00, Wed 03:45 to Wed 04:00 and 10 more times; gives back 55.3 kWh 18:00 to Tue 01:30, Tue 06:00 to Tue 08:00, Tue 18:00 to Wed 00:00 and 13 more times
+          car                         charges 75.3 kWh
+          battery                     charges 63.8 kWh, gives back 55.3 kWh
           dishwasher Mon 8 Apr        Tue 03:15 to Tue 04:45
           dishwasher Tue 9 Apr        Wed 01:15 to Wed 02:45
           dishwasher Wed 10 Apr       Thu 03:30 to Thu 05:00
