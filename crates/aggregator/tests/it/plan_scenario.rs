@@ -224,9 +224,8 @@ fn a_day_on_which_clocks_change_has_its_own_number_of_steps() {
         "A,eva,6,2020-06-01T06:00:00Z,2020-06-01T12:00:00Z",
         "A,eva,6,2020-10-24T16:00:00Z,2020-10-25T06:00:00Z",
     );
+    files.change("scenario.toml", "shift_weeks = -1\n", "shift_weeks = -21\n");
     files.change("scenario.toml", "times = 2", "times = 2\nshift_weeks = -21");
-    files.change("scenario.toml", "shift_weeks = -1\n", "shift_weeks = -22\n");
-    files.change("home_1.csv", "2020-06-01T12:30:00Z,29\n", "2020-06-01T12:30:00Z,29\n");
     let built = files.build().unwrap();
     assert_eq!(built.fleet.steps(), 100);
     // 02:00 stands twice, both times with the value of the only 02:00 that week.
@@ -248,52 +247,178 @@ fn check_refused(file: &str, from: &str, to: &str, expected: Expect) {
 #[test]
 fn what_is_wrong_is_refused_with_its_place() {
     let sessions = "sessions.csv";
-    check_refused(sessions, "8000,4000,\nA,anna,2", "-8,4000,\nA,anna,2", expect![[]]);
-    check_refused(sessions, "8000,4000,\nA,anna,2", "8e3,4000,\nA,anna,2", expect![[]]);
-    check_refused(sessions, "8000,4000,\nA,anna,2", ",4000,\nA,anna,2", expect![[]]);
-    check_refused(sessions, "8000,4000,\nA,anna,2", "8000,NaN,\nA,anna,2", expect![[]]);
-    check_refused(sessions, "A,anna,2", "A,anna,1", expect![[]]);
-    check_refused(sessions, "A,bo,3,2020-06-01T09", "A,bo,3,2020-06-01T19", expect![[]]);
-    check_refused(sessions, "B,zoe,1,2020-06-01T14:07:00Z", "B,zoe,1,yesterday", expect![[]]);
-    check_refused(sessions, "est_power_w", "power", expect![[]]);
-    check_refused(sessions, "A,bo,5,", "A,bo,", expect![[]]);
+    check_refused(
+        sessions,
+        "8000,4000,\nA,anna,2",
+        "-8,4000,\nA,anna,2",
+        expect![[
+            r#"sessions.csv:2: energy_wh "-8": the value is out of range [number-out-of-range]; check the unit of the column"#
+        ]],
+    );
+    check_refused(
+        sessions,
+        "8000,4000,\nA,anna,2",
+        "8e3,4000,\nA,anna,2",
+        expect![[
+            r#"sessions.csv:2: energy_wh "8e3": the value has an exponent [number-exponent]; write all digits"#
+        ]],
+    );
+    check_refused(
+        sessions,
+        "8000,4000,\nA,anna,2",
+        ",4000,\nA,anna,2",
+        expect![[
+            r#"sessions.csv:2: energy_wh "": the value is empty [number-empty]; leave the row out: missing is not zero"#
+        ]],
+    );
+    check_refused(
+        sessions,
+        "8000,4000,\nA,anna,2",
+        "8000,NaN,\nA,anna,2",
+        expect![[
+            r#"sessions.csv:2: est_power_w "NaN": the value is not a finite number [number-not-finite]; leave the row out: missing is not zero"#
+        ]],
+    );
+    check_refused(
+        sessions,
+        "A,anna,2",
+        "A,anna,1",
+        expect![[
+            r#"sessions.csv:3: session "1": a charging session stands twice: also in line 2 [session-twice]; keep one of the rows"#
+        ]],
+    );
+    check_refused(
+        sessions,
+        "A,bo,3,2020-06-01T09",
+        "A,bo,3,2020-06-01T19",
+        expect![[
+            r#"sessions.csv:4: plugout_utc "2020-06-01T13:00:00Z": a charging session ends before it begins: it began at 2020-06-01T19:00:00Z [session-reversed]; correct the row, or leave it out"#
+        ]],
+    );
+    check_refused(
+        sessions,
+        "B,zoe,1,2020-06-01T14:07:00Z",
+        "B,zoe,1,yesterday",
+        expect![[
+            r#"sessions.csv:8: plugin_utc "yesterday": the time cannot be read [time-malformed]; write it as 2026-01-15T10:00:00Z, or give its format"#
+        ]],
+    );
+    check_refused(
+        sessions,
+        "est_power_w",
+        "power",
+        expect![[
+            r#"sessions.csv:1: est_power_w "est_power_w": a column that is needed is missing: the file has site, user, session, plugin_utc, plugout_utc, minutes, energy_wh, power, est_battery_wh [column-missing]; add the column, or name the one to use"#
+        ]],
+    );
+    check_refused(
+        sessions,
+        "A,bo,5,",
+        "A,bo,",
+        expect![[
+            r#"sessions.csv:6: "A,bo,2020-06-01T17:00:00Z,2020-06-01T18:00:00Z,60,0,4000,": the row has more or fewer fields than the header: 8 instead of 9 [field-count]; check separators and quotes in this row"#
+        ]],
+    );
     let scenario = "scenario.toml";
-    check_refused(scenario, "site = \"A\"", "site = \"C\"", expect![[]]);
-    check_refused(scenario, "site = \"A\"", "place = \"A\"", expect![[]]);
-    check_refused(scenario, "days = 1", "days = 400", expect![[]]);
-    check_refused(scenario, "days = 1", "days = 1\nresolution_minutes = 60", expect![[]]);
+    check_refused(
+        scenario,
+        "site = \"A\"",
+        "site = \"C\"",
+        expect![[r#"sessions.csv has no sessions of "C" in these days"#]],
+    );
+    check_refused(
+        scenario,
+        "site = \"A\"",
+        "place = \"A\"",
+        expect![
+            "FOLDER/scenario.toml:11: unknown field `place`, expected one of `file`, `site`, `power_w_otherwise`, `too_short`, `power_max_w`"
+        ],
+    );
+    check_refused(scenario, "days = 1", "days = 400", expect!["days = 400: not between 1 and 21"]);
+    check_refused(
+        scenario,
+        "days = 1",
+        "days = 1\nresolution_minutes = 60",
+        expect!["resolution_minutes = 60: home_1 in home_1.csv has values of 30 minutes"],
+    );
     check_refused(
         scenario,
         "from = \"2020-06-01T14:00\"",
         "from = \"2020-06-01T14:07\"",
-        expect![[]],
+        expect!["from = 2020-06-01T14:07:00: not on the hour"],
     );
     check_refused(
         scenario,
         "from = \"2020-06-01T14:00\"",
         "from = \"2020-03-29T02:00\"",
-        expect![[]],
+        expect![
+            "from = 2020-03-29T02:00:00: 2020-03-29T02:00:00 does not exist, clocks jump over it"
+        ],
     );
     check_refused(
         scenario,
         "transformer_limit_kw = 20.0",
         "transformer_limit_kw = -1.0",
-        expect![[]],
+        expect!["transformer_limit_kw[0]: -1 is not between 0 and 1000000000"],
     );
-    check_refused(scenario, "times = 2", "times = nan", expect![[]]);
+    check_refused(
+        scenario,
+        "times = 2",
+        "times = nan",
+        expect!["load.times = NaN: not above 0 and at most 10000"],
+    );
     check_refused(
         scenario,
         "homes = [\"home_1\"]",
         "homes = [\"home_1\", \"home_1\"]",
-        expect![[]],
+        expect!["load.homes = home_1: named twice"],
     );
-    check_refused(scenario, "homes = [\"home_1\"]", "homes = [\"home_2\"]", expect![[]]);
-    check_refused(scenario, "power_max_w = 11000", "power_max_w = 0", expect![[]]);
-    check_refused(scenario, "shift_weeks = -1", "shift_weeks = 6000", expect![[]]);
-    check_refused(scenario, "shift_weeks = -1", "shift_weeks = 0", expect![[]]);
-    check_refused(scenario, "currency = \"EUR\"\nzone", "currency = \"NOK\"\nzone", expect![[]]);
-    check_refused(scenario, "area = \"NO2\"", "area = \"NO5\"", expect![[]]);
-    check_refused(scenario, "2019-01-01T00:00:00Z", "2021-01-01T00:00:00Z", expect![[]]);
+    check_refused(
+        scenario,
+        "homes = [\"home_1\"]",
+        "homes = [\"home_2\"]",
+        expect![
+            "home_2.csv: the file cannot be read: No such file or directory (os error 2) [file-unreadable]; check the path and the permissions"
+        ],
+    );
+    check_refused(
+        scenario,
+        "power_max_w = 11000",
+        "power_max_w = 0",
+        expect!["sessions.power_max_w = 0: not between 100 and 1000000"],
+    );
+    check_refused(
+        scenario,
+        "shift_weeks = -1",
+        "shift_weeks = 6000",
+        expect!["shift_weeks = 6000: not within 5000 weeks"],
+    );
+    check_refused(
+        scenario,
+        "shift_weeks = -1",
+        "shift_weeks = 0",
+        expect![
+            "NO2 in prices.csv has no value for 2020-06-01T14:00:00 by the clocks of Europe/Oslo, and 96 steps have none in all"
+        ],
+    );
+    check_refused(
+        scenario,
+        "currency = \"EUR\"\nzone",
+        "currency = \"NOK\"\nzone",
+        expect![[r#"tariff.currency = "EUR": the scenario is in NOK"#]],
+    );
+    check_refused(
+        scenario,
+        "area = \"NO2\"",
+        "area = \"NO5\"",
+        expect!["no spot price of NO5 at 2020-06-01T12:00:00Z/PT15M"],
+    );
+    check_refused(
+        scenario,
+        "2019-01-01T00:00:00Z",
+        "2021-01-01T00:00:00Z",
+        expect!["no version of the tariff is valid at 2020-06-01T12:00:00Z/PT15M"],
+    );
 }
 
 fn planned(fleet: &Fleet) -> (FleetPlan, f64) {

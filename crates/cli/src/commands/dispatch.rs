@@ -44,7 +44,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "FILE", conflicts_with = "problem")]
     scenario: Option<PathBuf>,
     /// Draw the load under its limit, over the prices, into this file
-    #[arg(long, value_name = "FILE.svg", value_parser = crate::arguments::svg_file)]
+    #[arg(long, value_name = "FILE.svg|png", value_parser = crate::output::picture::picture_file)]
     plot: Option<PathBuf>,
     /// Write what each device is told into this file: CSV of set-points with their steps, version and status
     #[arg(long, value_name = "FILE.csv", value_parser = csv_file)]
@@ -84,9 +84,7 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<(), Comman
     }
     if let Some(path) = &arguments.plot {
         let svg = picture::svg(&fleet, &found).context("cannot draw the picture").or_refused()?;
-        std::fs::write(path, svg)
-            .with_context(|| format!("cannot write {}", path.display()))
-            .or_environment()?;
+        crate::output::picture::write(path, &svg)?;
     }
     let report = DispatchReport::new(&fleet, &found, &checked, is_cut_short);
     context.output.report(&report)?;

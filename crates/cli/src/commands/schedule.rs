@@ -48,7 +48,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "FILE", conflicts_with = "problems")]
     scenario: Option<PathBuf>,
     /// Draw both schedules over the prices into this file
-    #[arg(long, value_name = "FILE.svg", value_parser = crate::arguments::svg_file)]
+    #[arg(long, value_name = "FILE.svg|png", value_parser = crate::output::picture::picture_file)]
     plot: Option<PathBuf>,
     /// Relative gap at which a plan is good enough; 0 proves that none is cheaper
     #[arg(long, value_name = "GAP", default_value_t = PlanOptions::INTERACTIVE.gap, value_parser = crate::arguments::gap)]
@@ -107,9 +107,7 @@ fn run_one(path: &Path, arguments: &Arguments, context: &Context) -> Result<(), 
             };
             if let Some(path) = &arguments.plot {
                 let svg = picture::svg(&planned).context("cannot draw the picture").or_refused()?;
-                std::fs::write(path, svg)
-                    .with_context(|| format!("cannot write {}", path.display()))
-                    .or_environment()?;
+                crate::output::picture::write(path, &svg)?;
             }
             context.output.report(&ScheduleReport::new(&planned))
         }

@@ -2,6 +2,7 @@
 
 pub(crate) mod drawing;
 pub(crate) mod number;
+pub(crate) mod picture;
 pub(crate) mod table;
 pub(crate) mod wrapped;
 

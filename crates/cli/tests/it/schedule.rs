@@ -381,3 +381,145 @@ fn oracles_of_households_and_fleets_conform() {
     "#]],
     );
 }
+
+/// Whether the data that scenarios name are there.
+fn has_data(what: &str) -> bool {
+    let has = std::path::Path::new(&fixture("../shared/data")).exists();
+    if !has {
+        println!("left out: {what}, because ../shared is not there");
+    }
+    has
+}
+
+#[test]
+fn a_week_of_chargers_is_planned_and_drawn_in_one_command() {
+    if !has_data("dispatch --scenario") {
+        return;
+    }
+    let terminal = Terminal::new();
+    let scenario = fixture("fixtures/scenarios/chargers.toml");
+    let command = format!("dispatch --scenario {scenario} --plot week.svg --set-points week.csv");
+    terminal.check(&command, &expect![[r#"
+        21 homes and their cars in Asker: Mon 14 Jan 2019 12:00 to Mon 21 Jan 2019 12:00 (Europe/Oslo)
+        129 sessions of 17 users, 672 steps of 15 min, at most 50 kW through the transformer
+
+          the cars together                    on arrival  planned
+          -----------------------------------  ----------  -------
+          cost of charging, EUR                    190.15   153.44
+          charged, kWh                             1554.2   1554.2
+          highest load of the transformer, kW        79.2     50.0
+          above its limit, h                         8.75     0.00
+
+        The plan saves EUR 36.71, 19.3 %. No plan within the limit costs less than EUR 153.42: the gap is 0.0089 %.
+        3 sessions began before or ended after: they have what charging on arrival takes within, 24.2 kWh less.
+        1 session of those had charged all before.
+        18 sessions could not have charged so much in the time at the estimated power: it is raised.
+        3 sessions were there for no whole step, and have those that they touch.
+        -- exit 0
+    "#]]);
+    let read = |name: &str| std::fs::read_to_string(terminal.path(name)).unwrap();
+    let (svg, set_points) = (read("week.svg"), read("week.csv"));
+    for text in ["Sun 20 Jan", "limit of the transformer", "EUR per kWh", "above the limit"] {
+        assert!(svg.contains(text), "{text}");
+    }
+    // The same once more gives the same bytes.
+    let json = |_| terminal.output(&format!("{command} --output json")).stdout;
+    assert_eq!(json(0), json(1));
+    assert_eq!((svg, set_points), (read("week.svg"), read("week.csv")));
+    let report: serde_json::Value = serde_json::from_slice(&json(2)).unwrap();
+    let planned = report["planned_kw"].as_array().unwrap();
+    assert_eq!(planned.len(), 672);
+    assert!(planned.iter().all(|load| load.as_f64().unwrap() <= 50.0 * (1.0 + 1e-5)));
+}
+
+#[test]
+fn a_week_of_a_home_is_planned_and_drawn_in_one_command() {
+    if !has_data("schedule --scenario") {
+        return;
+    }
+    let terminal = Terminal::new();
+    let scenario = fixture("fixtures/scenarios/home.toml");
+    let command = format!("schedule --scenario {scenario} --time-limit-s 600 --plot home.svg");
+    terminal.check(&command, &expect![[r#"
+        A home with panels, car and battery: Mon 8 Apr 2019 12:00 to Mon 15 Apr 2019 12:00 (Europe/Oslo)
+
+          the household                 as preferred  planned
+          ----------------------------  ------------  -------
+          cost, EUR                            20.19     4.21
+            of it for energy                    7.08     3.11
+            of it for the highest hour         12.22     0.00
+            of it for wear                      0.89     1.11
+          from the grid, kWh                   85.30    77.99
+          fed in, kWh                          53.14    45.32
+          highest hour, kW                      8.89     4.00
+
+        The plan saves EUR 15.98.
+        No plan costs less than EUR 4.21.
+
+          device                      what it does
+          --------------------------  -------------------------------------
+          panels                      gives 145.8 of 149.5 kWh
+          car                         charges 75.3 kWh
+          battery                     charges 63.8 kWh, gives back 55.3 kWh
+          dishwasher Mon 8 Apr        Tue 03:15 to Tue 04:45
+          dishwasher Tue 9 Apr        Wed 01:15 to Wed 02:45
+          dishwasher Wed 10 Apr       Thu 03:30 to Thu 05:00
+          dishwasher Thu 11 Apr       Fri 04:00 to Fri 05:30
+          dishwasher Fri 12 Apr       Sat 03:30 to Sat 05:00
+          dishwasher Sat 13 Apr       Sun 00:00 to Sun 01:30
+          dishwasher Sun 14 Apr       Sun 18:00 to Sun 19:30
+          washing machine Wed 10 Apr  Wed 11:15 to Wed 14:00
+          washing machine Sat 13 Apr  Sat 10:00 to Sat 12:45
+        -- exit 0
+    "#]]);
+    let svg = std::fs::read_to_string(terminal.path("home.svg")).unwrap();
+    assert!(svg.contains("washing machine") && svg.contains("Sun 14 Apr"));
+}
+
+#[test]
+fn a_scenario_of_a_plan_is_refused_with_its_place() {
+    let terminal = Terminal::new();
+    let text = std::fs::read_to_string(fixture("fixtures/scenarios/chargers.toml")).unwrap();
+    let write = |text: &str| std::fs::write(terminal.path("broken.toml"), text).unwrap();
+    write(&text.replace("days = 7", "days = 0"));
+    terminal.check(
+        "dispatch --scenario broken.toml",
+        &expect![[r#"
+        -- stderr
+        error: days = 0: not between 1 and 21 [plan-scenario-value]
+        hint: Correct the value.
+        -- exit 1
+    "#]],
+    );
+    write(&text.replace("../../../shared/data/", ""));
+    terminal.check("dispatch --scenario broken.toml", &expect![[r#"
+        -- stderr
+        error: ev_norway_residential/sessions.csv.gz: the file cannot be read: No such file or directory (os error 2) [file-unreadable]; check the path and the permissions
+        -- exit 1
+    "#]]);
+    terminal.check(
+        "schedule --scenario broken.toml",
+        &expect![[r#"
+        -- stderr
+        error: broken.toml:20: invalid type: map, expected a sequence [plan-scenario]
+        hint: Correct what is named; fixtures/scenarios has scenarios that work.
+        -- exit 1
+    "#]],
+    );
+    terminal.check(
+        "schedule --scenario nowhere.toml",
+        &expect![[r#"
+        -- stderr
+        error: cannot read nowhere.toml: No such file or directory (os error 2) [plan-scenario]
+        hint: Correct what is named; fixtures/scenarios has scenarios that work.
+        -- exit 3
+    "#]],
+    );
+    terminal.check("dispatch --scenario broken.toml --plot week.pdf", &expect![[r#"
+        -- stderr
+        error: invalid value 'week.pdf' for '--plot <FILE.svg|png>': give a name that ends in .svg or .png
+
+        For more information, try '--help'.
+        -- exit 2
+    "#]]);
+}

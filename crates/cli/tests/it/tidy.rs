@@ -13,7 +13,13 @@ const ALLOWED: [(&str, &[&str]); 7] = [
     ("gridtally-ledger", &["gridtally-core", "gridtally-settlement"]),
     (
         "gridtally-aggregator",
-        &["gridtally-core", "gridtally-settlement", "gridtally-ledger", "gridtally-chain"],
+        &[
+            "gridtally-core",
+            "gridtally-schedule",
+            "gridtally-settlement",
+            "gridtally-ledger",
+            "gridtally-chain",
+        ],
     ),
     (
         "gridtally",

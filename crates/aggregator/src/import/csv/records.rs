@@ -124,10 +124,14 @@ impl<'r> Record<'r> {
 
     /// Reads a whole number that is not negative: watt-hours, watts, places.
     pub(crate) fn whole(&self, place: usize) -> Result<u32, Rejection> {
-        let refused = |reason| self.refused(place, reason);
+        let refused = |reason| match reason {
+            // Nothing is fed in here.
+            Reason::EnergyNegative => self.refused(place, Reason::NumberOutOfRange),
+            reason => self.refused(place, reason),
+        };
         let scaled = energy_wh(self.fields[place], EnergyUnit::Wh, DecimalSign::Point);
         let value = scaled.map_err(refused)?.value;
-        u32::try_from(value).map_err(|_| refused(Reason::EnergyNegative))
+        u32::try_from(value).map_err(|_| refused(Reason::NumberOutOfRange))
     }
 
     /// Reads a whole number, or nothing where there is nothing.

@@ -52,13 +52,12 @@ pub(super) fn sessions(
             return Err(row.refused(4, Reason::IdLength).with_remedy("name the session"));
         }
         if session.plugged_out <= session.plugged_in {
-            let reversed = row.refused(1, Reason::TimeOutOfRange);
-            let detail = format!("the car left before it came at {}", session.plugged_in);
-            return Err(reversed.because(detail).with_remedy("correct the row, or leave it out"));
+            let reversed = row.refused(1, Reason::SessionReversed);
+            return Err(reversed.because(format_args!("it began at {}", session.plugged_in)));
         }
         if let Some(earlier) = lines.insert((site.to_owned(), id.to_owned()), row.line) {
-            let twice = row.refused(4, Reason::PeriodTwice);
-            return Err(twice.because(format_args!("the session also stands in line {earlier}")));
+            let twice = row.refused(4, Reason::SessionTwice);
+            return Err(twice.because(format_args!("also in line {earlier}")));
         }
         if is_wanted(site, user) {
             sessions.push(session);

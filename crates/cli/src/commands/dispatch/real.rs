@@ -74,9 +74,7 @@ pub(super) fn run(
     }
     if let Some(path) = &arguments.plot {
         let svg = real_picture::svg(&compared).context("cannot draw the picture").or_refused()?;
-        std::fs::write(path, svg)
-            .with_context(|| format!("cannot write {}", path.display()))
-            .or_environment()?;
+        crate::output::picture::write(path, &svg)?;
     }
     let report = RealReport::new(&compared, &checked);
     context.output.report(&report)?;

@@ -54,7 +54,7 @@ fn draw_head(area: &Area<'_>, compared: &Compared<'_>) -> Result<(), Failed> {
     let peak = |load_kw: &[f64]| load_kw.iter().copied().fold(0.0, f64::max);
     let (before, after) = (compared.cost_on_arrival, compared.plan.cost);
     let numbers = format!(
-        "Charging on arrival: {currency} {before:.2}, up to {:.1} kW, {:.1} h above the limit.   Planned: {currency} {after:.2} ({:.1} % less), up to {:.1} kW.",
+        "Charging on arrival: {currency} {before:.2}, up to {:.1} kW, {:.2} h above the limit.   Planned: {currency} {after:.2} ({:.1} % less), up to {:.1} kW.",
         peak(&compared.on_arrival_kw),
         compared.hours_above(&compared.on_arrival_kw),
         100.0 * (before - after) / before.abs().max(1e-9),

@@ -52,9 +52,7 @@ pub(super) fn run(
     let both = Both { home: &home, found: &found, preferred: (&preferred_plan, &preferred_check) };
     if let Some(path) = &arguments.plot {
         let svg = real_picture::svg(&both).context("cannot draw the picture").or_refused()?;
-        std::fs::write(path, svg)
-            .with_context(|| format!("cannot write {}", path.display()))
-            .or_environment()?;
+        crate::output::picture::write(path, &svg)?;
     }
     context.output.report(&RealHomeReport::new(&both))
 }

@@ -133,7 +133,7 @@ fn draw_plan(
         stack(&sum, color)?;
     }
     let net_kw = plan.net_kw(household);
-    chart.draw_series(LineSeries::new(stairs(&net_kw), INK.stroke_width(1)))?;
+    chart.draw_series(LineSeries::new(stairs(&net_kw), INK.mix(0.6).stroke_width(1)))?;
     Ok(())
 }
 

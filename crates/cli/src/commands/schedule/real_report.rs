@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use gridtally_aggregator::scenario::HomeCounts;
-use gridtally_schedule::household::{Cost, Household, HouseholdPlan, Origin};
+use gridtally_schedule::household::{Cost, Device, DeviceKind, Household, HouseholdPlan, Origin};
 use serde::Serialize;
 
 use super::real::Both;
@@ -111,7 +111,7 @@ impl RealHomeReport {
             preferred_schedule_kw: by_id(preferred_plan),
             span: format!("{} to {} ({})", shown(0), shown(horizon.steps()), horizon.zone.name()),
             rows: rows
-                .map(|(device, power_kw)| [device.id.clone(), does(household, device, power_kw)])
+                .map(|(device, power_kw)| [device.id.clone(), did(household, device, power_kw)])
                 .collect(),
         }
     }
@@ -145,6 +145,21 @@ impl RealHomeReport {
             ),
         ];
         remarks.into_iter().filter(|(count, _)| *count > 0).map(|(_, remark)| remark).collect()
+    }
+}
+
+/// Returns what a device does over some days: programs when, all others how much.
+fn did(household: &Household, device: &Device, power_kw: &[f64]) -> String {
+    let kwh = |of: fn(f64) -> f64| {
+        power_kw.iter().map(|power| of(*power)).sum::<f64>() * household.horizon.step_h()
+    };
+    let (used, given) = (kwh(|power| power.max(0.0)), kwh(|power| (-power).max(0.0)));
+    match &device.kind {
+        DeviceKind::Ev(_) | DeviceKind::Battery(_) if given > 0.05 => {
+            format!("charges {used:.1} kWh, gives back {given:.1} kWh")
+        }
+        DeviceKind::Ev(_) | DeviceKind::Battery(_) => format!("charges {used:.1} kWh"),
+        _ => does(household, device, power_kw),
     }
 }
 
