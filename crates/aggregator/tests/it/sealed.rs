@@ -161,7 +161,12 @@ async fn what_a_ledger_was_it_stays_or_says_why_not() {
     assert!(!unsaid.chain.is_sealed, "it goes on as it was");
     let settled = ledger.settle_as(&mut store, &both_periods(), &sealed_please).await.unwrap();
     assert!(settled.chain.is_sealed);
-    check(&settled, expect!["2.0/0: 12; settled 12 corrected 0 already 12 deposits 0; equal 24 batches BatchCounts { batch_count: 2, final_count: 0, correction_count: 0 }"]);
+    check(
+        &settled,
+        expect![
+            "2.0/0: 12; settled 12 corrected 0 already 12 deposits 0; equal 24 batches BatchCounts { batch_count: 2, final_count: 0, correction_count: 0 }"
+        ],
+    );
     assert_eq!(found(&settled.verification), "");
     expect!["batch 2 is sealed, and none after it can be published in the open"]
         .assert_eq(&ledger.refuse(&mut store, &both_periods(), &open).await);

@@ -18,6 +18,7 @@ mod sealed;
 mod server;
 mod settle;
 mod settle_batch;
+mod settle_sealed;
 mod tidy;
 mod unseen;
 mod usage;

@@ -10,13 +10,13 @@ use crate::run::Terminal;
 use crate::settle::{IMPORT_READINGS, check, prepared, readings};
 
 /// A store with a day of readings.
-fn imported() -> Terminal {
+pub(crate) fn imported() -> Terminal {
     let terminal = prepared(&readings(None));
     import(&terminal);
     terminal
 }
 
-fn import(terminal: &Terminal) {
+pub(crate) fn import(terminal: &Terminal) {
     let mut command = terminal.command("");
     let words = IMPORT_READINGS.split_whitespace().map(|word| word.replace("Y_%", "Y %"));
     let output = command.args(words).output().unwrap();
@@ -24,21 +24,22 @@ fn import(terminal: &Terminal) {
 }
 
 /// Runs a command that must succeed, and returns its document.
-fn document(terminal: &Terminal, command: &str) -> Value {
+pub(crate) fn document(terminal: &Terminal, command: &str) -> Value {
     let output = terminal.output(&format!("{command} --output json"));
     let messages = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{command}: {messages}");
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
-fn said(terminal: &Terminal, command: &str) -> String {
+pub(crate) fn said(terminal: &Terminal, command: &str) -> String {
     let output = terminal.output(command);
     let messages = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{command}: {messages}");
     String::from_utf8(output.stdout).unwrap()
 }
 
-const SETTLE: &str = "settle --from 2026-06-01T00:00:00Z --until 2026-06-02T00:00:00Z --mode batch";
+pub(crate) const SETTLE: &str =
+    "settle --from 2026-06-01T00:00:00Z --until 2026-06-02T00:00:00Z --mode batch";
 
 #[test]
 fn a_day_is_settled_in_a_batch_corrected_and_final_when_asked_for() {
