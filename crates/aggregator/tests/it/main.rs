@@ -29,6 +29,7 @@ mod on_chain;
 mod run;
 #[cfg(test)]
 mod scenario;
+#[cfg(test)]
 mod sealed;
 #[cfg(test)]
 mod store;

@@ -133,7 +133,7 @@ async fn what_a_ledger_was_it_stays_or_says_why_not() {
     let open = BatchOptions { sealing: Some(Sealing::Open), publish_until, ..sealed() };
     let sealed_please = BatchOptions { sealing: Some(Sealing::Sealed), ..sealed() };
     let no_auditor = BatchOptions { auditor: None, ..sealed_please.clone() };
-    let other = Some(Key::test_account(6).unwrap().address());
+    let other = Key::test_account(6).unwrap().address();
 
     // Without an auditor nothing can be sealed, before a deployment and after it.
     let folder = tempfile::tempdir().unwrap();
@@ -170,10 +170,10 @@ async fn what_a_ledger_was_it_stays_or_says_why_not() {
     assert_eq!(found(&settled.verification), "");
     expect!["batch 2 is sealed, and none after it can be published in the open"]
         .assert_eq(&ledger.refuse(&mut store, &both_periods(), &open).await);
-    let differs = BatchOptions { auditor: other, ..sealed() };
+    let differs = BatchOptions { auditor: Some(other), ..sealed() };
     let refused = ledger.refuse(&mut store, &both_periods(), &differs).await;
     assert!(refused.contains("the auditor of contract 0x"), "{refused}");
-    assert!(refused.ends_with(&format!("not {}", other.unwrap())), "{refused}");
+    assert!(refused.ends_with(&format!("not {other}")), "{refused}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -158,6 +158,15 @@ fn verify_finds_a_store_that_was_altered_and_an_archive_that_was() {
     assert!(messages.contains("the archive of batches: "), "{messages}");
     fs::write(&published, whole).unwrap();
     said(&terminal, "verify");
+    // A hub that lost signatures cannot answer: that shows before somebody demands them.
+    let signatures = files().find(|path| !is_data(path)).unwrap();
+    let kept = fs::read(&signatures).unwrap();
+    fs::remove_file(&signatures).unwrap();
+    let output = terminal.output("verify");
+    let messages = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{messages}");
+    assert!(messages.contains("the signatures of batch 1 are not there"), "{messages}");
+    fs::write(&signatures, kept).unwrap();
     let aside = terminal.path("aside");
     fs::rename(&archive, &aside).unwrap();
     let output = terminal.output("verify");
