@@ -14,10 +14,10 @@ use gridtally_settlement::{
 use super::hub::{pass, plan, signed};
 use super::sealed_stage::{AUDITOR, HOUSEHOLD, OWN, SealedStage};
 use super::stage::Stage;
-use super::town::record;
+use super::town::{SLOTS, record};
 use crate::node::Node;
 use crate::proxy::{Fate, Proxy};
-use crate::town::{OFFICER, SLOTS, brisk, key};
+use crate::town::{OFFICER, brisk, key};
 
 /// The window, the days of grace after an answer, and a second.
 const OVER_S: u64 = 9 * 86_400 + 1;
