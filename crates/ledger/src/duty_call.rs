@@ -38,10 +38,7 @@ impl BatchLedger {
         signature: Vec<u8>,
         table: &TariffTable,
     ) -> Call {
-        let (left, right) = match &gap.neighbors {
-            Some((left, right)) => (Some(left), Some(right)),
-            None => (None, None),
-        };
+        let (left, right) = (gap.left.as_ref(), gap.right.as_ref());
         let call = DutyProver::forceReadingCall {
             h: gap.header.into(),
             parent: gap.parent.into(),

@@ -248,7 +248,7 @@ impl Watcher {
             });
             match section {
                 Some(section) => {
-                    known.records.extend(section.leaves.iter().map(|leaf| leaf.record))
+                    known.records.extend(section.leaves.iter().map(|leaf| leaf.record));
                 }
                 None => drop(known.hidden.insert(participant)),
             }

@@ -112,6 +112,7 @@ pub(super) async fn compare(
             correction_count: batches.iter().filter(|batch| batch.header.run > 0).count() as u64,
         }),
         sealed: None,
+        is_frozen: chain_view.is_frozen(),
     };
     if is_readable && has_sections {
         let settled = settled_keys(&watcher, |_| true).await?;
@@ -234,6 +235,20 @@ async fn archive_faults(
         if matches!(is_there, Ok(false)) {
             let reason = format!("what batch {} published is not there", header.seq);
             findings.push(Finding::Archive { reason });
+        }
+        if matches!(is_there, Ok(true)) && header.data_kind != DataKind::SealedBlob {
+            // Those of a sealed batch are in its sections.
+            let records = watcher.records_of(batch).await?;
+            let first = records.iter().position(|record| record.code().is_priced());
+            let first = first.and_then(|first| u32::try_from(first).ok());
+            if let Some(first) = first
+                && let Ok(signatures) =
+                    archive.signatures(header.record_root, header.count, first).await
+                && signatures.is_empty()
+            {
+                let reason = format!("the signatures of batch {} are not there", header.seq);
+                findings.push(Finding::Archive { reason });
+            }
         }
         let read = [
             is_there.map(drop),

@@ -69,6 +69,9 @@ pub struct ChainVerification {
     /// What is sealed of them, where anything is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sealed: Option<SealedCounts>,
+    /// Whether the ledger has ended, because its hub had stopped: nothing is settled on it any more.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub is_frozen: bool,
 }
 
 /// The batches of a store, all valid where there is no finding.

@@ -16,8 +16,8 @@ use gridtally_core::meter::Channel;
 use gridtally_core::period::Resolution;
 use gridtally_core::reading::Quality;
 use gridtally_ledger::{
-    BatchLedger, Client, FollowOptions, HubReport, Key, Publication, SendOptions, Sender, WINDOW_S,
-    Watcher,
+    BatchArchive, BatchLedger, BlobSource, Client, FollowOptions, HubReport, Key, Publication,
+    SendOptions, Sender, WINDOW_S, Watcher,
 };
 use gridtally_settlement::MissingPolicy;
 
@@ -27,10 +27,10 @@ use crate::world::{
 };
 
 /// A chain in this process, and the hub's account on it.
-struct Ledger {
+pub(crate) struct Ledger {
     /// Held, for the chain ends with it.
     _chain: EmbeddedChain,
-    client: Client,
+    pub(crate) client: Client,
     sender: Sender,
 }
 
@@ -40,7 +40,7 @@ fn options() -> BatchOptions {
 }
 
 impl Ledger {
-    async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let chain = EmbeddedChain::open(None, CHAIN_ID_DEFAULT, &settings().calendar).unwrap();
         let client = chain.client().await.unwrap();
         let key = Key::test_account(0).unwrap();
@@ -48,7 +48,7 @@ impl Ledger {
         Self { _chain: chain, client, sender }
     }
 
-    async fn settle_as(
+    pub(crate) async fn settle_as(
         &self,
         store: &mut Store,
         run: &RunOptions,
@@ -57,32 +57,44 @@ impl Ledger {
         settle_in_batches(store, run, &self.sender, options, now(), &mut |_| {}).await
     }
 
-    async fn settle(&self, store: &mut Store, run: &RunOptions) -> BatchSettlement {
+    pub(crate) async fn settle(&self, store: &mut Store, run: &RunOptions) -> BatchSettlement {
         let settled = self.settle_as(store, run, &options()).await.unwrap();
         let findings = &settled.verification.findings;
         assert!(findings.is_empty(), "{findings:?}");
         settled
     }
 
-    async fn refuse(&self, store: &mut Store, run: &RunOptions, options: &BatchOptions) -> String {
+    pub(crate) async fn refuse(
+        &self,
+        store: &mut Store,
+        run: &RunOptions,
+        options: &BatchOptions,
+    ) -> String {
         self.settle_as(store, run, options).await.unwrap_err().to_string()
     }
 
-    async fn verify(&self, folder: &Path) -> Verification {
+    pub(crate) async fn verify(&self, folder: &Path) -> Verification {
         verify(folder, Some(&self.client), &mut |_| {}).await.unwrap()
     }
 
-    async fn watcher(&self, store: &Store) -> Watcher {
-        let deployment = store.view().batch_deployment().unwrap().unwrap();
-        let ledger = BatchLedger::connect(self.client.clone(), deployment).await.unwrap();
-        let mut watcher = Watcher::new(ledger, FollowOptions::default(), None);
+    pub(crate) async fn watcher(&self, store: &Store) -> Watcher {
+        let mut watcher = self.new_watcher(store).await;
         watcher.poll().await.unwrap();
         watcher
+    }
+
+    /// A watcher that has not looked yet, with the archive of the store.
+    pub(crate) async fn new_watcher(&self, store: &Store) -> Watcher {
+        let deployment = store.view().batch_deployment().unwrap().unwrap();
+        let ledger = BatchLedger::connect(self.client.clone(), deployment).await.unwrap();
+        let archive = BatchArchive::new(store.view().folder().join("batches"));
+        let watcher = Watcher::new(ledger, FollowOptions::default(), None);
+        watcher.with_blobs_from(vec![BlobSource::Archive(archive)])
     }
 }
 
 /// Shows what a settlement did: `period.run/part: records`.
-fn shown(settled: &BatchSettlement) -> String {
+pub(crate) fn shown(settled: &BatchSettlement) -> String {
     let report = &settled.chain;
     let batches = report.committed.iter().map(|batch| {
         format!("{}.{}/{}: {}", batch.period, batch.run, batch.part, batch.record_count)
@@ -101,7 +113,7 @@ fn shown(settled: &BatchSettlement) -> String {
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "expectations are written in place")]
-fn check(settled: &BatchSettlement, expected: Expect) {
+pub(crate) fn check(settled: &BatchSettlement, expected: Expect) {
     expected.assert_eq(&shown(settled));
 }
 

@@ -32,6 +32,8 @@ mod run;
 #[cfg(test)]
 mod scenario;
 #[cfg(test)]
+mod sealed;
+#[cfg(test)]
 mod store;
 #[cfg(test)]
 mod verify;

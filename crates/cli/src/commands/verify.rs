@@ -261,6 +261,12 @@ impl Report for VerifyReport {
                         grouped(batches.correction_count),
                     )?;
                 }
+                if chain.is_frozen {
+                    writeln!(
+                        out,
+                        "        FROZEN: its hub had stopped; gridtally claim --exit takes out what there is"
+                    )?;
+                }
                 if let Some(sealed) = &chain.sealed {
                     let erased = match sealed.erased_section_count {
                         0 => String::new(),

@@ -168,6 +168,9 @@ struct WatchSummary {
     judged_in_part: usize,
     batches: usize,
     final_batches: usize,
+    /// Whether the ledger has ended, because its hub had stopped.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    frozen: bool,
     findings: Vec<Finding>,
 }
 
@@ -236,6 +239,7 @@ impl Arguments {
             judged_in_part: findings.iter().filter(|finding| finding.told.is_in_part()).count(),
             batches: batches.len(),
             final_batches: batches.iter().filter(|batch| batch.is_final).count(),
+            frozen: watcher.view().is_frozen(),
             findings,
         };
         context.output.report(&summary)?;
@@ -423,6 +427,12 @@ impl Report for WatchSummary {
             finding.write_text(out)?;
         }
         writeln!(out, "contract {} at {}", self.contract, self.asked)?;
+        if self.frozen {
+            writeln!(
+                out,
+                "FROZEN: its hub had stopped; gridtally claim --exit takes out what there is"
+            )?;
+        }
         writeln!(
             out,
             "batches: {}, final: {}: {}",

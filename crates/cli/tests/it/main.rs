@@ -20,6 +20,8 @@ mod sealed;
 mod server;
 mod settle;
 mod settle_batch;
+#[cfg(test)]
+mod settle_sealed;
 mod tidy;
 mod unseen;
 mod usage;

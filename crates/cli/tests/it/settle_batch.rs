@@ -10,13 +10,13 @@ use crate::run::Terminal;
 use crate::settle::{IMPORT_READINGS, check, prepared, readings};
 
 /// A store with a day of readings.
-fn imported() -> Terminal {
+pub(crate) fn imported() -> Terminal {
     let terminal = prepared(&readings(None));
     import(&terminal);
     terminal
 }
 
-fn import(terminal: &Terminal) {
+pub(crate) fn import(terminal: &Terminal) {
     let mut command = terminal.command("");
     let words = IMPORT_READINGS.split_whitespace().map(|word| word.replace("Y_%", "Y %"));
     let output = command.args(words).output().unwrap();
@@ -24,21 +24,22 @@ fn import(terminal: &Terminal) {
 }
 
 /// Runs a command that must succeed, and returns its document.
-fn document(terminal: &Terminal, command: &str) -> Value {
+pub(crate) fn document(terminal: &Terminal, command: &str) -> Value {
     let output = terminal.output(&format!("{command} --output json"));
     let messages = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{command}: {messages}");
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
-fn said(terminal: &Terminal, command: &str) -> String {
+pub(crate) fn said(terminal: &Terminal, command: &str) -> String {
     let output = terminal.output(command);
     let messages = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{command}: {messages}");
     String::from_utf8(output.stdout).unwrap()
 }
 
-const SETTLE: &str = "settle --from 2026-06-01T00:00:00Z --until 2026-06-02T00:00:00Z --mode batch";
+pub(crate) const SETTLE: &str =
+    "settle --from 2026-06-01T00:00:00Z --until 2026-06-02T00:00:00Z --mode batch";
 
 #[test]
 fn a_day_is_settled_in_a_batch_corrected_and_final_when_asked_for() {
@@ -157,6 +158,15 @@ fn verify_finds_a_store_that_was_altered_and_an_archive_that_was() {
     assert!(messages.contains("the archive of batches: "), "{messages}");
     fs::write(&published, whole).unwrap();
     said(&terminal, "verify");
+    // A hub that lost signatures cannot answer: that shows before somebody demands them.
+    let signatures = files().find(|path| !is_data(path)).unwrap();
+    let kept = fs::read(&signatures).unwrap();
+    fs::remove_file(&signatures).unwrap();
+    let output = terminal.output("verify");
+    let messages = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{messages}");
+    assert!(messages.contains("the signatures of batch 1 are not there"), "{messages}");
+    fs::write(&signatures, kept).unwrap();
     let aside = terminal.path("aside");
     fs::rename(&archive, &aside).unwrap();
     let output = terminal.output("verify");

@@ -345,6 +345,7 @@ async fn a_ledger_whose_hub_has_stopped_is_frozen_and_gives_deposits_back() {
     let (code, out, messages) = run(&terminal, &heart.watch(""));
     assert_eq!(code, Some(0), "{messages}");
     assert!(out.ends_with("batches: 1, final: 1: all valid\n"), "{out}");
+    assert!(out.contains("\nFROZEN: its hub had stopped"), "{out}");
 }
 
 /// Blobs leave the chain after 18 days, and a ledger is frozen after 28: who takes money out then needs an archive or a snapshot,

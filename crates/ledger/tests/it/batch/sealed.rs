@@ -7,12 +7,14 @@ use gridtally_ledger::{
     BatchLedger, Demanded, HubError, HubReport, SealError, SectionStoreError, SendError, Sender,
     WatchReport,
 };
-use gridtally_settlement::{DataKind, SectionFile};
+use gridtally_settlement::{
+    BatchHeader, DataKind, KeyGap, KnownSection, SectionFile, SignedReading,
+};
 
-use super::hub::{pass, plan};
+use super::hub::{pass, plan, signed};
 use super::sealed_stage::{AUDITOR, HOUSEHOLD, OWN, SealedStage};
 use super::stage::Stage;
-use super::town::record;
+use super::town::{SLOTS, record};
 use crate::node::Node;
 use crate::proxy::{Fate, Proxy};
 use crate::town::{OFFICER, brisk, key};
@@ -357,4 +359,48 @@ async fn every_field_of_a_section_file_counts() {
     let mut unknown = json;
     unknown["more"] = 1.into();
     assert!(serde_json::from_value::<SectionFile>(unknown).is_err());
+}
+
+/// A participant forces readings that sealed batches left out, with nothing but its own section; where that alone does not tell where
+/// the section ends, the contract takes it only once the section was shown.
+#[tokio::test]
+async fn a_participant_forces_what_a_sealed_batch_left_out() {
+    let mut stage = SealedStage::new(47).await;
+    commit_honest(&mut stage, 2).await;
+    let mut hub = stage.hub();
+    hub.poll().await.unwrap();
+    let ledger = stage.stage.ledger.clone();
+    let batches = hub.watcher().view().batches().to_vec();
+    let headers: Vec<_> = batches.iter().map(|batch| batch.header.clone()).collect();
+    let parents = [BatchHeader::GENESIS, headers[0].clone()];
+    // One section is shown, the other is not.
+    send(&stage, HOUSEHOLD, ledger.demand_call(&headers[1], Demanded::Section(OWN.0)))
+        .await
+        .unwrap();
+    hub.poll().await.unwrap();
+    pass(&stage.stage, OVER_S).await;
+    hub.poll().await.unwrap();
+    let (mut accepted, mut refused) = (0, 0);
+    for (header, parent) in headers.iter().zip(&parents) {
+        let kept = stage.store().batch(header).unwrap().unwrap();
+        let section = KnownSection::from(&kept.section(OWN).unwrap());
+        let table = &stage.stage.town.tables[&header.period];
+        for reading in (0..SLOTS).map(|slot| record(OWN.0, 1, slot, 1_000)) {
+            let price = table.price(reading.code(), reading.slot()).unwrap();
+            let key = reading.key();
+            let gap = KeyGap::find_sealed(header, parent, &section, header.period, key);
+            let Some(gap) = gap.filter(|_| price.micro_per_kwh() > 0) else { continue };
+            let signed_reading = SignedReading::of_record(header.period, 0, &reading).unwrap();
+            let signature = signed(&signed_reading, &ledger.deployment().domain());
+            let call = ledger.force_reading_call(&gap, header.period, &reading, signature, table);
+            let is_known = gap.section.is_none() || *header == headers[1];
+            match stage.stage.send(call).await {
+                Ok(_) if is_known => accepted += 1,
+                Ok(_) => panic!("a section that was not shown: {gap:?}"),
+                Err(SendError::Refused { .. }) if !is_known => refused += 1,
+                Err(error) => panic!("{error}: {gap:?}"),
+            }
+        }
+    }
+    assert!(accepted > 0, "{accepted} {refused}");
 }

@@ -3,7 +3,9 @@
 
 use gridtally_core::party::ParticipantNumber;
 use gridtally_core::quantity::Amount;
-use gridtally_ledger::{Demanded, HubReport, Outcome, SectionReader, SnapshotVerdict, WatchReport};
+use gridtally_ledger::{
+    Demanded, HubReport, Outcome, SectionReader, SectionSource, SnapshotVerdict, WatchReport,
+};
 use gridtally_settlement::{Rule, WithdrawalPolicy};
 
 use super::hub::{pass, plan};
@@ -143,7 +145,9 @@ async fn a_hub_goes_on_after_it_erased_old_sections() {
     let all: Vec<_> = (0..first.account_count).map(ParticipantNumber).collect();
     stage.store().erase(&first, &all).unwrap();
     // It says so, and what it cannot read does not count as withheld.
-    let reports = stage.auditor().poll().await.unwrap();
+    let source = SectionSource::Store(stage.store());
+    let mut reader = stage.public(None).with_sections(source, SectionReader::Auditor);
+    let reports = reader.poll().await.unwrap();
     let erased = |report: &WatchReport| matches!(report, WatchReport::Sealed { seq: 1, withheld: 0, read: 0, erased, .. } if *erased == first.account_count);
     assert!(erased(&reports[0]), "{reports:?}");
     let planned = plan(&stage.stage.next_batch().await);

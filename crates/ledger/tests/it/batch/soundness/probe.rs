@@ -102,8 +102,9 @@ pub(super) const PROBES: &[(&str, Probe)] = &[
             b.leaves.iter().filter(|leaf| (1..32).contains(&leaf.record.code().number()));
         let settled = settled.nth(r.random_range(0..8))?.record;
         let (left, right) = (leaf(g, r, b), leaf(g, r, b));
-        let neighbors = r.random_bool(0.9).then_some((left, right));
-        let gap = KeyGap { header: &b.header, parent: parent(g, r, b), neighbors };
+        let left = r.random_bool(0.9).then_some(left);
+        let right = left.is_some().then_some(right);
+        let gap = KeyGap { header: &b.header, parent: parent(g, r, b), left, right, section: None };
         Some(force(g, &gap, &settled, None))
     }),
     ("forceReading with another signature", |g, r| {
