@@ -257,7 +257,7 @@ impl Explorer<'_> {
             Capacity::Free | Capacity::Peak(_) => None,
             Capacity::DailyMaxSteps(stepped) => stepped.steps.last().map(|step| step.upto_kw),
         };
-        let mut formulation = Formulation::new(household, widest_kw);
+        let mut formulation = Formulation::new(household, widest_kw, None);
         formulation.model.forget_costs();
         let options = SolveOptions { gap: 1.0, time_limit: None, nodes_max: None };
         loop {

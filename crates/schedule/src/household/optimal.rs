@@ -6,6 +6,7 @@ use gridtally_core::explanations;
 
 use super::check::{Cost, check};
 use super::formulation::Formulation;
+use super::headroom::Headroom;
 use super::plan::HouseholdPlan;
 use super::preferred::preferred;
 use super::problem::Household;
@@ -99,9 +100,28 @@ pub fn optimal(
     solvers: &[&dyn Solver],
     options: &PlanOptions,
 ) -> Result<OptimalPlan, PlanError> {
+    optimal_beside(household, &Beside::default(), solvers, options)
+}
+
+/// What a household that is planned together with others minds besides itself.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Beside<'a> {
+    /// What the others leave of the limits that they share.
+    pub(crate) headroom: Option<&'a Headroom>,
+    /// After so many nodes of branch and bound the best plan is the answer, on every machine the same.
+    pub(crate) nodes_max: Option<u64>,
+}
+
+/// Returns the cheapest plan as [`optimal`] does, beside others: the bound is one of the cost and of what is paid for exceeding the headroom.
+pub(crate) fn optimal_beside(
+    household: &Household,
+    beside: &Beside<'_>,
+    solvers: &[&dyn Solver],
+    options: &PlanOptions,
+) -> Result<OptimalPlan, PlanError> {
     let mut failure = SolveError::TimeOver;
     for &solver in solvers {
-        match (Search { household, solver, options }).run() {
+        match (Search { household, beside, solver, options }).run() {
             Ok(found) => return Ok(found),
             Err(SolveError::Infeasible) => {
                 return Err(PlanError::Infeasible { household: household.id.clone() });
@@ -123,6 +143,7 @@ pub fn optimal(
 
 struct Search<'a> {
     household: &'a Household,
+    beside: &'a Beside<'a>,
     solver: &'a dyn Solver,
     options: &'a PlanOptions,
 }
@@ -149,7 +170,7 @@ impl Search<'_> {
             if is_reached {
                 continue;
             }
-            let best_cost = best.as_ref().map_or(f64::INFINITY, |best| best.cost.total());
+            let best_cost = best.as_ref().map_or(f64::INFINITY, |best| self.total(best));
             if beside_fee + step.fee >= best_cost {
                 bound = bound.min(beside_fee + step.fee);
                 continue;
@@ -159,7 +180,7 @@ impl Search<'_> {
                     beside_fee = beside_fee.max(found.bound);
                     bound = bound.min(found.bound + step.fee);
                     reached_kw = self.metric_kw(stepped, &found.plan);
-                    if found.cost.total() < best_cost {
+                    if self.total(&found) < best_cost {
                         best = Some(found);
                     }
                 }
@@ -168,7 +189,16 @@ impl Search<'_> {
             }
         }
         let best = best.ok_or(SolveError::Infeasible)?;
-        Ok(OptimalPlan { bound: bound.min(best.cost.total()), ..best })
+        Ok(OptimalPlan { bound: bound.min(self.total(&best)), ..best })
+    }
+
+    /// What a plan costs, with what it pays for exceeding the headroom.
+    fn total(&self, found: &OptimalPlan) -> f64 {
+        found.cost.total() + self.excess_cost(&found.plan)
+    }
+
+    fn excess_cost(&self, plan: &HouseholdPlan) -> f64 {
+        self.beside.headroom.map_or(0.0, |headroom| headroom.excess_cost(self.household, plan))
     }
 
     fn metric_kw(&self, stepped: &DailyMaxSteps, plan: &HouseholdPlan) -> f64 {
@@ -188,11 +218,11 @@ impl Search<'_> {
     /// Solves without the pairs of charge and discharge being exclusive, then with those exclusive that the solution uses both of, until
     /// there are none. Each time is a relaxation of the whole, so that the last solution is exact.
     fn solve(&self, upto_kw: Option<f64>) -> Result<OptimalPlan, SolveError> {
-        let mut formulation = Formulation::new(self.household, upto_kw);
+        let mut formulation = Formulation::new(self.household, upto_kw, self.beside.headroom);
         let options = SolveOptions {
             gap: self.options.gap,
             time_limit: self.options.time_limit,
-            nodes_max: None,
+            nodes_max: self.beside.nodes_max,
         };
         let solution = loop {
             let solution = self.solver.solve(&formulation.model, &options)?;
@@ -208,7 +238,7 @@ impl Search<'_> {
             return Err(SolveError::Failed { message });
         }
         // Rounding must not make a bound of what it bounds.
-        let bound = solution.bound.min(found.cost.total());
+        let bound = solution.bound.min(found.cost.total() + self.excess_cost(&plan));
         Ok(OptimalPlan { plan, cost: found.cost, bound, origin: Origin::Solver })
     }
 }
