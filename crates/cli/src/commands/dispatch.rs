@@ -1,5 +1,6 @@
 //! `gridtally dispatch`: what every device of a fleet does within the limits of the grid.
 
+mod neighborhood;
 mod picture;
 mod report;
 
@@ -22,23 +23,23 @@ const FILE_BYTES_MAX: u64 = 1 << 30;
 
 /// Plan a fleet within the limits of its grid, with a bound on what any other plan could save
 ///
-/// Devices answer prices, which are changed until the limits are kept and nothing more is to be saved. Where the limits leave too little,
-/// they are named by step and amount, and the exit code is 1.
+/// Devices, or households with devices and wishes of their own, answer prices, which are changed until the limits are kept and nothing more is
+/// to be saved. Where the limits leave too little, they are named by step and amount, and the exit code is 1.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    /// The problem: JSON of the schema gridtally-fleet-1, or gzip of it
+    /// The problem: JSON of the schema gridtally-fleet-1, or gzip of it; or TOML as in examples/street.toml, which names files of households
     #[arg(value_name = "PROBLEM")]
     problem: PathBuf,
     /// Draw the load under its limit, over the prices, into this file
     #[arg(long, value_name = "FILE.svg", value_parser = crate::arguments::svg_file)]
     plot: Option<PathBuf>,
-    /// Write what each device does into this file: CSV of device, step and kW, without the steps in which it does nothing
+    /// Write what each device does into this file: CSV of device (for households, of household and device), step and kW, without the steps in which it does nothing
     #[arg(long, value_name = "FILE.csv", value_parser = csv_file)]
     set_points: Option<PathBuf>,
-    /// Relative gap between plan and bound at which to stop
-    #[arg(long, value_name = "GAP", default_value_t = FleetOptions::default().gap, value_parser = crate::arguments::gap)]
-    gap: f64,
-    /// Draws the order in which programs give way to others
+    /// Relative gap between plan and bound at which to stop, 0.0001 where nothing is said, 0.001 for households
+    #[arg(long, value_name = "GAP", value_parser = crate::arguments::gap)]
+    gap: Option<f64>,
+    /// Draws the order in which programs or households give way to others
     #[arg(long, value_name = "NUMBER", default_value_t = 0)]
     seed: u64,
 }
@@ -48,12 +49,17 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<(), Comman
     let shown = arguments.problem.display();
     let text =
         str::from_utf8(&content).with_context(|| format!("{shown} is not UTF-8")).or_refused()?;
+    match Kind::of(&arguments.problem) {
+        Kind::Fleet => {}
+        Kind::Neighborhood => return neighborhood::run(text, arguments, context),
+    }
     let fleet = Fleet::from_json(text).map_err(|refused| {
         CommandError::refused(anyhow::Error::new(refused).context(shown.to_string()))
     })?;
     drop(content);
-    let options =
-        FleetOptions { gap: arguments.gap, seed: arguments.seed, ..FleetOptions::default() };
+    let default = FleetOptions::default();
+    let gap = arguments.gap.unwrap_or(default.gap);
+    let options = FleetOptions { gap, seed: arguments.seed, ..default };
     let found = match plan(&fleet, &options) {
         Ok(found) => found,
         Err(error) => {
@@ -78,6 +84,21 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<(), Comman
     let report = DispatchReport::new(&fleet, &found, &checked);
     context.output.report(&report)?;
     report.verdict()
+}
+
+/// What a problem describes.
+enum Kind {
+    /// Devices, column by column.
+    Fleet,
+    /// Households, by their files.
+    Neighborhood,
+}
+
+impl Kind {
+    fn of(problem: &Path) -> Self {
+        let is_toml = problem.extension().is_some_and(|extension| extension == "toml");
+        if is_toml { Self::Neighborhood } else { Self::Fleet }
+    }
 }
 
 fn powers<'a>(

@@ -1,6 +1,6 @@
 //! `gridtally schedule`: what a household's wishes cost, and what the best schedule saves.
 
-mod clock;
+pub(super) mod clock;
 mod picture;
 mod report;
 

@@ -3,22 +3,26 @@
 use gridtally_core::explanation::{Explained, Explanation};
 use gridtally_schedule::fleet::FleetError;
 use gridtally_schedule::household::PlanError;
+use gridtally_schedule::neighborhood::NeighborhoodError;
 use gridtally_schedule::{ProblemReason, ProblemRefused};
 
 use super::{Said, of};
 
 /// Returns what these errors say, with the names of their types.
-pub(super) fn explained() -> [(&'static str, &'static [Explanation]); 3] {
+pub(super) fn explained() -> [(&'static str, &'static [Explanation]); 4] {
     [
         ("ProblemRefused", ProblemReason::EXPLANATIONS),
         ("PlanError", PlanError::EXPLANATIONS),
         ("FleetError", FleetError::EXPLANATIONS),
+        ("NeighborhoodError", NeighborhoodError::EXPLANATIONS),
     ]
 }
 
 /// Returns what an error says if it is one of these.
 pub(super) fn explanation(error: Said<'_>) -> Option<Explanation> {
     None.or_else(|| of(error, |refused: &ProblemRefused| refused.reason.explanation()))
+        // It says more than the error of the household that is its source.
+        .or_else(|| of(error, NeighborhoodError::explanation))
         .or_else(|| of(error, PlanError::explanation))
         .or_else(|| of(error, FleetError::explanation))
 }

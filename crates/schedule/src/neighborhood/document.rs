@@ -63,8 +63,9 @@ impl NeighborhoodDocument {
             ProblemRefused::new(".", ProblemReason::Malformed { message })
         })?;
         for (i, entry) in document.household.iter().enumerate() {
-            let is_inside =
-                Path::new(&entry.file).components().all(|part| matches!(part, Component::Normal(_)));
+            let is_inside = Path::new(&entry.file)
+                .components()
+                .all(|part| matches!(part, Component::Normal(_)));
             if !is_inside || entry.file.is_empty() {
                 let found = entry.file.chars().take(100).collect::<String>();
                 let message = format!("{found:?} is not a file in the folder of the neighborhood");

@@ -42,9 +42,8 @@ pub(super) fn solve(
     let step_h = neighborhood.step_h();
     let counts: Vec<f64> =
         neighborhood.members().iter().map(|members| real(members.count)).collect();
-    let each = || {
-        answers.iter().enumerate().flat_map(|(g, answers)| answers.iter().map(move |a| (g, a)))
-    };
+    let each =
+        || answers.iter().enumerate().flat_map(|(g, answers)| answers.iter().map(move |a| (g, a)));
     let beyond_first = |g: usize, answer: &Answer| counts[g] * (answer.cost - answers[g][0].cost);
     let excess_cost = penalty * step_h * scale_kw;
     let cost_scale =
@@ -86,7 +85,13 @@ pub(super) fn solve(
     solver.solve();
     let is_solved =
         matches!(solver.solution.status, SolverStatus::Solved | SolverStatus::AlmostSolved);
-    if !is_solved { eprintln!("{:?} {scale_kw} {cost_scale} {excess_cost} rows {}", solver.solution.status, rows.len()); }
+    if !is_solved {
+        eprintln!(
+            "{:?} {scale_kw} {cost_scale} {excess_cost} rows {}",
+            solver.solution.status,
+            rows.len()
+        );
+    }
     let solution = is_solved.then_some(&solver.solution)?;
     let mut weights = solution.x.iter();
     let shares: Vec<Vec<f64>> = answers
@@ -102,9 +107,7 @@ pub(super) fn solve(
     };
     let cost = (0..groups).map(|g| counts[g] * of(g, &|answer| answer.cost)).sum();
     let load_kw = |row: &Row| -> f64 {
-        (0..groups)
-            .map(|g| row.counts[g] * of(g, &|answer| answer.net_kw[row.step]))
-            .sum()
+        (0..groups).map(|g| row.counts[g] * of(g, &|answer| answer.net_kw[row.step])).sum()
     };
     let exceeded = rows
         .iter()
@@ -143,7 +146,12 @@ fn rows(neighborhood: &Neighborhood, answers: &[Vec<Answer>]) -> Vec<Row> {
                 most_kw += count * most.fold(f64::NEG_INFINITY, f64::max);
             }
             if most_kw > limit_kw {
-                rows.push(Row { limit, step, counts: counts.clone(), room_kw: limit_kw - first_kw });
+                rows.push(Row {
+                    limit,
+                    step,
+                    counts: counts.clone(),
+                    room_kw: limit_kw - first_kw,
+                });
             }
         }
     }

@@ -181,7 +181,8 @@ impl<'a> Street<'a> {
             for limit in self.neighborhood.behind(self.members_of[i]) {
                 let most_kw = self.neighborhood.limits()[limit].limit_kw[t] + TOLERANCE_KW;
                 let flow_kw = self.flow_kw[limit][t];
-                excess_kw += (flow_kw + change_kw - most_kw).max(0.0) - (flow_kw - most_kw).max(0.0);
+                excess_kw +=
+                    (flow_kw + change_kw - most_kw).max(0.0) - (flow_kw - most_kw).max(0.0);
             }
         }
         let step_h = self.neighborhood.step_h();

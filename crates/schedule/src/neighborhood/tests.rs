@@ -14,11 +14,8 @@ mod random;
 /// Returns a neighborhood of a few households of twelve steps, some of them alike, behind limits from tight to loose.
 fn neighborhood(seed: u64, tightness: std::ops::Range<f64>) -> Option<Neighborhood> {
     let mut dice = ChaCha8Rng::seed_from_u64(seed);
-    let kinds = random::Kinds {
-        steps: 12,
-        only_on_off: seed % 3 == 0,
-        ordinary_prices: seed % 4 != 0,
-    };
+    let kinds =
+        random::Kinds { steps: 12, only_on_off: seed % 3 == 0, ordinary_prices: seed % 4 != 0 };
     let feeders = dice.random_range(0..=2_usize);
     let mut members = Vec::new();
     let mut alone_kw = vec![0.0; kinds.steps];
@@ -33,9 +30,8 @@ fn neighborhood(seed: u64, tightness: std::ops::Range<f64>) -> Option<Neighborho
         members.push(Members { name: format!("home {i}"), household, count, feeder });
     }
     let peak_kw = alone_kw.iter().copied().fold(0.5, f64::max);
-    let limit_kw = |dice: &mut ChaCha8Rng| {
-        vec![peak_kw * dice.random_range(tightness.clone()); kinds.steps]
-    };
+    let limit_kw =
+        |dice: &mut ChaCha8Rng| vec![peak_kw * dice.random_range(tightness.clone()); kinds.steps];
     let feeder = |f| GridLimit { name: format!("feeder {f}"), limit_kw: limit_kw(&mut dice) };
     let feeders = (0..feeders).map(feeder).collect();
     let parts = NeighborhoodParts {
@@ -68,13 +64,26 @@ fn plans_are_between_the_bound_and_little_above_the_whole_problem() {
                 assert!(checked.exceeded.is_empty() && checked.violations.is_empty(), "{seed}");
                 assert!((checked.cost - found.cost).abs() < 1e-9, "{seed}");
                 lost += (found.cost - least) / (1.0 + least.abs());
-                if std::env::var("SHOW").is_ok() { eprintln!("{seed}: {:.4} {least:.4} {:.4} alone {:.4} r{}", found.bound, found.cost, found.cost_alone, found.rounds); }
+                if std::env::var("SHOW").is_ok() {
+                    eprintln!(
+                        "{seed}: {:.4} {least:.4} {:.4} alone {:.4} r{}",
+                        found.bound, found.cost, found.cost_alone, found.rounds
+                    );
+                }
                 planned += 1;
                 binding += usize::from(found.cost > found.cost_alone + 1e-6);
             }
             (Err(NeighborhoodError::Limits { exceeded }), None) => assert!(!exceeded.is_empty()),
-            (Err(NeighborhoodError::NotRepaired { .. }), least) => { if least.is_some() { unrepaired += 1; eprintln!("unrepaired {seed}"); }},
-            (Err(error), _) => { eprintln!("{seed}: {error} although {least:?}"); unrepaired += 1000; },
+            (Err(NeighborhoodError::NotRepaired { .. }), least) => {
+                if least.is_some() {
+                    unrepaired += 1;
+                    eprintln!("unrepaired {seed}");
+                }
+            }
+            (Err(error), _) => {
+                eprintln!("{seed}: {error} although {least:?}");
+                unrepaired += 1000;
+            }
             (Ok(_), None) => panic!("{seed}: the whole problem is impossible, its plan is not"),
         }
         possible += usize::from(least.is_some());

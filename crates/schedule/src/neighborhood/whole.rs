@@ -30,8 +30,8 @@ pub(super) fn least_cost(neighborhood: &Neighborhood) -> Option<f64> {
     }
     let cost = |brackets: &Vec<(Option<f64>, f64)>| {
         let formulations = households.iter().zip(brackets);
-        let formulations =
-            formulations.map(|((_, household), (upto, _))| Formulation::new(household, *upto, None));
+        let formulations = formulations
+            .map(|((_, household), (upto, _))| Formulation::new(household, *upto, None));
         let fees: f64 = brackets.iter().map(|(_, fee)| fee).sum();
         Some(solve(neighborhood, &households, formulations.collect())? + fees)
     };
