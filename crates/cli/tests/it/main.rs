@@ -11,6 +11,7 @@ mod conformance;
 mod cost;
 mod demo;
 mod documents;
+mod neighborhood;
 mod reference;
 mod run;
 mod schedule;

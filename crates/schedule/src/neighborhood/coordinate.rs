@@ -27,7 +27,7 @@ pub(super) struct Coordinated {
 
 /// Share of the best prices in the next ones.
 const SMOOTHING: f64 = 0.5;
-/// Most answers that are kept of each members.
+/// Most answers that are kept of each members; where these are few and many, a mixture needs more, up to one for each limit and step.
 const ANSWERS_MAX: usize = 16;
 /// What a kWh beyond a limit costs at first, and at most, as a multiple of the dearest price of energy.
 const PENALTY: (f64, f64) = (0.25, 100.0);
@@ -142,8 +142,10 @@ impl Work<'_> {
 
     /// Keeps of each members what they would do alone, and the most used and the newest answers.
     fn forget(&mut self, mixture: &Mixture) {
+        let rows = self.neighborhood.steps() * self.neighborhood.limits().len();
+        let answers_max = ANSWERS_MAX.max(2 * rows / self.answers.len());
         for (answers, shares) in self.answers.iter_mut().zip(&mixture.shares) {
-            if answers.len() <= ANSWERS_MAX {
+            if answers.len() <= answers_max {
                 continue;
             }
             // The newest are not in the mixture yet.
@@ -154,7 +156,7 @@ impl Work<'_> {
             let mut order: Vec<usize> = (0..answers.len()).collect();
             order.sort_by(|&a, &b| share(b).total_cmp(&share(a)).then(b.cmp(&a)));
             let mut kept = vec![false; answers.len()];
-            order[..ANSWERS_MAX].iter().for_each(|&k| kept[k] = true);
+            order[..answers_max].iter().for_each(|&k| kept[k] = true);
             let mut kept = kept.into_iter();
             answers.retain(|_| kept.next().expect("one for each"));
         }

@@ -85,13 +85,6 @@ pub(super) fn solve(
     solver.solve();
     let is_solved =
         matches!(solver.solution.status, SolverStatus::Solved | SolverStatus::AlmostSolved);
-    if !is_solved {
-        eprintln!(
-            "{:?} {scale_kw} {cost_scale} {excess_cost} rows {}",
-            solver.solution.status,
-            rows.len()
-        );
-    }
     let solution = is_solved.then_some(&solver.solution)?;
     let mut weights = solution.x.iter();
     let shares: Vec<Vec<f64>> = answers

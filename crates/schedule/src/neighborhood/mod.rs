@@ -4,6 +4,7 @@
 //! answers; what cannot be mixed is drawn and repaired; the bound is certified.
 
 mod answer;
+mod around;
 mod check;
 mod choose;
 mod coordinate;

@@ -2,6 +2,7 @@
 
 use gridtally_core::explanations;
 
+use super::around::around;
 use super::check::check;
 use super::choose::choose;
 use super::coordinate::{Coordinated, coordinate};
@@ -152,8 +153,8 @@ pub fn plan(
 ) -> Result<NeighborhoodPlan, NeighborhoodError> {
     let coordinated = coordinate(neighborhood, options)?;
     let alone: Vec<f64> = coordinated.answers.iter().map(|answers| answers[0].cost).collect();
-    let mut street = repaired(neighborhood, &coordinated, options)?;
     let enough = coordinated.bound + options.gap * coordinated.bound.abs();
+    let mut street = repaired(neighborhood, &coordinated, options, enough)?;
     street.improve(&alone, enough);
     let members_of = neighborhood.members().iter().enumerate();
     let members_of = members_of.flat_map(|(g, members)| std::iter::repeat_n(g, members.count));
@@ -198,20 +199,30 @@ fn repaired<'a>(
     neighborhood: &'a Neighborhood,
     coordinated: &Coordinated,
     options: &NeighborhoodOptions,
+    enough: f64,
 ) -> Result<Street<'a>, NeighborhoodError> {
     let mut least = Vec::new();
     for draw in 0..DRAWS_MAX {
         let seed = options.seed.wrapping_add(draw);
+        let of = |answers| {
+            let gap = options.answer_gap();
+            Street::new(neighborhood, answers, &coordinated.prices, seed, gap)
+        };
         let chosen = choose(neighborhood, coordinated, seed);
-        let gap = options.answer_gap();
-        let mut street = Street::new(neighborhood, chosen, &coordinated.prices, seed, gap);
-        street.repair();
-        let exceeded = street.exceeded();
-        if exceeded.is_empty() {
+        let street = of(chosen.clone());
+        if street.exceeded().is_empty() && street.cost() <= enough {
             return Ok(street);
         }
-        if draw == 0 || worst_kw(&exceeded) < worst_kw(&least) {
-            least = exceeded;
+        for answers in around(neighborhood, &chosen, options).into_iter().chain([chosen]) {
+            let mut street = of(answers);
+            street.repair();
+            let exceeded = street.exceeded();
+            if exceeded.is_empty() {
+                return Ok(street);
+            }
+            if least.is_empty() || worst_kw(&exceeded) < worst_kw(&least) {
+                least = exceeded;
+            }
         }
     }
     Err(NeighborhoodError::NotRepaired { exceeded: least })

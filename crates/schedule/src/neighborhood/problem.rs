@@ -8,6 +8,8 @@ use crate::refusal::{ProblemReason, ProblemRefused};
 
 /// Most households behind one transformer.
 pub const HOUSEHOLDS_MAX: usize = 5_000;
+/// Most steps of all households together.
+const STEPS_TOGETHER_MAX: usize = 4_000_000;
 /// Most feeders of one transformer.
 pub const FEEDERS_MAX: usize = 100;
 
@@ -70,6 +72,13 @@ impl Neighborhood {
         within_count("household", parts.members.len(), 1, HOUSEHOLDS_MAX)?;
         check_members(&parts)?;
         let steps = parts.members[0].household.horizon.steps();
+        let households: usize = parts.members.iter().map(|members| members.count).sum();
+        if households * steps > STEPS_TOGETHER_MAX {
+            let message = format!(
+                "{households} households of {steps} steps are too many: at most {STEPS_TOGETHER_MAX} steps together"
+            );
+            return Err(ProblemRefused::new("household", ProblemReason::Malformed { message }));
+        }
         let limit = |path: &str, limit_kw: &[f64]| {
             length(path, limit_kw.len(), steps)?;
             within_each(path, limit_kw, 0.0, MAGNITUDE_MAX)

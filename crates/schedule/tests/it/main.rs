@@ -4,6 +4,7 @@
 mod conflict;
 mod fleet;
 mod friendly;
+mod neighborhood;
 mod oracle;
 mod property;
 mod random;

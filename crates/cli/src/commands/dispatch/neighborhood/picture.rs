@@ -77,7 +77,7 @@ fn draw_load(
     series
         .label("each for itself")
         .legend(|(x, y)| Rectangle::new([(x, y - 5), (x + 16, y + 5)], LIGHT_GRAY.filled()));
-    for (values, color, name) in [(planned, BLUE, "planned together"), (limit, ORANGE, "limit")] {
+    for (values, color, name) in [(limit, ORANGE, "limit"), (planned, BLUE, "planned together")] {
         let series = chart.draw_series(LineSeries::new(stairs(values), color.stroke_width(2)))?;
         series
             .label(name)
