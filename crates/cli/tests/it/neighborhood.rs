@@ -40,7 +40,31 @@ fn households_are_planned_together_and_drawn() {
     let terminal = terminal(STREET);
     terminal.check(
         "dispatch street.toml --plot street.svg --set-points set-points.csv",
-        &expect![[r#""#]],
+        &expect![[r#"
+            Short Lane: 3 households, 96 steps of 15 min from 2026-11-25 12:00 (Europe/Oslo)
+
+              each for itself   NOK 130.54
+              planned together  NOK 136.46: the limits cost 5.92
+              bound             NOK 136.34: no plan saves more than 0.0866 %
+              peak              31.7 kW each for itself, 14.0 kW planned
+              found in 35 rounds of prices and answers
+
+              limit        dearest hours           NOK per kWh
+              -----------  ----------------------  -----------
+              transformer  Thu 02:00 to Thu 03:00       0.2601
+              transformer  Thu 03:00 to Thu 04:00       0.2406
+              transformer  Thu 01:00 to Thu 02:00       0.2294
+              transformer  Thu 00:00 to Thu 01:00       0.1807
+              transformer  Thu 04:00 to Thu 05:00       0.1708
+              transformer  23:00 to Thu 00:00           0.0486
+
+              household  alone, NOK  together, NOK  more
+              ---------  ----------  -------------  ----
+              Lie 1           51.52          54.28  2.76
+              Lie 2           51.52          53.51  1.99
+              Dahl            27.49          28.66  1.17
+            -- exit 0
+        "#]],
     );
     let svg = std::fs::read_to_string(terminal.path("street.svg")).unwrap();
     assert!(svg.starts_with("<svg") && svg.contains("3 households"), "{}", &svg[..100]);
@@ -75,15 +99,59 @@ fn programs_read_every_household() {
 #[test]
 fn what_cannot_be_planned_together_is_named() {
     let tight = STREET.replace("= 14.0", "= 6.0");
-    terminal(&tight).check("dispatch street.toml", &expect![[r#""#]]);
+    terminal(&tight).check("dispatch street.toml", &expect![[r#"
+        Short Lane: the limits leave too little
+
+          limit             from  has, kW  this would do, kW
+          -----------  ---------  -------  -----------------
+          transformer  Thu 00:00     6.00               6.44
+          transformer  Thu 00:15     6.00               6.16
+          transformer  Thu 01:15     6.00               7.19
+          transformer  Thu 01:30     6.00               6.52
+          transformer  Thu 01:45     6.00               6.49
+          transformer  Thu 02:00     6.00              14.69
+          transformer  Thu 02:15     6.00              13.95
+          transformer  Thu 02:30     6.00              13.88
+          transformer  Thu 02:45     6.00              14.30
+          transformer  Thu 03:00     6.00              10.39
+          transformer  Thu 03:15     6.00              10.94
+          transformer  Thu 03:30     6.00               7.50
+          and 3 more steps
+        -- stderr
+        error: the limits are exceeded by 8.69 kW and less, in 15 steps [neighborhood-limits-exceeded]
+        hint: Raise the limits by what is named, or ask less of the households.
+        -- exit 1
+    "#]]);
     let escaping = STREET.replace("homes/car.toml", "../car.toml");
-    terminal(&escaping).check("dispatch street.toml", &expect![[r#""#]]);
+    terminal(&escaping).check("dispatch street.toml", &expect![[r#"
+        -- stderr
+        error: street.toml: household[0].file: "../car.toml" is not a file in the folder of the neighborhood [problem-malformed]
+        hint: Compare the field with the schema; unknown fields are not ignored.
+        -- exit 1
+    "#]]);
     let missing = STREET.replace("homes/car.toml", "homes/none.toml");
-    terminal(&missing).check("dispatch street.toml", &expect![[r#""#]]);
+    terminal(&missing).check(
+        "dispatch street.toml",
+        &expect![[r#"
+        -- stderr
+        error: cannot read homes/none.toml: No such file or directory (os error 2)
+        -- exit 3
+    "#]],
+    );
     let hasty = example("household-car.toml").replace("leaves = \"06:45\"", "leaves = \"18:30\"");
-    terminal(STREET).file("homes/car.toml", hasty).check("dispatch street.toml", &expect![[r#""#]]);
+    terminal(STREET).file("homes/car.toml", hasty).check("dispatch street.toml", &expect![[r#"
+        -- stderr
+        error: household "Lie" has no plan, whatever the limits: the wishes of "Lie" cannot be met together [neighborhood-household]
+        hint: Plan it alone with gridtally schedule, which names the wishes in conflict.
+        -- exit 1
+    "#]]);
     let broken = example("household-car.toml").replace("= 75.0", "= -75.0");
     terminal(STREET)
         .file("homes/car.toml", broken)
-        .check("dispatch street.toml", &expect![[r#""#]]);
+        .check("dispatch street.toml", &expect![[r#"
+        -- stderr
+        error: homes/car.toml: device[0].capacity_kwh: -75 is not between 0 and 1000000 [problem-range]
+        hint: Correct the number, and check its unit.
+        -- exit 1
+    "#]]);
 }
