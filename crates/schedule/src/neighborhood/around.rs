@@ -2,7 +2,7 @@
 
 use super::answer::Answer;
 use super::choose::choose;
-use super::coordinate::coordinate;
+use super::coordinate::{Fit, coordinate};
 use super::plan::NeighborhoodOptions;
 use super::problem::{Members, Neighborhood, NeighborhoodParts};
 use crate::household::{Capacity, Cycle, DeviceKind, Household, HouseholdPlan, check};
@@ -37,7 +37,7 @@ pub(super) fn around(
         members,
     })
     .ok()?;
-    let coordinated = coordinate(&fixed, options).ok()?;
+    let coordinated = coordinate(&fixed, options).ok().filter(|found| found.fit == Fit::Within)?;
     let plans = choose(&fixed, &coordinated, options.seed).into_iter();
     let members = neighborhood.members().iter();
     let households = members.flat_map(|alike| std::iter::repeat_n(&alike.household, alike.count));

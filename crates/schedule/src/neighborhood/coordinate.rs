@@ -8,10 +8,10 @@ use rayon::prelude::*;
 
 use super::answer::{Answer, answer, seen};
 use super::master::{Mixture, real, solve};
-use super::plan::{Exceeded, NeighborhoodError, NeighborhoodOptions};
+use super::plan::{NeighborhoodError, NeighborhoodOptions};
 use super::problem::Neighborhood;
 
-/// A mixture of answers within the limits.
+/// A mixture of answers, within the limits where one was found.
 #[derive(Debug, Clone)]
 pub(super) struct Coordinated {
     /// For each members their answers; the first is what they would do alone.
@@ -23,6 +23,18 @@ pub(super) struct Coordinated {
     /// The prices of limits that gave the bound.
     pub(super) prices: Vec<Vec<f64>>,
     pub(super) rounds: usize,
+    pub(super) fit: Fit,
+}
+
+/// How a mixture fits into the limits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fit {
+    /// It keeps them.
+    Within,
+    /// It does not, after as many rounds as there may be.
+    NotYet,
+    /// None does: whatever exceeding them may cost, it is done.
+    Never,
 }
 
 /// Share of the best prices in the next ones.
@@ -32,11 +44,11 @@ const ANSWERS_MAX: usize = 16;
 /// What a kWh beyond a limit costs at first, and at most, as a multiple of the dearest price of energy.
 const PENALTY: (f64, f64) = (0.25, 100.0);
 
-/// Returns the cheapest mixture of plans within the limits, as if those of a household could be mixed; it is a bound all the same.
+/// Returns the cheapest mixture of plans, within the limits where they leave enough, as if those of a household could be mixed; it is a bound all the same.
 ///
 /// # Errors
 ///
-/// Returns a household that has no plan of its own, and limits that leave too little.
+/// Returns a household that has no plan of its own, and a failure of the solver.
 pub(super) fn coordinate(
     neighborhood: &Neighborhood,
     options: &NeighborhoodOptions,
@@ -57,7 +69,7 @@ pub(super) fn coordinate(
     work.ask(&nothing)?;
     let mut penalty = PENALTY.0 * dearest;
     let mut rounds = 0;
-    let mixture = loop {
+    let (mixture, fit) = loop {
         rounds += 1;
         let mixture =
             solve(neighborhood, &work.answers, penalty).ok_or(NeighborhoodError::Master)?;
@@ -65,34 +77,42 @@ pub(super) fn coordinate(
         let excess_kw: f64 = mixture.exceeded.iter().map(|(.., kw)| kw).sum();
         let value = mixture.cost + penalty * excess_kw * neighborhood.step_h();
         let is_close = value - work.bound <= options.gap * work.bound.abs().max(1e-9);
-        if (is_within && is_close) || rounds >= options.rounds_max {
-            break mixture;
-        }
         let is_dearest = penalty >= PENALTY.1 * dearest;
-        if !is_within && is_close && is_dearest {
-            break mixture;
+        match (is_within, is_close) {
+            (true, true) => break (mixture, Fit::Within),
+            (false, true) if is_dearest => break (mixture, Fit::Never),
+            _ if rounds >= options.rounds_max => {
+                let fit = if is_within { Fit::Within } else { Fit::NotYet };
+                break (mixture, fit);
+            }
+            _ => {}
         }
         let next = between(&work.best, &mixture.prices);
         let is_news = work.ask(&next)? || work.ask(&mixture.prices)?;
-        if !is_news && (is_within || is_dearest) {
-            break mixture;
+        if !is_news && is_within {
+            break (mixture, Fit::Within);
+        }
+        if !is_news && is_dearest {
+            break (mixture, Fit::NotYet);
         }
         if !is_within {
             penalty = (penalty * if is_news { 2.0 } else { 10.0 }).min(PENALTY.1 * dearest);
         }
         work.forget(&mixture);
     };
-    if !mixture.exceeded.is_empty() {
-        let exceeded = mixture.exceeded.iter();
-        let exceeded = exceeded.map(|&(limit, step, by_kw)| Exceeded { limit, step, by_kw });
-        return Err(NeighborhoodError::Limits { exceeded: exceeded.collect() });
-    }
     // Answers that came after the mixture have no share in it.
     let mut shares = mixture.shares;
     for (shares, answers) in shares.iter_mut().zip(&work.answers) {
         shares.resize(answers.len(), 0.0);
     }
-    Ok(Coordinated { answers: work.answers, shares, bound: work.bound, prices: work.best, rounds })
+    Ok(Coordinated {
+        answers: work.answers,
+        shares,
+        bound: work.bound,
+        prices: work.best,
+        rounds,
+        fit,
+    })
 }
 
 fn between(best: &[Vec<f64>], newest: &[Vec<f64>]) -> Vec<Vec<f64>> {

@@ -5,7 +5,7 @@ use gridtally_core::explanations;
 use super::around::around;
 use super::check::check;
 use super::choose::choose;
-use super::coordinate::{Coordinated, coordinate};
+use super::coordinate::{Coordinated, Fit, coordinate};
 use super::master::real;
 use super::problem::Neighborhood;
 use super::repair::Street;
@@ -24,7 +24,7 @@ pub struct NeighborhoodOptions {
 
 impl Default for NeighborhoodOptions {
     fn default() -> Self {
-        Self { gap: 1e-3, rounds_max: 100, seed: 0 }
+        Self { gap: 1e-3, rounds_max: 200, seed: 0 }
     }
 }
 
@@ -106,15 +106,15 @@ pub enum NeighborhoodError {
         source: PlanError,
     },
     /// The limits leave too little for what the households need.
-    #[error("the limits are exceeded by {:.2} kW and less, in {} steps", worst_kw(exceeded), exceeded.len())]
+    #[error("the limits leave too little: the best plans exceed them by {:.2} kW and less, in {} steps", worst_kw(exceeded), exceeded.len())]
     Limits {
-        /// Where it would do to raise a limit, and by how much.
+        /// What the best plans exceed: raised by so much, the limits would do.
         exceeded: Vec<Exceeded>,
     },
-    /// The limits would do if programs could be divided; no plans were found that keep them.
+    /// No plans were found that keep the limits, which may be enough all the same.
     #[error("no plans were found that keep the limits: the best exceed them by {:.2} kW and less, in {} steps", worst_kw(exceeded), exceeded.len())]
     NotRepaired {
-        /// What the best plans exceed.
+        /// What the best plans exceed: raised by so much, the limits would do.
         exceeded: Vec<Exceeded>,
     },
     /// The solver of the master problem failed.
@@ -132,7 +132,7 @@ explanations! {
             "plan it alone with gridtally schedule, which names the wishes in conflict";
         Limits: "neighborhood-limits-exceeded" "the limits leave too little for what the households need"
             "raise the limits by what is named, or ask less of the households";
-        NotRepaired: "neighborhood-not-repaired" "the limits are nearly enough, but what cannot be divided does not fit in"
+        NotRepaired: "neighborhood-not-repaired" "no plans were found that keep the limits, which may be enough all the same"
             "raise the limits by what is named, or try another seed";
         Master: "neighborhood-not-coordinated" "the master problem was not solved"
             "check the sizes of loads and limits; report the problem";
@@ -140,7 +140,7 @@ explanations! {
 }
 
 /// How often plans are drawn until they can be mended.
-const DRAWS_MAX: u64 = 8;
+const DRAWS_MAX: u64 = 4;
 
 /// Plans all households within the limits that they share.
 ///
@@ -225,7 +225,10 @@ fn repaired<'a>(
             }
         }
     }
-    Err(NeighborhoodError::NotRepaired { exceeded: least })
+    Err(match coordinated.fit {
+        Fit::Never => NeighborhoodError::Limits { exceeded: least },
+        Fit::Within | Fit::NotYet => NeighborhoodError::NotRepaired { exceeded: least },
+    })
 }
 
 /// Returns what flows through each limit, kW.
