@@ -8,7 +8,10 @@ use std::time::Duration;
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use flate2::read::GzDecoder;
 use gridtally_schedule::fleet::{Fleet, FleetOptions, FleetParts, plan};
-use gridtally_schedule::household::{Household, PlanOptions, optimal};
+use gridtally_schedule::household::{DeviceKind, Household, PlanOptions, optimal};
+use gridtally_schedule::neighborhood::{
+    self, Members, Neighborhood, NeighborhoodOptions, NeighborhoodParts,
+};
 use gridtally_schedule::solver::Microlp;
 
 fn oracle(name: &str) -> String {
@@ -70,5 +73,60 @@ fn fleets(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, households, fleets);
+/// Homes with a car, a battery and panels, no two alike, behind a transformer that gives them `share` of the peak they would have alone.
+fn street(households: u32, share: f64) -> Neighborhood {
+    let one = Household::from_json(&oracle("household/16.json")).expect("a problem");
+    let mut peak_kw = vec![0.0; one.horizon.steps()];
+    let home = |i: u32| {
+        let mut parts = one.clone().into_parts();
+        let factor = 0.5 + f64::from(i * 37 % 100) / 100.0;
+        parts.site.load_kw.iter_mut().for_each(|load| *load *= factor);
+        for device in &mut parts.devices {
+            match &mut device.kind {
+                DeviceKind::Pv(pv) => pv.available_kw.iter_mut().for_each(|kw| *kw *= factor),
+                DeviceKind::Ev(ev) => {
+                    for session in &mut ev.sessions {
+                        let missing = (session.soc_target_kwh - session.soc_arrival_kwh).max(0.0);
+                        session.soc_arrival_kwh += missing * f64::from(i * 53 % 100) / 200.0;
+                    }
+                }
+                DeviceKind::Battery(battery) => battery.p_max_charge_kw *= factor,
+                _ => {}
+            }
+        }
+        let household = Household::new(parts).expect("as possible as before");
+        let name = format!("home {i}");
+        Members { name, household, count: 1, feeder: None }
+    };
+    let members: Vec<Members> = (0..households).map(home).collect();
+    for members in &members {
+        let alone = optimal(&members.household, &[&Microlp], &PlanOptions::INTERACTIVE);
+        let net_kw = alone.expect("a plan").plan.net_kw(&members.household);
+        peak_kw.iter_mut().zip(net_kw).for_each(|(sum, net)| *sum += net);
+    }
+    let limit_kw = share * peak_kw.iter().copied().fold(0.0, f64::max);
+    let parts = NeighborhoodParts {
+        id: "street".to_owned(),
+        currency: one.currency.clone(),
+        transformer_limit_kw: vec![limit_kw; peak_kw.len()],
+        feeders: Vec::new(),
+        members,
+    };
+    Neighborhood::new(parts).expect("a street")
+}
+
+fn neighborhoods(c: &mut Criterion) {
+    let mut group = c.benchmark_group("neighborhood");
+    group.sample_size(10).measurement_time(Duration::from_secs(1));
+    for households in [20, 100] {
+        let street = street(households, 0.5);
+        let name = BenchmarkId::new("ev, battery, pv: 96 steps to a gap of 1e-3", households);
+        group.bench_with_input(name, &street, |b, street| {
+            b.iter(|| neighborhood::plan(street, &NeighborhoodOptions::default()));
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, households, fleets, neighborhoods);
 criterion_main!(benches);

@@ -22,11 +22,34 @@ pub(crate) const fn five() -> f64 {
 }
 
 /// One number for all, one for each hour, or one for each step.
-#[derive(Deserialize, Clone)]
+#[derive(Debug, Clone, Deserialize)]
 #[serde(untagged)]
 pub(crate) enum Values {
     One(f64),
     Each(Vec<f64>),
+}
+
+impl Values {
+    /// Returns the number for each step.
+    pub(crate) fn of_steps(
+        &self,
+        path: &str,
+        steps: usize,
+        resolution_min: u32,
+    ) -> Result<Vec<f64>, ProblemRefused> {
+        let per_hour = 60 / resolution_min as usize;
+        match self {
+            Self::One(value) => Ok(vec![*value; steps]),
+            Self::Each(values) if values.len() == steps => Ok(values.clone()),
+            Self::Each(values) if values.len() * per_hour == steps => {
+                Ok(values.iter().flat_map(|value| std::iter::repeat_n(*value, per_hour)).collect())
+            }
+            Self::Each(values) => {
+                let reason = ProblemReason::Length { found: values.len(), expected: steps };
+                Err(ProblemRefused::new(path, reason))
+            }
+        }
+    }
 }
 
 /// Clock times as steps.
@@ -84,18 +107,7 @@ impl ClockTimes {
     }
 
     pub(crate) fn series(&self, path: &str, values: &Values) -> Result<Vec<f64>, ProblemRefused> {
-        let (steps, per_hour) = (self.steps(), 60 / self.resolution_min as usize);
-        match values {
-            Values::One(value) => Ok(vec![*value; steps]),
-            Values::Each(values) if values.len() == steps => Ok(values.clone()),
-            Values::Each(values) if values.len() * per_hour == steps => {
-                Ok(values.iter().flat_map(|value| std::iter::repeat_n(*value, per_hour)).collect())
-            }
-            Values::Each(values) => {
-                let reason = ProblemReason::Length { found: values.len(), expected: steps };
-                Err(ProblemRefused::new(path, reason))
-            }
-        }
+        values.of_steps(path, self.steps(), self.resolution_min)
     }
 
     /// The first step from `after` on at whose beginning clocks show a time; the end of the horizon counts.

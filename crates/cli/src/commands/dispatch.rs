@@ -1,6 +1,7 @@
 //! `gridtally dispatch`: what every device of a fleet does within the limits of the grid.
 
 mod again;
+mod neighborhood;
 mod picture;
 mod real;
 mod real_picture;
@@ -17,6 +18,7 @@ use gridtally_schedule::fleet::dispatch::Record;
 use gridtally_schedule::fleet::{
     Fleet, FleetDevice, FleetError, FleetOptions, FleetPlan, check, plan_watched,
 };
+use gridtally_schedule::neighborhood::NeighborhoodDocument;
 
 pub(in crate::commands) use self::real::plan_scenario_error;
 use self::report::{DispatchReport, ExceededReport};
@@ -33,11 +35,11 @@ const TABLE_BYTES_MAX: u64 = 16 << 20;
 
 /// Plan a fleet within the limits of its grid, with a bound on what any other plan could save
 ///
-/// Devices answer prices, which are changed until the limits are kept and nothing more is to be saved. Where the limits leave too little,
-/// they are named by step and amount, and the exit code is 1.
+/// Devices, or households with devices and wishes of their own, answer prices, which are changed until the limits are kept and nothing more is
+/// to be saved. Where the limits leave too little, they are named by step and amount, and the exit code is 1.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    /// The problem: TOML as in examples/fleet.toml where the name ends in .toml, else JSON of the schema gridtally-fleet-1, or gzip of it
+    /// The problem: TOML as in examples/fleet.toml, or examples/street.toml, which names files of households; else JSON of the schema gridtally-fleet-1, or gzip of it
     #[arg(value_name = "PROBLEM", required_unless_present = "scenario")]
     problem: Option<PathBuf>,
     /// Plan the recorded sessions of chargers that this file describes, as in fixtures/scenarios/chargers.toml, beside charging on arrival
@@ -46,16 +48,16 @@ pub(crate) struct Arguments {
     /// Draw the load under its limit, over the prices, into this file
     #[arg(long, value_name = "FILE.svg|png", value_parser = crate::output::picture::picture_file)]
     plot: Option<PathBuf>,
-    /// Write what each device is told into this file: CSV of set-points with their steps, version and status
+    /// Write what each device is told into this file: CSV of set-points with their steps, version and status; of households, of household, device, step and kW
     #[arg(long, value_name = "FILE.csv", value_parser = csv_file)]
     set_points: Option<PathBuf>,
-    /// Relative gap between plan and bound at which to stop
-    #[arg(long, value_name = "GAP", default_value_t = FleetOptions::default().gap, value_parser = crate::arguments::gap)]
-    gap: f64,
-    /// Seconds after which the best plan so far is the answer, with its gap; without a plan within the limits the exit code is 1
+    /// Relative gap between plan and bound at which to stop, 0.0001 where nothing is said, 0.001 for households
+    #[arg(long, value_name = "GAP", value_parser = crate::arguments::gap)]
+    gap: Option<f64>,
+    /// Seconds after which the best plan so far is the answer, with its gap; without a plan within the limits the exit code is 1. Not for households
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=86_400))]
     time_limit_s: Option<u64>,
-    /// Draws the order in which programs give way to others
+    /// Draws the order in which programs or households give way to others
     #[arg(long, value_name = "NUMBER", default_value_t = 0)]
     seed: u64,
     #[command(flatten)]
@@ -64,7 +66,8 @@ pub(crate) struct Arguments {
 
 impl Arguments {
     fn options(&self) -> FleetOptions {
-        FleetOptions { gap: self.gap, seed: self.seed, ..FleetOptions::default() }
+        let default = FleetOptions::default();
+        FleetOptions { gap: self.gap.unwrap_or(default.gap), seed: self.seed, ..default }
     }
 }
 
@@ -73,7 +76,12 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<(), Comman
         return real::run(scenario, arguments, context);
     }
     let problem = arguments.problem.as_ref().expect("clap asks for it");
-    let fleet = read(problem)?;
+    let fleet = match read(problem)? {
+        Problem::Fleet(fleet) => fleet,
+        Problem::Neighborhood(document) => {
+            return neighborhood::run(document, problem, arguments, context);
+        }
+    };
     if arguments.again.is_asked() {
         return again::run(&fleet, arguments, context);
     }
@@ -109,7 +117,7 @@ fn plan_within(
     drop(waiting);
     let error = match planned {
         Ok(plan) => {
-            let is_cut_short = is_time_over && plan.gap() > arguments.gap;
+            let is_cut_short = is_time_over && plan.gap() > arguments.options().gap;
             return Ok(Found { plan, is_cut_short });
         }
         Err(error) => error,
@@ -125,19 +133,29 @@ fn plan_within(
     Err(CommandError::refused(error))
 }
 
-/// Reads a fleet from JSON, or from TOML where the name of the file says so.
-fn read(path: &Path) -> Result<Fleet, CommandError> {
+/// What a problem describes.
+enum Problem {
+    /// Devices.
+    Fleet(Fleet),
+    /// Households, by their files.
+    Neighborhood(NeighborhoodDocument),
+}
+
+/// Reads a problem: TOML where the name of the file says so, which names households or devices, else a fleet as JSON.
+fn read(path: &Path) -> Result<Problem, CommandError> {
     let content = read_bounded(path, FILE_BYTES_MAX)?;
     let shown = path.display();
     let text =
         str::from_utf8(&content).with_context(|| format!("{shown} is not UTF-8")).or_refused()?;
     let is_toml = path.extension().is_some_and(|extension| extension == "toml");
-    let fleet = if is_toml {
-        Fleet::from_toml(text, &mut |name| read_beside(path, name))
+    let problem = if !is_toml {
+        Fleet::from_json(text).map(Problem::Fleet)
+    } else if NeighborhoodDocument::is_one(text) {
+        NeighborhoodDocument::read(text).map(Problem::Neighborhood)
     } else {
-        Fleet::from_json(text)
+        Fleet::from_toml(text, &mut |name| read_beside(path, name)).map(Problem::Fleet)
     };
-    fleet.map_err(|refused| {
+    problem.map_err(|refused| {
         CommandError::refused(anyhow::Error::new(refused).context(shown.to_string()))
     })
 }

@@ -1,7 +1,7 @@
 //! `gridtally schedule`: what a household's wishes cost, and what the best schedule saves.
 
 mod bulk;
-mod clock;
+pub(super) mod clock;
 mod conflicts;
 mod picture;
 mod real;

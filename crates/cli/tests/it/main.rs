@@ -12,6 +12,7 @@ mod cost;
 mod demo;
 mod dispatch_again;
 mod documents;
+mod neighborhood;
 mod reference;
 mod run;
 mod schedule;

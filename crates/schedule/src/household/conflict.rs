@@ -300,7 +300,7 @@ impl Explorer<'_> {
             Capacity::Free | Capacity::Peak(_) => None,
             Capacity::DailyMaxSteps(stepped) => stepped.steps.last().map(|step| step.upto_kw),
         };
-        let mut formulation = Formulation::new(household, widest_kw);
+        let mut formulation = Formulation::new(household, widest_kw, None);
         formulation.model.forget_costs();
         loop {
             let time_limit = share_of_time(self.watch, None).map_err(|_| SolveError::TimeOver)?;

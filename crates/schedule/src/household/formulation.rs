@@ -8,6 +8,7 @@
 use super::device::{
     Battery, Cycle, DeviceKind, Ev, EvSession, Interruptible, Modulating, Pv, Thermal,
 };
+use super::headroom::Headroom;
 use super::plan::HouseholdPlan;
 use super::problem::Household;
 use super::tariff::{Capacity, HourSoFar};
@@ -16,8 +17,8 @@ use crate::solver::{Column, ColumnSpec, Model, Solution};
 
 /// A household as a model, and where its powers are in it.
 #[derive(Debug)]
-pub(super) struct Formulation {
-    pub(super) model: Model,
+pub(crate) struct Formulation {
+    pub(crate) model: Model,
     /// For each device and step, the columns whose sum is its net power, kW.
     power: Vec<Vec<Vec<(Column, f64)>>>,
     /// Pairs of charge and discharge that must not both be used, with their greatest values, kW.
@@ -37,8 +38,13 @@ pub(super) struct Exclusive {
 const IN_USE_KW: f64 = 1e-6;
 
 impl Formulation {
-    /// Returns the model in which the highest hours stay within a bracket of the capacity tariff, `None` for any.
-    pub(super) fn new(household: &Household, bracket_upto_kw: Option<f64>) -> Self {
+    /// Returns the model in which the highest hours stay within a bracket of the capacity tariff, `None` for any, and in which more than the
+    /// headroom costs what it says.
+    pub(crate) fn new(
+        household: &Household,
+        bracket_upto_kw: Option<f64>,
+        headroom: Option<&Headroom>,
+    ) -> Self {
         let steps = household.horizon.steps();
         let mut build = Build {
             household,
@@ -68,14 +74,14 @@ impl Formulation {
         build.charge_only_pv(&power);
         build.rests(&power);
         build.only_surplus(&power);
-        let grid = build.grid(&power);
+        let grid = build.grid(&power, headroom);
         build.not_from_battery(&power, &grid);
         build.capacity(&grid, bracket_upto_kw);
         Self { model: build.model, power, exclusive: build.exclusive }
     }
 
     /// Returns the plan that a solution describes.
-    pub(super) fn plan(&self, solution: &Solution) -> HouseholdPlan {
+    pub(crate) fn plan(&self, solution: &Solution) -> HouseholdPlan {
         let sum = |terms: &Vec<(Column, f64)>| {
             terms.iter().map(|(column, factor)| factor * solution.value(*column)).sum::<f64>()
         };
@@ -83,8 +89,14 @@ impl Formulation {
         HouseholdPlan { device_kw }
     }
 
+    /// Returns the columns whose sum is the net power of all devices in a step, kW.
+    #[cfg(test)]
+    pub(crate) fn devices_at(&self, t: usize) -> impl Iterator<Item = (Column, f64)> {
+        self.power.iter().flat_map(move |steps| steps[t].iter().copied())
+    }
+
     /// Makes the pairs exclusive that a solution uses both of. Returns whether there were any.
-    pub(super) fn exclude(&mut self, solution: &Solution) -> bool {
+    pub(crate) fn exclude(&mut self, solution: &Solution) -> bool {
         let is_both = |pair: &Exclusive| {
             solution.value(pair.charge) > IN_USE_KW && solution.value(pair.discharge) > IN_USE_KW
         };
@@ -465,7 +477,7 @@ impl Build<'_> {
     }
 
     /// The exchange with the grid; returns the import of each step.
-    fn grid(&mut self, power: &[Power]) -> Vec<Column> {
+    fn grid(&mut self, power: &[Power], headroom: Option<&Headroom>) -> Vec<Column> {
         let (site, tariff) = (&self.household.site, &self.household.tariff);
         // Who uses nothing from a battery counts what is drawn: a plan must not draw more and feed it in again.
         let counts_import =
@@ -500,6 +512,13 @@ impl Build<'_> {
                     let terms: Vec<_> =
                         self.pv_at(power, t).into_iter().chain([(export, 1.0)]).collect();
                     self.model.at_most(0.0, terms);
+                }
+                let headroom = headroom.filter(|headroom| headroom.net_kw[t] < import_max);
+                if let Some(headroom) = headroom {
+                    let price = self.step_h * headroom.excess_price;
+                    let excess = self.model.column(price, 0.0, f64::INFINITY);
+                    let terms = [(import, 1.0), (export, -1.0), (excess, -1.0)];
+                    self.model.at_most(headroom.net_kw[t], terms);
                 }
                 import
             })

@@ -6,6 +6,7 @@ mod device;
 mod document;
 mod formulation;
 mod friendly;
+mod headroom;
 mod horizon;
 mod optimal;
 mod plan;
@@ -25,7 +26,11 @@ pub use device::{
     PreferredMode, Pv, Room, SocMinBy, Tank, Thermal, ThermalModel, ThermalStep,
 };
 pub use document::SCHEMA;
+#[cfg(test)]
+pub(crate) use formulation::Formulation;
+pub(crate) use headroom::Headroom;
 pub use horizon::Horizon;
+pub(crate) use optimal::{Beside, optimal_beside};
 pub use optimal::{OptimalPlan, Origin, PlanError, PlanOptions, optimal, optimal_watched};
 pub use plan::HouseholdPlan;
 pub use preferred::preferred;

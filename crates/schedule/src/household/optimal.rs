@@ -6,6 +6,7 @@ use gridtally_core::explanations;
 
 use super::check::{Cost, check};
 use super::formulation::Formulation;
+use super::headroom::Headroom;
 use super::plan::HouseholdPlan;
 use super::preferred::preferred;
 use super::problem::Household;
@@ -118,8 +119,38 @@ pub fn optimal_watched(
     options: &PlanOptions,
     watch: &dyn Watch,
 ) -> Result<OptimalPlan, PlanError> {
+    search(household, &Beside::default(), solvers, options, watch)
+}
+
+/// What a household that is planned together with others minds besides itself.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Beside<'a> {
+    /// What the others leave of the limits that they share.
+    pub(crate) headroom: Option<&'a Headroom>,
+    /// After so many nodes of branch and bound the best plan is the answer, on every machine the same.
+    pub(crate) nodes_max: Option<u64>,
+}
+
+/// Returns the cheapest plan as [`optimal`] does, beside others: the bound is one of the cost and of what is paid for exceeding the headroom.
+pub(crate) fn optimal_beside(
+    household: &Household,
+    beside: &Beside<'_>,
+    solvers: &[&dyn Solver],
+    options: &PlanOptions,
+) -> Result<OptimalPlan, PlanError> {
+    search(household, beside, solvers, options, &Unwatched)
+}
+
+fn search(
+    household: &Household,
+    beside: &Beside<'_>,
+    solvers: &[&dyn Solver],
+    options: &PlanOptions,
+    watch: &dyn Watch,
+) -> Result<OptimalPlan, PlanError> {
+    let failures = Vec::new();
     let mut search =
-        Search { household, solvers, options, watch, failures: Vec::new(), is_time_over: false };
+        Search { household, beside, solvers, options, watch, failures, is_time_over: false };
     let bracket = match &household.tariff.capacity {
         Capacity::Free | Capacity::Peak(_) => search.solve(None),
         Capacity::DailyMaxSteps(stepped) => search.cheapest_bracket(stepped),
@@ -128,9 +159,9 @@ pub fn optimal_watched(
         return Err(PlanError::Infeasible { household: household.id.clone() });
     };
     let Search { failures, is_time_over, .. } = search;
-    if let Some(Judged { plan, cost }) = plan {
+    if let Some(Judged { plan, cost, total }) = plan {
         // Rounding must not make a bound of what it bounds.
-        let bound = bound.min(cost.total());
+        let bound = bound.min(total);
         let origin = Origin::Solver;
         let mut found = OptimalPlan { plan, cost, bound, origin, is_cut_short: false, failures };
         found.is_cut_short = is_time_over || found.gap() > options.gap + GAP_OF_ROUNDING;
@@ -154,6 +185,8 @@ const GAP_OF_ROUNDING: f64 = 1e-6;
 struct Judged {
     plan: HouseholdPlan,
     cost: Cost,
+    /// With what it pays for exceeding the headroom.
+    total: f64,
 }
 
 /// What is known of the plans that stay within a bracket of the capacity tariff, or of all.
@@ -166,6 +199,7 @@ enum Bracket {
 
 struct Search<'a> {
     household: &'a Household,
+    beside: &'a Beside<'a>,
     solvers: &'a [&'a dyn Solver],
     options: &'a PlanOptions,
     watch: &'a dyn Watch,
@@ -185,12 +219,12 @@ impl Search<'_> {
         let mut is_empty = true;
         let (brackets, least_fee) = (stepped.steps.len(), stepped.steps[0].fee);
         for (k, step) in stepped.steps.iter().enumerate().rev() {
-            let best_cost = best.as_ref().map_or(f64::INFINITY, |best| best.cost.total());
+            let best_cost = best.as_ref().map_or(f64::INFINITY, |best| best.total);
             self.watch.told(&Progress {
                 stage: Stage::Brackets,
                 done: brackets - 1 - k,
                 total: brackets,
-                cost: best.as_ref().map(|best| best.cost.total()),
+                cost: best.as_ref().map(|best| best.total),
                 bound: Some(bound.min(beside_fee + least_fee)).filter(|bound| bound.is_finite()),
             });
             // The plan of a wider bracket stays within this one.
@@ -207,7 +241,7 @@ impl Search<'_> {
             bound = bound.min(beside_fee + step.fee);
             if let Some(found) = plan {
                 reached_kw = self.metric_kw(stepped, &found.plan);
-                if found.cost.total() < best_cost {
+                if found.total < best_cost {
                     best = Some(found);
                 }
             }
@@ -238,7 +272,7 @@ impl Search<'_> {
     fn solve(&mut self, upto_kw: Option<f64>) -> Bracket {
         let (mut plan, mut bound) = (None, f64::NEG_INFINITY);
         for &solver in self.solvers {
-            let mut formulation = Formulation::new(self.household, upto_kw);
+            let mut formulation = Formulation::new(self.household, upto_kw, self.beside.headroom);
             match self.solve_by(solver, &mut formulation, &mut plan, &mut bound) {
                 Ok(()) => break,
                 Err(SolveError::Infeasible) => return Bracket::Empty,
@@ -269,7 +303,8 @@ impl Search<'_> {
         loop {
             let time_limit = share_of_time(self.watch, self.options.time_limit);
             let solution = time_limit.map_err(|_| SolveError::TimeOver).and_then(|time_limit| {
-                let options = SolveOptions { gap: self.options.gap, time_limit, nodes_max: None };
+                let nodes_max = self.beside.nodes_max;
+                let options = SolveOptions { gap: self.options.gap, time_limit, nodes_max };
                 solver.solve(&formulation.model, &options)
             });
             if let Err(SolveError::TimeOver) = solution {
@@ -279,9 +314,11 @@ impl Search<'_> {
             let plan = formulation.plan(&solution);
             let is_last = !formulation.exclude(&solution);
             let found = check(self.household, &plan);
+            let excess_cost = |headroom: &Headroom| headroom.excess_cost(self.household, &plan);
+            let total = found.cost.total() + self.beside.headroom.map_or(0.0, excess_cost);
             match found.violations.first() {
-                None if best.as_ref().is_none_or(|best| found.cost.total() < best.cost.total()) => {
-                    *best = Some(Judged { plan, cost: found.cost });
+                None if best.as_ref().is_none_or(|best| total < best.total) => {
+                    *best = Some(Judged { plan, cost: found.cost, total });
                 }
                 Some(violation) if is_last => {
                     let message =

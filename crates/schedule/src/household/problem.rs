@@ -75,6 +75,16 @@ impl Household {
         Ok(Self(parts))
     }
 
+    /// Returns the household as it plans where exchange with the grid costs more than its tariff says: in each step so much per kWh, which
+    /// what it feeds in earns as well.
+    pub(crate) fn priced(&self, extra: &[f64]) -> Self {
+        let mut parts = self.0.clone();
+        for prices in [&mut parts.tariff.import_price, &mut parts.tariff.export_price] {
+            prices.iter_mut().zip(extra).for_each(|(price, extra)| *price += extra);
+        }
+        Self(parts)
+    }
+
     /// Returns the household without its checks, to be changed.
     #[must_use]
     pub fn into_parts(self) -> HouseholdParts {

@@ -6,6 +6,7 @@ mod dispatch;
 mod fleet;
 mod friendly;
 mod friendly_fleet;
+mod neighborhood;
 mod oracle;
 mod property;
 mod random;

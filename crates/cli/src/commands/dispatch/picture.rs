@@ -90,19 +90,30 @@ fn chart<'a, 'b>(
     values: std::ops::Range<f64>,
     title: &str,
 ) -> Result<Chart<'a, 'b>, Failed> {
-    let mut chart = ChartBuilder::on(area)
-        .margin_left(16)
-        .margin_right(24)
-        .margin_top(10)
-        .set_label_area_size(LabelAreaPosition::Left, 76)
-        .set_label_area_size(LabelAreaPosition::Bottom, 30)
-        .build_cartesian_2d(0.0..step(fleet.steps()), values)?;
     let clock = |step: &f64| {
         let minutes =
             f64::from(fleet.start_clock_h) * 60.0 + step * f64::from(fleet.resolution_min);
         let of_day = minutes.rem_euclid(1_440.0);
         format!("{:02.0}:{:02.0}", (of_day / 60.0).floor(), of_day.rem_euclid(60.0))
     };
+    timed(area, fleet.steps(), &clock, values, title)
+}
+
+/// Returns a chart over steps that `clock` names.
+pub(super) fn timed<'a, 'b>(
+    area: &'a Area<'b>,
+    steps: usize,
+    clock: &dyn Fn(&f64) -> String,
+    values: std::ops::Range<f64>,
+    title: &str,
+) -> Result<Chart<'a, 'b>, Failed> {
+    let mut chart = ChartBuilder::on(area)
+        .margin_left(16)
+        .margin_right(24)
+        .margin_top(10)
+        .set_label_area_size(LabelAreaPosition::Left, 76)
+        .set_label_area_size(LabelAreaPosition::Bottom, 30)
+        .build_cartesian_2d(0.0..step(steps), values)?;
     chart
         .configure_mesh()
         .max_light_lines(0)
@@ -112,12 +123,13 @@ fn chart<'a, 'b>(
         .axis_desc_style(font(12, INK))
         .y_desc(title)
         .x_labels(13)
-        .x_label_formatter(&clock)
+        .x_label_formatter(clock)
         .draw()?;
     Ok(chart)
 }
 
-fn labels<'a, 'b: 'a>(chart: &mut Chart<'a, 'b>) -> Result<(), Failed> {
+/// Draws what the series are called.
+pub(super) fn labels<'a, 'b: 'a>(chart: &mut Chart<'a, 'b>) -> Result<(), Failed> {
     chart
         .configure_series_labels()
         .position(SeriesLabelPosition::UpperRight)
