@@ -7,7 +7,11 @@
 pub mod fleet;
 pub mod household;
 
+pub mod sample;
 pub mod solver;
+
+#[cfg(feature = "highs")]
+pub mod textbook;
 
 mod bounds;
 mod json;

@@ -11,7 +11,7 @@ use anyhow::Context as _;
 use gridtally_schedule::household::{
     Household, PlanError, PlanOptions, check, conflict, optimal, preferred, shares,
 };
-use gridtally_schedule::solver::{Microlp, Solver};
+use gridtally_schedule::solver::SolverKind;
 
 use self::report::{ConflictReport, Planned, ScheduleReport};
 use crate::context::Context;
@@ -39,6 +39,9 @@ pub(crate) struct Arguments {
     /// Seconds after which the best plan so far is the answer, with its gap
     #[arg(long, value_name = "SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=86_400))]
     time_limit_s: u64,
+    /// Which solver is tried first: microlp, or highs where it was built in; where it fails, the other one that there is
+    #[arg(long, value_name = "SOLVER", default_value_t = SolverKind::Microlp)]
+    solver: SolverKind,
 }
 
 pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<(), CommandError> {
@@ -51,7 +54,7 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<(), Comman
     let household = household.map_err(|refused| {
         CommandError::refused(anyhow::Error::new(refused).context(shown.to_string()))
     })?;
-    let solvers: [&dyn Solver; 1] = [&Microlp];
+    let solvers = arguments.solver.first();
     let time_limit = Some(Duration::from_secs(arguments.time_limit_s));
     let options = PlanOptions { gap: arguments.gap, time_limit };
     let preferred_plan = preferred(&household);
@@ -74,7 +77,7 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<(), Comman
             context.output.report(&ScheduleReport::new(&planned))
         }
         Err(error @ PlanError::Infeasible { .. }) => {
-            let conflicts = conflict(&household, &Microlp).or_refused()?;
+            let conflicts = conflict(&household, solvers[0]).or_refused()?;
             context.output.report(&ConflictReport::new(&household, &conflicts))?;
             Err(CommandError::refused(error))
         }

@@ -42,6 +42,12 @@ impl Direct {
     }
 }
 
+/// Returns a fleet as one program, for those who solve it their own way.
+#[cfg(feature = "highs")]
+pub(crate) fn as_one_program(fleet: &Fleet) -> Model {
+    Direct::new(fleet, &LimitPrices::none(fleet), f64::INFINITY).model
+}
+
 type Power = Vec<Vec<(Column, f64)>>;
 
 struct Build<'a> {

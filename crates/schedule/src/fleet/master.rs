@@ -89,6 +89,8 @@ pub(crate) struct MasterColumn {
     /// Which prices it answers.
     pub(crate) prices: usize,
     pub(crate) response: Response,
+    /// For how many rounds no mixture has used it.
+    pub(crate) unused: usize,
 }
 
 /// What the master found.
@@ -122,10 +124,15 @@ struct LimitRow {
     limit_kw: f64,
 }
 
-/// The rows of the master for one fleet.
+/// What a mixture may exceed a limit by, as a part of the largest limit.
+const EXCEEDED: f64 = 1e-6;
+
+/// The rows of the master for one fleet. Most limits are never reached: a row takes part from the first mixture on that would exceed it.
 pub(crate) struct Master<'a> {
     fleet: &'a Fleet,
     rows: Vec<LimitRow>,
+    /// The rows that take part.
+    active: Vec<bool>,
     /// Rows are divided by this, kW.
     scale_kw: f64,
     /// What a kWh beyond a limit costs.
@@ -133,15 +140,17 @@ pub(crate) struct Master<'a> {
 }
 
 impl<'a> Master<'a> {
-    pub(crate) fn new(fleet: &'a Fleet) -> Self {
+    /// `beside_kw` is what flows besides on each feeder, apart from the base load.
+    pub(crate) fn new(fleet: &'a Fleet, beside_kw: &[Vec<f64>]) -> Self {
         let mut rows = Vec::new();
+        let all_kw = |t: usize| beside_kw.iter().map(|feeder_kw| feeder_kw[t]).sum::<f64>();
         for t in 0..fleet.steps() {
-            let limit_kw = fleet.transformer_limit_kw[t] - fleet.base_load_kw[t];
+            let limit_kw = fleet.transformer_limit_kw[t] - fleet.base_load_kw[t] - all_kw(t);
             rows.push(LimitRow { limit: Limit::Transformer, step: t, sign: 1.0, limit_kw });
         }
         for (f, feeder) in fleet.feeders.iter().enumerate() {
             for t in 0..fleet.steps() {
-                let limit_kw = feeder.limit_kw[t] - feeder.base_load_kw[t];
+                let limit_kw = feeder.limit_kw[t] - feeder.base_load_kw[t] - beside_kw[f][t];
                 rows.push(LimitRow { limit: Limit::Feeder(f), step: t, sign: 1.0, limit_kw });
             }
         }
@@ -151,13 +160,21 @@ impl<'a> Master<'a> {
                     limit: Limit::UpReserve,
                     step: t,
                     sign: -1.0,
-                    limit_kw: -reserve_kw,
+                    // What flows besides may be more than the reserve; the rest must not take it away.
+                    limit_kw: all_kw(t) - reserve_kw,
                 });
             }
         }
         let scale_kw = rows.iter().map(|row| row.limit_kw.abs()).fold(1.0, f64::max);
         let dearest = fleet.energy_price.iter().map(|price| price.abs()).fold(0.01, f64::max);
-        Self { fleet, rows, scale_kw, penalty: 20.0 * dearest }
+        let active = vec![false; rows.len()];
+        Self { fleet, rows, active, scale_kw, penalty: dearest }
+    }
+
+    /// Returns what a mixture costs with what exceeding the limits does.
+    pub(crate) fn with_excess(&self, mixture: &Mixture) -> f64 {
+        let excess_kw: f64 = mixture.excess_kw.iter().sum();
+        mixture.cost + self.penalty * self.fleet.step_h() * excess_kw
     }
 
     /// Makes exceeding a limit dearer.
@@ -168,16 +185,51 @@ impl<'a> Master<'a> {
     /// Returns which limits a mixture exceeds, by step, kW.
     pub(crate) fn exceeded(&self, mixture: &Mixture) -> Vec<(Limit, usize, f64)> {
         let rows = self.rows.iter().zip(&mixture.excess_kw);
-        rows.filter(|(_, excess)| **excess > 1e-6 * self.scale_kw)
+        rows.filter(|(_, excess)| **excess > EXCEEDED * self.scale_kw)
             .map(|(row, excess)| (row.limit, row.step, *excess))
             .collect()
     }
 
-    /// Returns the cheapest mixture: shares of each group's columns that add up to one. `None` where the solver fails.
-    pub(crate) fn solve(&self, groups: &[Group], columns: &[MasterColumn]) -> Option<Mixture> {
-        // Rows: one for each group, limits, then weights and excesses that are not negative.
-        let (group_rows, limit_rows) = (groups.len(), self.rows.len());
+    /// Returns the cheapest mixture: shares of each group's columns that add up to one. `exactness` is
+    /// the relative gap of the solver. `None` where it fails.
+    pub(crate) fn solve(
+        &mut self,
+        groups: &[Group],
+        columns: &[MasterColumn],
+        exactness: f64,
+    ) -> Option<Mixture> {
+        loop {
+            let mixture = self.solve_active(groups, columns, exactness)?;
+            let mut is_complete = true;
+            for (is_active, &excess_kw) in self.active.iter_mut().zip(&mixture.excess_kw) {
+                if !*is_active && excess_kw > EXCEEDED * self.scale_kw {
+                    (*is_active, is_complete) = (true, false);
+                }
+            }
+            if is_complete {
+                return Some(mixture);
+            }
+        }
+    }
+
+    /// Solves with the rows that take part. Rows: one for each group, limits, then weights and excesses that are not negative.
+    fn solve_active(
+        &self,
+        groups: &[Group],
+        columns: &[MasterColumn],
+        exactness: f64,
+    ) -> Option<Mixture> {
+        let active = self.rows.iter().zip(&self.active);
+        let rows: Vec<&LimitRow> =
+            active.filter(|(_, is_active)| **is_active).map(|(row, _)| row).collect();
+        let (group_rows, limit_rows) = (groups.len(), rows.len());
         let variables = columns.len() + limit_rows;
+        if variables == 0 {
+            // There is nothing to mix, and nothing is exceeded as far as is known.
+            let excess_kw = self.excess_kw(groups, columns, &[]);
+            let prices = LimitPrices::none(self.fleet);
+            return Some(Mixture { weights: Vec::new(), cost: 0.0, excess_kw, prices });
+        }
         let step_h = self.fleet.step_h();
         let cost_scale =
             columns.iter().map(|column| column.response.cost.abs()).fold(1e-9, f64::max);
@@ -185,7 +237,7 @@ impl<'a> Master<'a> {
             columns.iter().map(|column| column.response.cost / cost_scale).collect();
         q.resize(variables, self.penalty * step_h * self.scale_kw / cost_scale);
         let mut b = vec![1.0; group_rows];
-        b.extend(self.rows.iter().map(|row| row.limit_kw / self.scale_kw));
+        b.extend(rows.iter().map(|row| row.limit_kw / self.scale_kw));
         b.resize(group_rows + limit_rows + variables, 0.0);
         let mut starts = vec![0];
         let (mut places, mut values) = (Vec::new(), Vec::new());
@@ -193,7 +245,7 @@ impl<'a> Master<'a> {
         for (k, column) in columns.iter().enumerate() {
             places.push(column.group);
             values.push(1.0);
-            for (r, row) in self.rows.iter().enumerate() {
+            for (r, row) in rows.iter().enumerate() {
                 let counts = match row.limit {
                     Limit::Feeder(f) => f == groups[column.group].feeder,
                     Limit::Transformer | Limit::UpReserve => true,
@@ -216,8 +268,13 @@ impl<'a> Master<'a> {
         let a = CscMatrix::new(b.len(), variables, starts, places, values);
         let p = CscMatrix::zeros((variables, variables));
         let cones = [ZeroConeT(group_rows), NonnegativeConeT(limit_rows + variables)];
-        let settings =
-            DefaultSettings { verbose: false, max_threads: 1, ..DefaultSettings::default() };
+        let settings = DefaultSettings {
+            verbose: false,
+            max_threads: 1,
+            tol_gap_rel: exactness,
+            tol_gap_abs: exactness,
+            ..DefaultSettings::default()
+        };
         let mut solver = DefaultSolver::new(&p, &q, &a, &b, &cones, settings).ok()?;
         solver.solve();
         let is_solved =
@@ -225,7 +282,7 @@ impl<'a> Master<'a> {
         let solution = is_solved.then_some(&solver.solution)?;
         let weights = normalized(&solution.x[..columns.len()], columns, group_rows);
         let mut prices = LimitPrices::none(self.fleet);
-        for (row, z) in self.rows.iter().zip(&solution.z[group_rows..]) {
+        for (row, z) in rows.iter().zip(&solution.z[group_rows..]) {
             let price = (z * cost_scale / (self.scale_kw * step_h)).max(0.0);
             match row.limit {
                 Limit::Transformer => prices.transformer[row.step] = price,

@@ -15,6 +15,8 @@ mod window;
 
 pub use check::{FleetCheck, check};
 pub use coordinate::{FleetError, FleetOptions, lagrangian};
+#[cfg(feature = "highs")]
+pub(crate) use direct::as_one_program;
 pub use document::SCHEMA;
 pub use master::{Limit, LimitPrices};
 pub use plan::{FleetPlan, plan};

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::coordinate::{Coordinated, FleetError, FleetOptions, coordinate};
+use super::coordinate::{Coordinated, FleetError, FleetOptions, coordinate, coordinate_rest};
 use super::direct::Direct;
 use super::master::LimitPrices;
-use super::problem::{Fleet, FleetParts};
+use super::problem::Fleet;
 use super::respond::{FleetDevice, cheapest_start};
 use super::starts::{Headroom, starts};
 use crate::solver::{Microlp, SolveOptions, Solver};
@@ -73,8 +73,11 @@ const DIRECT_NODES: [u64; 3] = [1_000, 4_000, 16_000];
 ///
 /// Returns the first [`FleetError`] in the order of its variants.
 pub fn plan(fleet: &Fleet, options: &FleetOptions) -> Result<FleetPlan, FleetError> {
-    let relaxed = coordinate(fleet, options)?;
-    if fleet.cycles.profile.is_empty() {
+    let has_programs = !fleet.cycles.profile.is_empty();
+    // Programs lose a little later.
+    let gap = if has_programs { options.gap / 2.0 } else { options.gap };
+    let relaxed = coordinate(fleet, &FleetOptions { gap, ..*options })?;
+    if !has_programs {
         return Ok(FleetPlan {
             cost: relaxed.cost,
             bound: relaxed.bound,
@@ -153,7 +156,6 @@ fn with_starts(
     let mut room = Headroom::beside(fleet, &relaxed.continuous_by_feeder_kw);
     let starts = starts(fleet, &mut room, mixed, options.seed);
     let programs_kw = programs(fleet, &starts);
-    let rest = coordinate(&beside(fleet, &programs_kw), options)?;
     let step_h = fleet.step_h();
     let programs_total_kw = total(&programs_kw);
     let for_programs: f64 = fleet
@@ -162,6 +164,8 @@ fn with_starts(
         .zip(&programs_total_kw)
         .map(|(price, load)| price * load * step_h)
         .sum();
+    let enough = relaxed.bound + options.gap * relaxed.bound.abs() - for_programs;
+    let rest = coordinate_rest(fleet, programs_kw, relaxed, enough, options)?;
     let load_kw =
         total(&rest.load_by_feeder_kw).iter().zip(&programs_total_kw).map(|(a, b)| a + b).collect();
     let cost = rest.cost + for_programs;
@@ -184,23 +188,6 @@ fn programs(fleet: &Fleet, starts: &[usize]) -> Vec<Vec<f64>> {
         load_kw[start..].iter_mut().zip(profile_kw).for_each(|(load, power)| *load += power);
     }
     load_kw
-}
-
-/// Returns the fleet without its programs, which are part of what flows besides.
-fn beside(fleet: &Fleet, programs_kw: &[Vec<f64>]) -> Fleet {
-    let mut parts: FleetParts = fleet.clone().into_parts();
-    parts.cycles = super::problem::Cycles::default();
-    let total_kw = total(programs_kw);
-    parts.base_load_kw.iter_mut().zip(&total_kw).for_each(|(base, load)| *base += load);
-    parts
-        .up_reserve_kw
-        .iter_mut()
-        .zip(&total_kw)
-        .for_each(|(reserve, load)| *reserve = (*reserve - load).max(0.0));
-    for (feeder, load_kw) in parts.feeders.iter_mut().zip(programs_kw) {
-        feeder.base_load_kw.iter_mut().zip(load_kw).for_each(|(base, load)| *base += load);
-    }
-    Fleet::new(parts).expect("what is added is a part of the fleet")
 }
 
 fn total(by_feeder_kw: &[Vec<f64>]) -> Vec<f64> {

@@ -7,4 +7,8 @@ mod friendly;
 mod oracle;
 mod property;
 mod random;
+#[cfg(feature = "highs")]
+mod random_fleet;
+#[cfg(feature = "highs")]
+mod second_opinion;
 mod seeds;
