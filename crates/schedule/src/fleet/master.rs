@@ -149,6 +149,7 @@ impl<'a> Master<'a> {
             rows.push(LimitRow { limit: Limit::Transformer, step: t, sign: 1.0, limit_kw });
         }
         for (f, feeder) in fleet.feeders.iter().enumerate() {
+            #[expect(clippy::needless_range_loop, reason = "a step of many series")]
             for t in 0..fleet.steps() {
                 let limit_kw = feeder.limit_kw[t] - feeder.base_load_kw[t] - beside_kw[f][t];
                 rows.push(LimitRow { limit: Limit::Feeder(f), step: t, sign: 1.0, limit_kw });
