@@ -1,5 +1,6 @@
 //! What `scripts/bench-schedulers` runs of ours: a household of a file, planned so many times, by us and as a textbook program by `HiGHS`.
 #![expect(clippy::print_stdout, reason = "what it prints is its result")]
+#![expect(clippy::disallowed_methods, reason = "it measures time")]
 
 use std::time::{Duration, Instant};
 

@@ -37,6 +37,9 @@ pub fn household(household: &Household) -> Option<Model> {
     Some(program.model)
 }
 
+/// A program with its name, and its start as a number.
+type Startable<'a> = (&'a str, &'a Cycle, Vec<(Column, f64)>);
+
 struct Program<'a> {
     household: &'a Household,
     model: Model,
@@ -49,7 +52,7 @@ struct Program<'a> {
     /// What charges a battery that may charge from the panels alone.
     charges_only_pv: Vec<Vec<Column>>,
     /// The start of each program as a number, with its length.
-    starts: Vec<(&'a str, &'a Cycle, Vec<(Column, f64)>)>,
+    starts: Vec<Startable<'a>>,
 }
 
 impl<'a> Program<'a> {

@@ -120,7 +120,8 @@ fn v2gs(dice: &mut impl Rng, feeders: u32) -> V2gs {
         cars.soc_arrival_kwh.push(soc_arrival_kwh);
         cars.soc_min_kwh.push(5.0);
         cars.soc_max_kwh.push(50.0);
-        cars.soc_target_kwh.push(soc_arrival_kwh + room_kwh * dice.random_range(-0.5..0.9));
+        let target_kwh = soc_arrival_kwh + room_kwh * dice.random_range(-0.5..0.9);
+        cars.soc_target_kwh.push(target_kwh.clamp(0.0, 50.0));
         cars.feeder.push(feeder(dice, feeders));
     }
     cars
