@@ -2,6 +2,8 @@
 //!
 //! `GRIDTALLY_PROVE_TIMES` tries so many times as many, `GRIDTALLY_PROVE_SEED` others.
 
+#![expect(clippy::print_stderr, reason = "it says how much it proved")]
+
 use gridtally_schedule::fleet::{FleetError, FleetOptions, plan};
 use gridtally_schedule::household::{PlanError, PlanOptions, check, optimal};
 use gridtally_schedule::solver::{Highs, Microlp, Model, SolveError, SolveOptions, Solver};
@@ -38,7 +40,7 @@ fn prove(what: &str, count: u64, try_one: impl Fn(u64) -> bool + Sync) {
         }
     });
     let planned = planned.into_inner();
-    println!("proved: {what}: {count} agree with HiGHS, of which {planned} can be planned");
+    eprintln!("proved: {what}: {count} agree with HiGHS, of which {planned} can be planned");
     assert!(planned * 4 > count && planned < count, "{planned} of {count} can be planned");
 }
 
