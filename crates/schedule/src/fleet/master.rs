@@ -1,9 +1,7 @@
 //! The master problem of the coordination: which mixture of known answers is cheapest within the limits, and what the limits cost.
 
 use clarabel::algebra::CscMatrix;
-use clarabel::solver::{
-    DefaultSettings, DefaultSolver, IPSolver, NonnegativeConeT, SolverStatus, ZeroConeT,
-};
+use clarabel::solver::{DefaultSettings, DefaultSolver, IPSolver, NonnegativeConeT, ZeroConeT};
 
 use super::problem::Fleet;
 use super::respond::{Group, Response};
@@ -278,10 +276,14 @@ impl<'a> Master<'a> {
         };
         let mut solver = DefaultSolver::new(&p, &q, &a, &b, &cones, settings).ok()?;
         solver.solve();
-        let is_solved =
-            matches!(solver.solution.status, SolverStatus::Solved | SolverStatus::AlmostSolved);
-        let solution = is_solved.then_some(&solver.solution)?;
+        // Where it stops short of what was asked, what it has is judged like everything else: a mixture by what it costs and exceeds, and
+        // any prices give a bound.
+        let solution = &solver.solution;
         let weights = normalized(&solution.x[..columns.len()], columns, group_rows);
+        let is_usable = weights.iter().chain(&solution.z).all(|value| value.is_finite());
+        if !is_usable {
+            return None;
+        }
         let mut prices = LimitPrices::none(self.fleet);
         for (row, z) in rows.iter().zip(&solution.z[group_rows..]) {
             let price = (z * cost_scale / (self.scale_kw * step_h)).max(0.0);
