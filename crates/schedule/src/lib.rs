@@ -12,7 +12,11 @@ pub mod fleet;
 pub mod household;
 pub mod neighborhood;
 
+pub mod sample;
 pub mod solver;
+
+#[cfg(feature = "highs")]
+pub mod textbook;
 
 mod bounds;
 mod json;

@@ -18,6 +18,7 @@ use self::process::Program;
 
 mod chain;
 mod import;
+mod plans;
 mod postgres;
 mod process;
 mod settlement;
@@ -60,6 +61,8 @@ enum Part {
     Transfers,
     /// Start, memory and files of a chain with 200,000 transactions
     Start,
+    /// Plans of households and of fleets up to a million cars, beside HiGHS where it is built in
+    Plans,
 }
 
 /// One number, and the same of somebody else.
@@ -156,6 +159,7 @@ async fn measure(
         Part::Chain => chain::measure(arguments, anvil).await,
         Part::Transfers => transfers::measure(arguments, anvil).await,
         Part::Start => start::measure(arguments).await,
+        Part::Plans => plans::measure(arguments),
     }
 }
 

@@ -19,7 +19,7 @@ use gridtally_schedule::household::{
     Household, PlanError, PlanOptions, Rest, check, conflict, optimal_watched, preferred, reasons,
     shares,
 };
-use gridtally_schedule::solver::{Microlp, Solver};
+use gridtally_schedule::solver::SolverKind;
 
 use self::conflicts::ConflictReport;
 use self::report::{Planned, ScheduleReport};
@@ -56,6 +56,9 @@ pub(crate) struct Arguments {
     /// Seconds for each household after which the best plan so far is the answer, with its gap
     #[arg(long, value_name = "SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=86_400))]
     time_limit_s: u64,
+    /// Which solver is tried first: microlp, or highs where it was built in; where it fails, the other one that there is
+    #[arg(long, value_name = "SOLVER", default_value_t = SolverKind::Microlp)]
+    solver: SolverKind,
     #[command(flatten)]
     now: NowArguments,
 }
@@ -85,7 +88,7 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<(), Comman
 
 fn run_one(path: &Path, arguments: &Arguments, context: &Context) -> Result<(), CommandError> {
     let Rest { household, missed } = arguments.now.rest(read(path)?)?;
-    let solvers: [&dyn Solver; 1] = [&Microlp];
+    let solvers = arguments.solver.first();
     let options = arguments.options();
     let waiting = Waiting::new(arguments.time_limit());
     let preferred_plan = preferred(&household);
@@ -112,7 +115,7 @@ fn run_one(path: &Path, arguments: &Arguments, context: &Context) -> Result<(), 
             context.output.report(&ScheduleReport::new(&planned))
         }
         Err(error @ PlanError::Infeasible { .. }) => {
-            let found = conflict(&household, &Microlp, &waiting).or_refused()?;
+            let found = conflict(&household, solvers[0], &waiting).or_refused()?;
             drop(waiting);
             let report = ConflictReport::new(&household, &found).with_missed(&household, &missed);
             context.output.report(&report)?;

@@ -76,3 +76,17 @@ fn batches_are_stored_beside_postgresql() {
         assert!(measured["reference"]["value"].as_u64().unwrap() > 0, "{report}");
     }
 }
+
+#[test]
+fn households_and_fleets_are_planned() {
+    let output = Terminal::new().output("bench plans --rounds 1 --size-percent 1 --output json");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let measurements = report["measurements"].as_array().unwrap();
+    // Two households, many in bulk, cars in memory; time and memory of five fleets.
+    assert_eq!(measurements.len(), 14, "{report}");
+    assert!(
+        measurements.iter().all(|measurement| measurement["value"].as_u64() > Some(0)),
+        "{report}"
+    );
+}

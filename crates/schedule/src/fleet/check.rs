@@ -85,7 +85,7 @@ pub fn check(
             let over = feeder.base_load_kw[t] + by_feeder_kw[f][t] - feeder.limit_kw[t];
             note(Limit::Feeder(f), over, feeder.limit_kw[t]);
         }
-        if fleet.up_reserve_kw[t] > 0.0 {
+        if fleet.up_reserve_kw[t] != 0.0 {
             note(
                 Limit::UpReserve,
                 fleet.up_reserve_kw[t] - found.load_kw[t],

@@ -7,6 +7,8 @@
 //!
 //! G. B. Dantzig and P. Wolfe, "Decomposition principle for linear programs", 1960; smoothing of prices: P. Wentges, 1997.
 
+use std::collections::VecDeque;
+
 use gridtally_core::explanations;
 
 use super::fairness::Waiting;
@@ -15,7 +17,7 @@ use super::problem::Fleet;
 use super::respond::{
     FleetDevice, Group, Membership, Response, Room, groups, respond_all, respond_of,
 };
-use crate::watch::{Progress, Stage, Watch};
+use crate::watch::{Keeping, Progress, Stage, Watch};
 
 /// How exactly to plan a fleet.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -26,13 +28,14 @@ pub struct FleetOptions {
     pub rounds_max: usize,
     /// From what the order is drawn in which programs give way.
     pub seed: u64,
-    /// Into how many groups the devices of a kind on a feeder are taken: more need fewer rounds, each of which takes longer.
-    pub groups_per_feeder: usize,
+    /// Into how many groups the devices of a kind are taken, at least one for each feeder: more need fewer rounds, each of which takes
+    /// longer.
+    pub groups: usize,
 }
 
 impl Default for FleetOptions {
     fn default() -> Self {
-        Self { gap: 1e-4, rounds_max: 200, seed: 0, groups_per_feeder: 20 }
+        Self { gap: 1e-4, rounds_max: 200, seed: 0, groups: 20 }
     }
 }
 
@@ -56,6 +59,10 @@ pub(crate) struct Coordinated {
     /// For each group, which answers it mixes, with their shares.
     mixture: Vec<Vec<(usize, f64)>>,
     membership: Membership,
+    groups: Vec<Group>,
+    columns: Vec<MasterColumn>,
+    /// The last prices that devices were asked at.
+    tried: VecDeque<LimitPrices>,
 }
 
 impl Coordinated {
@@ -133,7 +140,19 @@ const COLUMNS_MAX: usize = 40;
 /// Which part of its cost a plan may spend on fairness.
 const FAIR_PART: f64 = 1e-4;
 /// How often exceeding a limit is made dearer before the limits are held to be too tight.
-const PENALTIES_MAX: usize = 3;
+const PENALTIES_MAX: usize = 5;
+/// About how many devices a sample of a large fleet has, beside its windows: it says near what prices to look.
+const SAMPLE: usize = 3_000;
+/// Relative gap to which the sample is planned.
+const SAMPLE_GAP: f64 = 1e-3;
+/// The sample leaves this part of the time at least: a half.
+const SAMPLE_TIME: u32 = 2;
+/// How many of the last prices are kept.
+const TRIED_MAX: usize = 12;
+/// For how many rounds an answer is kept that no mixture uses.
+const UNUSED_MAX: usize = 4;
+/// Shares below this are no use.
+const USED: f64 = 1e-6;
 
 /// Plans a fleet whose devices' choices can be mixed; what cannot be is mixed all the same, and is a bound. Among the plans that cost no more
 /// than `may_cost` says of the bound, a [fair](super::fairness) one is taken.
@@ -147,65 +166,62 @@ pub(crate) fn coordinate(
     watch: &dyn Watch,
     may_cost: &dyn Fn(f64) -> f64,
 ) -> Result<Coordinated, FleetError> {
-    let groups =
-        groups(fleet, options.groups_per_feeder).map_err(|device| FleetError::Device { device })?;
+    let groups = groups(fleet, options.groups).map_err(|device| FleetError::Device { device })?;
+    let nothing = vec![vec![0.0; fleet.steps()]; fleet.feeders.len().max(1)];
+    let mut known = vec![LimitPrices::none(fleet)];
+    let one_of = (fleet.devices() - fleet.evs.arrival.len()) / SAMPLE;
+    if one_of > 1 {
+        let sample = groups.iter().map(|group| group.sample(one_of)).collect();
+        let mut work = Work::new(fleet, sample, nothing.clone());
+        work.answer(&LimitPrices::none(fleet))?;
+        let until = Until { gap: SAMPLE_GAP.max(options.gap), ..Until::close(options) };
+        // What a sample cannot do the whole may be able to.
+        if let Ok(rough) = work.converge(&until, &Keeping::part(watch, SAMPLE_TIME)) {
+            known.extend(rough.tried);
+        }
+    }
+    let mut work = Work::new(fleet, groups, nothing);
+    for prices in &known {
+        work.answer(prices)?;
+    }
+    work.converge(&Until { may_cost, ..Until::close(options) }, watch)
+}
+
+/// Plans the devices of a fleet that are not programs beside what its programs use on each feeder: from the answers and prices that are known,
+/// until the plan costs `enough` or less, or as above. Among the plans that cost no more, a fair one is taken.
+///
+/// # Errors
+///
+/// Returns the first [`FleetError`] in the order of its variants.
+pub(crate) fn coordinate_rest(
+    fleet: &Fleet,
+    programs_kw: Vec<Vec<f64>>,
+    known: &Coordinated,
+    enough: f64,
+    options: &FleetOptions,
+    watch: &dyn Watch,
+) -> Result<Coordinated, FleetError> {
+    let mut number_of = vec![None; known.groups.len()];
+    let mut groups = Vec::new();
+    for (group, number) in known.groups.iter().zip(&mut number_of) {
+        if !group.is_of_programs() {
+            *number = Some(groups.len());
+            groups.push(group.clone());
+        }
+    }
+    let of_rest = |column: &MasterColumn| {
+        number_of[column.group].map(|group| MasterColumn { group, ..column.clone() })
+    };
+    let columns = known.columns.iter().filter_map(of_rest).collect();
+    let answered = known.answered.clone();
     let mut work = Work {
-        fleet,
-        master: Master::new(fleet),
-        groups,
-        columns: Vec::new(),
-        answered: Vec::new(),
-        bound: f64::NEG_INFINITY,
-        best: LimitPrices::none(fleet),
+        columns,
+        answered,
+        best: known.prices.clone(),
+        ..Work::new(fleet, groups, programs_kw)
     };
-    work.answer(&LimitPrices::none(fleet))?;
-    let mut penalties = 0;
-    let mut rounds = 0;
-    let mixture = loop {
-        rounds += 1;
-        let mixture = work.master.solve(&work.groups, &work.columns).ok_or(FleetError::Master)?;
-        let is_within = work.master.exceeded(&mixture).is_empty();
-        let gap = (mixture.cost - work.bound) / work.bound.abs().max(1e-9);
-        if is_within && gap <= options.gap {
-            break mixture;
-        }
-        watch.told(&Progress {
-            stage: Stage::Rounds,
-            done: rounds - 1,
-            total: options.rounds_max,
-            cost: is_within.then_some(mixture.cost),
-            bound: Some(work.bound),
-        });
-        if watch.time_left().is_some_and(|left| left.is_zero()) {
-            // Once a mixture is within the limits, so is every later one.
-            if is_within {
-                break mixture;
-            }
-            return Err(FleetError::TimeOver { exceeded: work.master.exceeded(&mixture) });
-        }
-        if rounds >= options.rounds_max {
-            if is_within {
-                break mixture;
-            }
-            return Err(FleetError::Limits { exceeded: work.master.exceeded(&mixture) });
-        }
-        let next = work.best.between(&mixture.prices, SMOOTHING);
-        let is_news = work.answer(&next)?;
-        if !is_news && !work.answer(&mixture.prices)? {
-            if is_within {
-                break mixture;
-            }
-            penalties += 1;
-            if penalties > PENALTIES_MAX {
-                return Err(FleetError::Limits { exceeded: work.master.exceeded(&mixture) });
-            }
-            work.master.raise_penalty();
-        }
-        work.forget(&mixture);
-    };
-    let cost_max = may_cost(work.bound);
-    let mixture = work.fairer(&mixture, cost_max)?.unwrap_or(mixture);
-    Ok(work.plan(&mixture, rounds))
+    work.answer(&known.prices)?;
+    work.converge(&Until { enough, may_cost: &|_| enough, ..Until::close(options) }, watch)
 }
 
 /// Returns the bound that prices of limits give: what devices pay at their cheapest answers, less what the limits are worth. No plan costs
@@ -250,8 +266,34 @@ fn bound_of(
     groups.iter().zip(responses).map(for_limits).sum::<f64>() - prices.worth(fleet)
 }
 
+/// When to stop.
+struct Until<'a> {
+    /// Relative gap between plan and bound.
+    gap: f64,
+    /// A cost that is low enough, whatever the bound.
+    enough: f64,
+    /// Most rounds of prices and answers.
+    rounds_max: usize,
+    /// What a plan may cost for being fair, by the bound.
+    may_cost: &'a dyn Fn(f64) -> f64,
+}
+
+impl Until<'_> {
+    /// When plan and bound are close; nothing is spent on fairness.
+    fn close(options: &FleetOptions) -> Self {
+        Self {
+            gap: options.gap,
+            enough: f64::NEG_INFINITY,
+            rounds_max: options.rounds_max,
+            may_cost: &|_| f64::NEG_INFINITY,
+        }
+    }
+}
+
 struct Work<'a> {
     fleet: &'a Fleet,
+    /// What flows besides on each feeder, apart from the base load.
+    beside_kw: Vec<Vec<f64>>,
     master: Master<'a>,
     groups: Vec<Group>,
     columns: Vec<MasterColumn>,
@@ -259,18 +301,116 @@ struct Work<'a> {
     /// The best bound so far, and the prices that gave it.
     bound: f64,
     best: LimitPrices,
+    /// The last prices that devices were asked at.
+    tried: VecDeque<LimitPrices>,
 }
 
-impl Work<'_> {
+impl<'a> Work<'a> {
+    fn new(fleet: &'a Fleet, groups: Vec<Group>, beside_kw: Vec<Vec<f64>>) -> Self {
+        Self {
+            fleet,
+            master: Master::new(fleet, &beside_kw),
+            beside_kw,
+            groups,
+            columns: Vec::new(),
+            answered: Vec::new(),
+            bound: f64::NEG_INFINITY,
+            best: LimitPrices::none(fleet),
+            tried: VecDeque::new(),
+        }
+    }
+
+    /// Mixes and asks in turn until the gap is small or the cost is enough.
+    fn converge(mut self, until: &Until<'_>, watch: &dyn Watch) -> Result<Coordinated, FleetError> {
+        let mut penalties = 0;
+        let mut rounds = 0;
+        let mut exactness = 1e-5;
+        loop {
+            rounds += 1;
+            let mixture = self
+                .master
+                .solve(&self.groups, &self.columns, exactness)
+                .ok_or(FleetError::Master)?;
+            let exceeded = self.master.exceeded(&mixture);
+            let is_within = exceeded.is_empty();
+            let gap = (mixture.cost - self.bound) / self.bound.abs().max(1e-9);
+            exactness = (1e-3 * gap).clamp(1e-9, 1e-5);
+            tracing::debug!(rounds, mixture.cost, self.bound, gap, is_within, "fleet coordinated");
+            watch.told(&Progress {
+                stage: Stage::Rounds,
+                done: rounds,
+                total: until.rounds_max,
+                cost: is_within.then_some(mixture.cost),
+                bound: Some(self.bound),
+            });
+            let is_good = gap <= until.gap || mixture.cost <= until.enough;
+            let is_time_over = watch.time_left().is_some_and(|left| left.is_zero());
+            let is_last = is_time_over || rounds >= until.rounds_max;
+            if is_within && (is_good || is_last) {
+                return self.finish(mixture, rounds, until);
+            }
+            if is_time_over {
+                return Err(FleetError::TimeOver { exceeded });
+            }
+            if is_last {
+                return Err(FleetError::Limits { exceeded });
+            }
+            let next = self.best.between(&mixture.prices, SMOOTHING);
+            let is_news = self.answer(&next)?;
+            if !is_news && !self.answer(&mixture.prices)? {
+                if is_within {
+                    return self.finish(mixture, rounds, until);
+                }
+                penalties += 1;
+                if penalties > PENALTIES_MAX {
+                    return Err(FleetError::Limits { exceeded });
+                }
+                self.master.raise_penalty();
+            }
+            // Prices are at the cost of exceeding: they cannot say more.
+            let with_excess = self.master.with_excess(&mixture);
+            let is_capped = with_excess - self.bound <= until.gap * self.bound.abs();
+            if !is_within && is_capped && penalties < PENALTIES_MAX {
+                penalties += 1;
+                self.master.raise_penalty();
+            }
+            self.forget(&mixture);
+        }
+    }
+
+    /// Takes a fair mixture among those that cost no more than they may.
+    fn finish(
+        mut self,
+        mixture: Mixture,
+        rounds: usize,
+        until: &Until<'_>,
+    ) -> Result<Coordinated, FleetError> {
+        let cost_max = (until.may_cost)(self.bound);
+        let mixture = self.fairer(&mixture, cost_max)?.unwrap_or(mixture);
+        Ok(self.plan(&mixture, rounds))
+    }
+
     /// Asks all devices. Returns whether any answer is new.
     fn answer(&mut self, prices: &LimitPrices) -> Result<bool, FleetError> {
         let seen = prices.seen(self.fleet);
         let responses = respond_all(self.fleet, &self.groups, &seen)
             .map_err(|device| FleetError::Device { device })?;
-        let bound = bound_of(self.fleet, &self.groups, prices, &seen, &responses);
+        // What flows besides takes its part of the limits; it is no reserve of more load, like programs.
+        let of_programs = &seen[seen.len() / 2..];
+        let of_beside = |(seen, load_kw): (&Vec<f64>, &Vec<f64>)| {
+            let limits = seen.iter().zip(&self.fleet.energy_price);
+            limits.zip(load_kw).map(|((seen, energy), load)| (seen - energy) * load).sum::<f64>()
+        };
+        let beside: f64 = of_programs.iter().zip(&self.beside_kw).map(of_beside).sum();
+        let bound = bound_of(self.fleet, &self.groups, prices, &seen, &responses)
+            + beside * self.fleet.step_h();
         if bound > self.bound {
             self.bound = bound;
             self.best = prices.clone();
+        }
+        self.tried.push_back(prices.clone());
+        if self.tried.len() > TRIED_MAX {
+            drop(self.tried.pop_front());
         }
         let number = self.answered.len();
         let mut is_news = false;
@@ -280,7 +420,7 @@ impl Work<'_> {
                 .iter()
                 .any(|column| column.group == group && column.response == response);
             if !is_known {
-                self.columns.push(MasterColumn { group, prices: number, response });
+                self.columns.push(MasterColumn { group, prices: number, response, unused: 0 });
                 is_news = true;
             }
         }
@@ -288,15 +428,19 @@ impl Work<'_> {
         Ok(is_news)
     }
 
-    /// Keeps the most used and the newest answers of each group.
+    /// Forgets the answers of each group that no mixture has used for some rounds, and the least used where there are many.
     fn forget(&mut self, mixture: &Mixture) {
         let mut weights = mixture.weights.clone();
         // The newest are not in the mixture yet.
         weights.resize(self.columns.len(), 1.0);
-        let mut kept = vec![true; self.columns.len()];
-        for group in 0..self.groups.len() {
-            let mut numbers: Vec<usize> =
-                (0..self.columns.len()).filter(|&k| self.columns[k].group == group).collect();
+        let mut of_group = vec![Vec::new(); self.groups.len()];
+        for (k, (column, &weight)) in self.columns.iter_mut().zip(&weights).enumerate() {
+            column.unused = if weight > USED { 0 } else { column.unused + 1 };
+            of_group[column.group].push(k);
+        }
+        let mut kept: Vec<bool> =
+            self.columns.iter().map(|column| column.unused <= UNUSED_MAX).collect();
+        for mut numbers in of_group {
             if numbers.len() > COLUMNS_MAX {
                 numbers.sort_by(|&a, &b| weights[b].total_cmp(&weights[a]).then(b.cmp(&a)));
                 numbers[COLUMNS_MAX..].iter().for_each(|&k| kept[k] = false);
@@ -331,7 +475,10 @@ impl Work<'_> {
             let responses = respond_all(self.fleet, &self.groups, &seen).map_err(impossible)?;
             let prices = self.answered.len();
             let answers = responses.into_iter().enumerate();
-            let columns = answers.map(|(group, response)| MasterColumn { group, prices, response });
+            let columns = answers.map(|(group, response)| {
+                let unused = 0;
+                MasterColumn { group, prices, response, unused }
+            });
             self.columns.extend(columns);
             self.answered.push(seen);
         }
@@ -377,6 +524,9 @@ impl Work<'_> {
             answered: self.answered,
             mixture: of_group,
             membership: Membership::new(&self.groups),
+            groups: self.groups,
+            columns: self.columns,
+            tried: self.tried,
         }
     }
 }

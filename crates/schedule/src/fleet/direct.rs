@@ -46,6 +46,12 @@ impl Direct {
     }
 }
 
+/// Returns a fleet as one program, for those who solve it their own way.
+#[cfg(feature = "highs")]
+pub(crate) fn as_one_program(fleet: &Fleet) -> Model {
+    Direct::new(fleet, &LimitPrices::none(fleet), f64::INFINITY).model
+}
+
 type Power = Vec<Vec<(Column, f64)>>;
 
 struct Build<'a> {
@@ -219,7 +225,7 @@ impl Build<'_> {
         for t in 0..fleet.steps() {
             let all = at(t, None);
             let limit_kw = fleet.transformer_limit_kw[t] - fleet.base_load_kw[t];
-            let least_kw = if fleet.up_reserve_kw[t] > 0.0 {
+            let least_kw = if fleet.up_reserve_kw[t] != 0.0 {
                 fleet.up_reserve_kw[t]
             } else {
                 f64::NEG_INFINITY

@@ -1,9 +1,7 @@
 //! The master problem of the coordination: which mixture of known answers is cheapest within the limits, and what the limits cost.
 
 use clarabel::algebra::CscMatrix;
-use clarabel::solver::{
-    DefaultSettings, DefaultSolver, IPSolver, NonnegativeConeT, SolverStatus, ZeroConeT,
-};
+use clarabel::solver::{DefaultSettings, DefaultSolver, IPSolver, NonnegativeConeT, ZeroConeT};
 
 use super::fairness::Delays;
 use super::problem::Fleet;
@@ -100,6 +98,8 @@ pub(crate) struct MasterColumn {
     /// Which prices it answers.
     pub(crate) prices: usize,
     pub(crate) response: Response,
+    /// For how many rounds no mixture has used it.
+    pub(crate) unused: usize,
 }
 
 /// What the master found.
@@ -173,10 +173,15 @@ pub(crate) fn most_drawn_kw(fleet: &Fleet) -> Vec<f64> {
     sums.collect()
 }
 
-/// The rows of the master for one fleet.
+/// What a mixture may exceed a limit by, as a part of the largest limit.
+const EXCEEDED: f64 = 1e-6;
+
+/// The rows of the master for one fleet. Most limits are never reached: a row takes part from the first mixture on that would exceed it.
 pub(crate) struct Master<'a> {
     fleet: &'a Fleet,
     rows: Vec<LimitRow>,
+    /// The rows that take part.
+    active: Vec<bool>,
     /// Rows are divided by this, kW.
     scale_kw: f64,
     /// What a kWh beyond a limit costs.
@@ -184,15 +189,18 @@ pub(crate) struct Master<'a> {
 }
 
 impl<'a> Master<'a> {
-    pub(crate) fn new(fleet: &'a Fleet) -> Self {
+    /// `beside_kw` is what flows besides on each feeder, apart from the base load.
+    pub(crate) fn new(fleet: &'a Fleet, beside_kw: &[Vec<f64>]) -> Self {
         let mut rows = Vec::new();
+        let all_kw = |t: usize| beside_kw.iter().map(|feeder_kw| feeder_kw[t]).sum::<f64>();
         for t in 0..fleet.steps() {
-            let limit_kw = fleet.transformer_limit_kw[t] - fleet.base_load_kw[t];
+            let limit_kw = fleet.transformer_limit_kw[t] - fleet.base_load_kw[t] - all_kw(t);
             rows.push(LimitRow { limit: Limit::Transformer, step: t, sign: 1.0, limit_kw });
         }
         for (f, feeder) in fleet.feeders.iter().enumerate() {
+            #[expect(clippy::needless_range_loop, reason = "a step of many series")]
             for t in 0..fleet.steps() {
-                let limit_kw = feeder.limit_kw[t] - feeder.base_load_kw[t];
+                let limit_kw = feeder.limit_kw[t] - feeder.base_load_kw[t] - beside_kw[f][t];
                 rows.push(LimitRow { limit: Limit::Feeder(f), step: t, sign: 1.0, limit_kw });
             }
         }
@@ -202,7 +210,8 @@ impl<'a> Master<'a> {
                     limit: Limit::UpReserve,
                     step: t,
                     sign: -1.0,
-                    limit_kw: -reserve_kw,
+                    // What flows besides may be more than the reserve; the rest must not take it away.
+                    limit_kw: all_kw(t) - reserve_kw,
                 });
             }
         }
@@ -215,7 +224,14 @@ impl<'a> Master<'a> {
         }
         let scale_kw = rows.iter().map(|row| row.limit_kw.abs()).fold(1.0, f64::max);
         let dearest = fleet.energy_price.iter().map(|price| price.abs()).fold(0.01, f64::max);
-        Self { fleet, rows, scale_kw, penalty: 20.0 * dearest }
+        let active = vec![false; rows.len()];
+        Self { fleet, rows, active, scale_kw, penalty: dearest }
+    }
+
+    /// Returns what a mixture costs with what exceeding the limits does.
+    pub(crate) fn with_excess(&self, mixture: &Mixture) -> f64 {
+        let excess_kw: f64 = mixture.excess_kw.iter().sum();
+        mixture.cost + self.penalty * self.fleet.step_h() * excess_kw
     }
 
     /// Makes exceeding a limit dearer.
@@ -226,16 +242,59 @@ impl<'a> Master<'a> {
     /// Returns which limits a mixture exceeds, by step, kW.
     pub(crate) fn exceeded(&self, mixture: &Mixture) -> Vec<(Limit, usize, f64)> {
         let rows = self.rows.iter().zip(&mixture.excess_kw);
-        rows.filter(|(_, excess)| **excess > 1e-6 * self.scale_kw)
+        rows.filter(|(_, excess)| **excess > EXCEEDED * self.scale_kw)
             .map(|(row, excess)| (row.limit, row.step, *excess))
             .collect()
     }
 
-    /// Returns the cheapest mixture: shares of each group's columns that add up to one. `None` where the solver fails.
-    pub(crate) fn solve(&self, groups: &[Group], columns: &[MasterColumn]) -> Option<Mixture> {
-        // Rows: one for each group, limits, then weights and excesses that are not negative.
-        let (group_rows, limit_rows) = (groups.len(), self.rows.len());
+    /// Returns the cheapest mixture: shares of each group's columns that add up to one. `exactness` is
+    /// the relative gap of the solver. `None` where it fails.
+    pub(crate) fn solve(
+        &mut self,
+        groups: &[Group],
+        columns: &[MasterColumn],
+        exactness: f64,
+    ) -> Option<Mixture> {
+        loop {
+            let mixture = self.solve_active(groups, columns, exactness)?;
+            if self.is_complete(&mixture) {
+                return Some(mixture);
+            }
+        }
+    }
+
+    /// Returns whether a mixture exceeds none of the rows that do not take part; those that it does take part from now on.
+    fn is_complete(&mut self, mixture: &Mixture) -> bool {
+        let mut is_complete = true;
+        for (is_active, &excess_kw) in self.active.iter_mut().zip(&mixture.excess_kw) {
+            if !*is_active && excess_kw > EXCEEDED * self.scale_kw {
+                (*is_active, is_complete) = (true, false);
+            }
+        }
+        is_complete
+    }
+
+    fn active_rows(&self) -> Vec<&LimitRow> {
+        let rows = self.rows.iter().zip(&self.active);
+        rows.filter(|(_, is_active)| **is_active).map(|(row, _)| row).collect()
+    }
+
+    /// Solves with the rows that take part. Rows: one for each group, limits, then weights and excesses that are not negative.
+    fn solve_active(
+        &self,
+        groups: &[Group],
+        columns: &[MasterColumn],
+        exactness: f64,
+    ) -> Option<Mixture> {
+        let rows = self.active_rows();
+        let (group_rows, limit_rows) = (groups.len(), rows.len());
         let variables = columns.len() + limit_rows;
+        if variables == 0 {
+            // There is nothing to mix, and nothing is exceeded as far as is known.
+            let excess_kw = self.excess_kw(groups, columns, &[]);
+            let prices = LimitPrices::none(self.fleet);
+            return Some(Mixture { weights: Vec::new(), cost: 0.0, excess_kw, prices });
+        }
         let step_h = self.fleet.step_h();
         let cost_scale =
             columns.iter().map(|column| column.response.cost.abs()).fold(1e-9, f64::max);
@@ -243,7 +302,7 @@ impl<'a> Master<'a> {
             columns.iter().map(|column| column.response.cost / cost_scale).collect();
         q.resize(variables, self.penalty * step_h * self.scale_kw / cost_scale);
         let mut b = vec![1.0; group_rows];
-        b.extend(self.rows.iter().map(|row| row.limit_kw / self.scale_kw));
+        b.extend(rows.iter().map(|row| row.limit_kw / self.scale_kw));
         b.resize(group_rows + limit_rows + variables, 0.0);
         let mut starts = vec![0];
         let (mut places, mut values) = (Vec::new(), Vec::new());
@@ -251,7 +310,7 @@ impl<'a> Master<'a> {
         for (k, column) in columns.iter().enumerate() {
             places.push(column.group);
             values.push(1.0);
-            for (r, row) in self.rows.iter().enumerate() {
+            for (r, row) in rows.iter().enumerate() {
                 let load_kw = column.response.load_kw[row.step];
                 if row.counts(&groups[column.group]) && load_kw != 0.0 {
                     places.push(group_rows + r);
@@ -270,16 +329,25 @@ impl<'a> Master<'a> {
         let a = CscMatrix::new(b.len(), variables, starts, places, values);
         let p = CscMatrix::zeros((variables, variables));
         let cones = [ZeroConeT(group_rows), NonnegativeConeT(limit_rows + variables)];
-        let settings =
-            DefaultSettings { verbose: false, max_threads: 1, ..DefaultSettings::default() };
+        let settings = DefaultSettings {
+            verbose: false,
+            max_threads: 1,
+            tol_gap_rel: exactness,
+            tol_gap_abs: exactness,
+            ..DefaultSettings::default()
+        };
         let mut solver = DefaultSolver::new(&p, &q, &a, &b, &cones, settings).ok()?;
         solver.solve();
-        let is_solved =
-            matches!(solver.solution.status, SolverStatus::Solved | SolverStatus::AlmostSolved);
-        let solution = is_solved.then_some(&solver.solution)?;
+        // Where it stops short of what was asked, what it has is judged like everything else: a mixture by what it costs and exceeds, and
+        // any prices give a bound.
+        let solution = &solver.solution;
         let weights = normalized(&solution.x[..columns.len()], columns, group_rows);
+        let is_usable = weights.iter().chain(&solution.z).all(|value| value.is_finite());
+        if !is_usable {
+            return None;
+        }
         let mut prices = LimitPrices::none(self.fleet);
-        for (row, z) in self.rows.iter().zip(&solution.z[group_rows..]) {
+        for (row, z) in rows.iter().zip(&solution.z[group_rows..]) {
             let price = (z * cost_scale / (self.scale_kw * step_h)).max(0.0);
             match row.limit {
                 Limit::Transformer => prices.transformer[row.step] = price,
@@ -297,6 +365,22 @@ impl<'a> Master<'a> {
     /// Returns a mixture within the limits that costs at most `cost_max`, in which the squares of how long groups wait, by energy, are least.
     /// `delays` has for each group its energy, and for each of its columns which part of its time it waits. `None` where the solver fails.
     pub(crate) fn fair(
+        &mut self,
+        groups: &[Group],
+        columns: &[MasterColumn],
+        delays: &Delays,
+        cost_max: f64,
+    ) -> Option<Mixture> {
+        loop {
+            let mixture = self.fair_active(groups, columns, delays, cost_max)?;
+            if self.is_complete(&mixture) {
+                return Some(mixture);
+            }
+        }
+    }
+
+    /// Does so with the rows that take part.
+    fn fair_active(
         &self,
         groups: &[Group],
         columns: &[MasterColumn],
@@ -304,14 +388,15 @@ impl<'a> Master<'a> {
         cost_max: f64,
     ) -> Option<Mixture> {
         // Variables: shares, then how long each group waits. Rows: one for each group's shares, one for its waiting, the cost, limits, signs.
-        let (count, limit_rows) = (groups.len(), self.rows.len());
+        let rows = self.active_rows();
+        let (count, limit_rows) = (groups.len(), rows.len());
         let variables = columns.len() + count;
         let cost_scale = cost_max.abs().max(1e-9);
         let energy_scale = delays.energy_kwh.iter().copied().fold(1e-9, f64::max);
         let mut b = vec![1.0; count];
         b.resize(2 * count, 0.0);
         b.push(cost_max / cost_scale);
-        b.extend(self.rows.iter().map(|row| row.limit_kw / self.scale_kw));
+        b.extend(rows.iter().map(|row| row.limit_kw / self.scale_kw));
         let first_sign = b.len();
         b.resize(first_sign + columns.len(), 0.0);
         let mut starts = vec![0];
@@ -326,7 +411,7 @@ impl<'a> Master<'a> {
             put(column.group, 1.0);
             put(count + column.group, *delay);
             put(2 * count, column.response.cost / cost_scale);
-            for (r, row) in self.rows.iter().enumerate() {
+            for (r, row) in rows.iter().enumerate() {
                 if row.counts(&groups[column.group]) {
                     let load_kw = column.response.load_kw[row.step];
                     put(2 * count + 1 + r, row.sign * load_kw / self.scale_kw);
@@ -356,10 +441,10 @@ impl<'a> Master<'a> {
         let q = vec![0.0; variables];
         let mut solver = DefaultSolver::new(&p, &q, &a, &b, &cones, settings).ok()?;
         solver.solve();
-        if !matches!(solver.solution.status, SolverStatus::Solved | SolverStatus::AlmostSolved) {
+        let weights = normalized(&solver.solution.x[..columns.len()], columns, count);
+        if !weights.iter().all(|weight| weight.is_finite()) {
             return None;
         }
-        let weights = normalized(&solver.solution.x[..columns.len()], columns, count);
         let cost =
             weights.iter().zip(columns).map(|(weight, column)| weight * column.response.cost).sum();
         let excess_kw = self.excess_kw(groups, columns, &weights);

@@ -23,6 +23,8 @@ mod window;
 pub use check::{FleetCheck, check};
 pub use columns::{Batteries, Cycles, Evs, Rooms, Tanks, V2gs};
 pub use coordinate::{FleetError, FleetOptions, lagrangian};
+#[cfg(feature = "highs")]
+pub(crate) use direct::as_one_program;
 pub use document::SCHEMA;
 pub use fairness::{Fairness, fairness};
 pub use friendly::ReadBeside;

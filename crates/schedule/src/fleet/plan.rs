@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::coordinate::{Coordinated, FleetError, FleetOptions, coordinate};
+use super::coordinate::{Coordinated, FleetError, FleetOptions, coordinate, coordinate_rest};
 use super::direct::Direct;
 use super::master::LimitPrices;
 use super::problem::Fleet;
@@ -92,8 +92,9 @@ pub fn plan_watched(
     // What is mixed of programs is no plan, so that nobody needs it to be fair.
     let nothing = |_: f64| f64::NEG_INFINITY;
     let relaxed = if has_programs {
-        // The rounds around the starts of programs need time as well.
-        coordinate(fleet, options, &Keeping::part(watch, 2), &nothing)?
+        // Programs lose a little later, and the rounds around their starts need time as well.
+        let options = FleetOptions { gap: options.gap / 2.0, ..*options };
+        coordinate(fleet, &options, &Keeping::part(watch, 2), &nothing)?
     } else {
         coordinate(fleet, options, watch, &within_gap)?
     };
@@ -192,8 +193,8 @@ fn with_starts(
         .zip(&programs_total_kw)
         .map(|(price, load)| price * load * step_h)
         .sum();
-    let may_cost = |_: f64| relaxed.bound + options.gap * relaxed.bound.abs() - for_programs;
-    let rest = coordinate(&fleet.beside_programs(&programs_kw), options, watch, &may_cost)?;
+    let enough = relaxed.bound + options.gap * relaxed.bound.abs() - for_programs;
+    let rest = coordinate_rest(fleet, programs_kw, relaxed, enough, options, watch)?;
     let load_kw =
         total(&rest.load_by_feeder_kw).iter().zip(&programs_total_kw).map(|(a, b)| a + b).collect();
     let cost = rest.cost + for_programs;

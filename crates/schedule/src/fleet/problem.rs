@@ -196,30 +196,18 @@ impl Fleet {
         Ok(Self(parts))
     }
 
-    /// Returns the fleet without its programs, whose load on each feeder, kW, is part of what flows besides. A reserve that they hold alone
-    /// is below zero there, and a limit all the same: others may give back.
-    pub(crate) fn beside_programs(&self, programs_kw: &[Vec<f64>]) -> Self {
-        let mut parts = self.clone().into_parts();
-        parts.cycles = Cycles::default();
-        parts.names.cycles = Vec::new();
-        for load_kw in programs_kw {
-            for (t, load) in load_kw.iter().enumerate() {
-                parts.base_load_kw[t] += load;
-                if self.up_reserve_kw[t] != 0.0 {
-                    parts.up_reserve_kw[t] -= load;
-                }
-            }
-        }
-        for (t, reserve) in parts.up_reserve_kw.iter_mut().enumerate() {
-            if *reserve == 0.0 && self.up_reserve_kw[t] != 0.0 {
-                // Nothing means no limit.
-                *reserve = -f64::MIN_POSITIVE;
-            }
-        }
-        for (feeder, load_kw) in parts.feeders.iter_mut().zip(programs_kw) {
-            feeder.base_load_kw.iter_mut().zip(load_kw).for_each(|(base, load)| *base += load);
-        }
-        Self(parts)
+    /// Returns a part of a fleet whose other devices are among what flows besides, checked. A reserve that these hold alone is below zero in
+    /// the part, and a limit all the same: others may give back.
+    ///
+    /// # Errors
+    ///
+    /// Returns the first field that cannot be, in the order of the schema.
+    pub(crate) fn part(mut parts: FleetParts) -> Result<Self, ProblemRefused> {
+        let reserve_kw = parts.up_reserve_kw.clone();
+        parts.up_reserve_kw.iter_mut().for_each(|reserve| *reserve = reserve.max(0.0));
+        let mut part = Self::new(parts)?;
+        part.0.up_reserve_kw = reserve_kw;
+        Ok(part)
     }
 
     /// Returns the fleet without its checks, to be changed.

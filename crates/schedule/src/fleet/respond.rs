@@ -71,6 +71,8 @@ pub(crate) struct Group {
     pub(crate) feeder: usize,
     windows: Vec<Window>,
     devices: Vec<FleetDevice>,
+    /// How many devices each one stands for: 1, or more in a sample.
+    each: f64,
 }
 
 /// What a group does at some prices.
@@ -82,8 +84,9 @@ pub(crate) struct Response {
     pub(crate) cost: f64,
 }
 
-/// Returns the groups of a fleet, `Err` with a device that cannot do what it needs whatever the limits.
-pub(crate) fn groups(fleet: &Fleet, groups_per_feeder: usize) -> Result<Vec<Group>, FleetDevice> {
+/// Returns the groups of a fleet, so many of each kind if that is one for each feeder, `Err` with a device that cannot do what it needs whatever the limits.
+pub(crate) fn groups(fleet: &Fleet, count: usize) -> Result<Vec<Group>, FleetDevice> {
+    let groups_per_feeder = (count / fleet.feeders.len().max(1)).max(1);
     let windows = windows(fleet).map_err(FleetDevice::Ev)?;
     let mut groups = Vec::new();
     for feeder in 0..fleet.feeders.len().max(1) {
@@ -92,12 +95,22 @@ pub(crate) fn groups(fleet: &Fleet, groups_per_feeder: usize) -> Result<Vec<Grou
         windows.sort_by_key(|window| (window.departure, window.arrival));
         let size = windows.len().div_ceil(groups_per_feeder).max(1);
         for windows in windows.chunks(size) {
-            groups.push(Group { feeder, windows: windows.to_vec(), devices: Vec::new() });
+            groups.push(Group {
+                feeder,
+                windows: windows.to_vec(),
+                devices: Vec::new(),
+                each: 1.0,
+            });
         }
         for devices in others(fleet, feeder) {
             let size = devices.len().div_ceil(groups_per_feeder).max(1);
             for devices in devices.chunks(size) {
-                groups.push(Group { feeder, windows: Vec::new(), devices: devices.to_vec() });
+                groups.push(Group {
+                    feeder,
+                    windows: Vec::new(),
+                    devices: devices.to_vec(),
+                    each: 1.0,
+                });
             }
         }
     }
@@ -163,6 +176,14 @@ impl Membership {
 }
 
 impl Group {
+    /// Returns the group with about one of so many devices, which stands for them. Windows stay as they are.
+    #[expect(clippy::cast_precision_loss, reason = "numbers of devices")]
+    pub(crate) fn sample(&self, one_of: usize) -> Self {
+        let devices: Vec<FleetDevice> = self.devices.iter().step_by(one_of).copied().collect();
+        let each = self.devices.len() as f64 / devices.len().max(1) as f64;
+        Self { devices, each, ..self.clone() }
+    }
+
     /// Returns whether its devices are programs, whose answers cannot be mixed.
     pub(crate) fn is_of_programs(&self) -> bool {
         matches!(self.devices.first(), Some(FleetDevice::Cycle(_)))
@@ -194,6 +215,10 @@ impl Group {
         let mut wear = 0.0;
         for &device in &self.devices {
             wear += respond_into(fleet, device, prices, scratch, &mut load_kw)?;
+        }
+        if self.windows.is_empty() && self.each > 1.0 {
+            load_kw.iter_mut().for_each(|load| *load *= self.each);
+            wear *= self.each;
         }
         let energy: f64 = fleet
             .energy_price

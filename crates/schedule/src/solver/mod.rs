@@ -1,10 +1,16 @@
 //! What solves linear and mixed-integer programs.
 
+#[cfg(feature = "highs")]
+mod highs;
+mod kind;
 mod microlp;
 mod model;
 
 use std::time::Duration;
 
+#[cfg(feature = "highs")]
+pub use self::highs::Highs;
+pub use self::kind::{SolverKind, SolverUnavailable};
 pub use self::microlp::Microlp;
 pub(crate) use model::ColumnSpec;
 pub use model::{Column, Model};
@@ -60,7 +66,7 @@ pub enum SolveError {
 }
 
 /// A solver of linear and mixed-integer programs. The same model gives the same solution, unless the time limit ends the work.
-pub trait Solver {
+pub trait Solver: Sync {
     /// Solves a model.
     ///
     /// # Errors

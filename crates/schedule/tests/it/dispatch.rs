@@ -7,7 +7,8 @@ use gridtally_schedule::fleet::dispatch::{
     StateReport, Status, replan,
 };
 use gridtally_schedule::fleet::{
-    Cycles, Evs, Fleet, FleetDevice, FleetOptions, FleetParts, Limit, Tanks, V2gs, check, plan,
+    Batteries, Cycles, Evs, Fleet, FleetDevice, FleetOptions, FleetParts, Limit, Rooms, Tanks,
+    V2gs, check, plan,
 };
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -50,7 +51,7 @@ fn fleet(seed: u64) -> FleetParts {
         energy_price: series(dice, 0.2, 2.0),
         base_load_kw: series(dice, 5.0, 15.0),
         transformer_limit_kw: series(dice, 60.0, 80.0),
-        feeders: Vec::new(),
+        down_reserve_kw: (0..STEPS).map(|t| if t % 8 == 5 { 4.0 } else { 0.0 }).collect(),
         up_reserve_kw: (0..STEPS).map(|t| if t % 6 == 3 { 3.0 } else { 0.0 }).collect(),
         evs: Evs { arrival, departure, p_max_kw: vec![7.0; EVS], energy_kwh, feeder: vec![0; EVS] },
         tanks: Tanks {
@@ -86,6 +87,34 @@ fn fleet(seed: u64) -> FleetParts {
             soc_target_kwh: each(3, || dice.random_range(20.0..40.0)),
             feeder: vec![0; 3],
         },
+        rooms: Rooms {
+            p_max_kw: vec![2.5; 3],
+            c_kwh_per_k: each(3, || dice.random_range(4.0..8.0)),
+            ua_kw_per_k: each(3, || dice.random_range(0.08..0.14)),
+            state_init_c: each(3, || dice.random_range(20.3..22.0)),
+            state_min_c: vec![20.0; 3],
+            state_max_c: vec![22.5; 3],
+            state_final_min_c: vec![20.2; 3],
+            outdoor_profile: vec![0; 3],
+            cop_profile: vec![0; 3],
+            feeder: vec![0; 3],
+        },
+        room_outdoor_profiles_c: vec![series(dice, -4.0, 6.0)],
+        room_cop_profiles: vec![series(dice, 2.5, 3.5)],
+        batteries: Batteries {
+            p_max_charge_kw: vec![4.0; 2],
+            p_max_discharge_kw: vec![4.0; 2],
+            eta_charge: vec![0.95; 2],
+            eta_discharge: vec![0.95; 2],
+            self_discharge_per_h: vec![0.001; 2],
+            wear_per_kwh: vec![0.03; 2],
+            soc_init_kwh: each(2, || dice.random_range(2.0..8.0)),
+            soc_min_kwh: vec![1.0; 2],
+            soc_max_kwh: vec![10.0; 2],
+            soc_final_min_kwh: each(2, || dice.random_range(1.0..6.0)),
+            feeder: vec![0; 2],
+        },
+        ..FleetParts::default()
     }
 }
 
@@ -125,6 +154,24 @@ fn state(fleet: &FleetParts, device: FleetDevice, drawn_kw: &[f64]) -> FleetStat
             };
             let soc: f64 = cars.soc_arrival_kwh[i] + drawn_kw.iter().map(stored).sum::<f64>();
             FleetStateOf::V2g(soc)
+        }
+        FleetDevice::Room(i) => {
+            let rooms = &fleet.rooms;
+            let kept = (-rooms.ua_kw_per_k[i] / rooms.c_kwh_per_k[i]).exp();
+            let next = |celsius: f64, (t, power): (usize, &f64)| {
+                let heated = fleet.room_cop_profiles[0][t] * power / rooms.ua_kw_per_k[i];
+                kept * celsius + (1.0 - kept) * (fleet.room_outdoor_profiles_c[0][t] + heated)
+            };
+            FleetStateOf::Room(drawn_kw.iter().enumerate().fold(rooms.state_init_c[i], next))
+        }
+        FleetDevice::Battery(i) => {
+            let of = &fleet.batteries;
+            let next = |soc: f64, power: &f64| {
+                let given = (-power).max(0.0) / of.eta_discharge[i];
+                soc * (-of.self_discharge_per_h[i]).exp() + of.eta_charge[i] * power.max(0.0)
+                    - given
+            };
+            FleetStateOf::Battery(drawn_kw.iter().fold(of.soc_init_kwh[i], next))
         }
     }
 }

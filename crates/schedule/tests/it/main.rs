@@ -10,8 +10,12 @@ mod neighborhood;
 mod oracle;
 mod property;
 mod random;
+#[cfg(feature = "highs")]
+mod random_fleet;
 mod reason;
 mod refused;
 mod rest;
+#[cfg(feature = "highs")]
+mod second_opinion;
 mod seeds;
 mod watched;

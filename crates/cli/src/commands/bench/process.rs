@@ -127,6 +127,11 @@ pub(super) fn peak_resident_bytes() -> Option<u64> {
     status_bytes("self", "VmHWM:")
 }
 
+/// Returns the most memory that a process had resident so far, in bytes, while it runs and where the system tells.
+pub(super) fn peak_resident_bytes_of(process: u32) -> Option<u64> {
+    status_bytes(&process.to_string(), "VmHWM:")
+}
+
 fn status_bytes(process: &str, name: &str) -> Option<u64> {
     let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix(name))?;

@@ -15,7 +15,7 @@ pub(super) fn check(document: &Value, text: &str) -> Result<Report, Refused> {
     let has_programs = !fleet.cycles.profile.is_empty();
     let options = FleetOptions {
         gap: if has_programs { 2e-5 } else { 1e-7 },
-        groups_per_feeder: 40,
+        groups: 40,
         ..FleetOptions::default()
     };
     match plan(&fleet, &options) {

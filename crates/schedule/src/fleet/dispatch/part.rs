@@ -72,7 +72,10 @@ impl<'a> Builder<'a> {
         }
         if is_shed {
             let reserve = self.parts.up_reserve_kw.iter_mut().zip(power_kw);
-            reserve.for_each(|(reserve, power)| *reserve = (*reserve - power).max(0.0));
+            // Below zero it is a limit still: what gives back must not take it away.
+            reserve
+                .filter(|(reserve, _)| **reserve != 0.0)
+                .for_each(|(reserve, power)| *reserve -= power);
         }
     }
 
@@ -180,7 +183,7 @@ impl<'a> Builder<'a> {
     ///
     /// Returns the first field that cannot be: loads may be assumed that no grid has.
     pub(super) fn build(self) -> Result<Part, crate::ProblemRefused> {
-        Ok(Part { fleet: Fleet::new(self.parts)?, whole: self.whole })
+        Ok(Part { fleet: Fleet::part(self.parts)?, whole: self.whole })
     }
 }
 

@@ -368,7 +368,7 @@ fn raised_to_base(fleet: &Fleet) -> Fleet {
     for feeder in &mut parts.feeders {
         raise(&mut feeder.limit_kw, &feeder.base_load_kw);
     }
-    Fleet::new(parts).unwrap_or_else(|_| fleet.clone())
+    Fleet::part(parts).unwrap_or_else(|_| fleet.clone())
 }
 
 /// A fleet whose limits are raised by what is missing, times a factor.
@@ -376,13 +376,15 @@ fn raised(fleet: Fleet, exceeded: &[(Limit, usize, f64)], factor: f64) -> Fleet 
     let mut parts = fleet.clone().into_parts();
     for &(limit, t, kw) in exceeded {
         let more_kw = kw * factor + 1e-6;
-        let lower = |reserve: &mut f64, kw: f64| *reserve = (*reserve - kw).max(0.0);
         match limit {
             Limit::Transformer => parts.transformer_limit_kw[t] += more_kw,
             Limit::Feeder(f) => parts.feeders[f].limit_kw[t] += more_kw,
-            Limit::UpReserve => lower(&mut parts.up_reserve_kw[t], more_kw),
-            Limit::DownReserve => lower(&mut parts.down_reserve_kw[t], more_kw),
+            Limit::UpReserve => parts.up_reserve_kw[t] -= more_kw,
+            Limit::DownReserve => {
+                let reserve = &mut parts.down_reserve_kw[t];
+                *reserve = (*reserve - more_kw).max(0.0);
+            }
         }
     }
-    Fleet::new(parts).unwrap_or(fleet)
+    Fleet::part(parts).unwrap_or(fleet)
 }
