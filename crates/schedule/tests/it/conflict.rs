@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use expect_test::{Expect, expect};
 use gridtally_schedule::household::{
-    Capacity, CapacityStep, DailyMaxSteps, DeviceKind, Household, HouseholdParts, conflict,
+    Capacity, CapacityStep, DailyMaxSteps, DeviceKind, HourSoFar, Household, HouseholdParts,
+    conflict,
 };
 use gridtally_schedule::solver::Microlp;
 use gridtally_schedule::{Unwatched, Watch};
@@ -187,6 +188,8 @@ fn each_demand_that_is_too_much_is_told_what_would_do() {
     );
     let low = |parts: &mut HouseholdParts| {
         parts.tariff.capacity = Capacity::DailyMaxSteps(DailyMaxSteps {
+            hour_so_far: HourSoFar::default(),
+            day_so_far_kw: 0.0,
             history_daily_max_kw: Vec::new(),
             steps: vec![CapacityStep { upto_kw: 4.0, fee: 100.0 }],
         });

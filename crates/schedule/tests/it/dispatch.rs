@@ -362,8 +362,11 @@ fn assert_not_cheaper_than_knowing_all(parts: &FleetParts, day: &Day) {
             let energy: f64 =
                 drawn.iter().zip(&parts.energy_price).map(|(kw, price)| kw * price).sum();
             let given: f64 = drawn.iter().map(|kw| (-kw).max(0.0)).sum();
-            let wear =
-                if let FleetDevice::V2g(i) = device { parts.v2gs.wear_per_kwh[*i] } else { 0.0 };
+            let wear = match device {
+                FleetDevice::V2g(i) => parts.v2gs.wear_per_kwh[*i],
+                FleetDevice::Battery(i) => parts.batteries.wear_per_kwh[*i],
+                _ => 0.0,
+            };
             realized += energy + wear * given;
         } else {
             known.base_load_kw.iter_mut().zip(drawn).for_each(|(base, power)| *base += power);
@@ -375,6 +378,7 @@ fn assert_not_cheaper_than_knowing_all(parts: &FleetParts, day: &Day) {
         .zip(&load_kw)
         .for_each(|(limit, load)| *limit = limit.max(*load));
     known.up_reserve_kw.fill(0.0);
+    known.down_reserve_kw.fill(0.0);
     fn keep<T: Clone>(column: &mut Vec<T>, is_kept: &[bool]) {
         let mut kept = is_kept.iter();
         column.retain(|_| *kept.next().expect("one for each"));
@@ -429,6 +433,39 @@ fn assert_not_cheaper_than_knowing_all(parts: &FleetParts, day: &Day) {
     ]
     .into_iter()
     .for_each(|column| keep(column, &v2gs));
+    let rooms = of(FleetDevice::Room, parts.rooms.p_max_kw.len());
+    let column = &mut known.rooms;
+    [&mut column.outdoor_profile, &mut column.cop_profile, &mut column.feeder]
+        .into_iter()
+        .for_each(|column| keep(column, &rooms));
+    [
+        &mut column.p_max_kw,
+        &mut column.c_kwh_per_k,
+        &mut column.ua_kw_per_k,
+        &mut column.state_init_c,
+        &mut column.state_min_c,
+        &mut column.state_max_c,
+        &mut column.state_final_min_c,
+    ]
+    .into_iter()
+    .for_each(|column| keep(column, &rooms));
+    let batteries = of(FleetDevice::Battery, parts.batteries.soc_init_kwh.len());
+    let column = &mut known.batteries;
+    keep(&mut column.feeder, &batteries);
+    [
+        &mut column.p_max_charge_kw,
+        &mut column.p_max_discharge_kw,
+        &mut column.eta_charge,
+        &mut column.eta_discharge,
+        &mut column.self_discharge_per_h,
+        &mut column.wear_per_kwh,
+        &mut column.soc_init_kwh,
+        &mut column.soc_min_kwh,
+        &mut column.soc_max_kwh,
+        &mut column.soc_final_min_kwh,
+    ]
+    .into_iter()
+    .for_each(|column| keep(column, &batteries));
     let known = Fleet::new(known).expect("possible");
     let found = plan(&known, &FleetOptions::default()).expect("what happened is possible");
     assert!(
