@@ -18,8 +18,9 @@ use crate::refusal::{ProblemReason, ProblemRefused};
 pub(crate) fn read<T: DeserializeOwned>(text: &str, tagged: &[&str]) -> Result<T, ProblemRefused> {
     let refuse = |path: &str, error: &Error| {
         let line = error.span().map(|span| line_of(text, &span));
-        let reason = ProblemReason::Malformed { message: error.message().to_owned() };
-        ProblemRefused { line, ..ProblemRefused::new(path, reason) }
+        let (path, message) = unknown_field(path, error.message())
+            .unwrap_or_else(|| (path.to_owned(), error.message().to_owned()));
+        ProblemRefused { line, ..ProblemRefused::new(path, ProblemReason::Malformed { message }) }
     };
     let mut root = DeTable::parse(text).map_err(|error| refuse(".", &error))?;
     for &name in tagged {
@@ -37,6 +38,16 @@ pub(crate) fn read<T: DeserializeOwned>(text: &str, tagged: &[&str]) -> Result<T
     let root = Spanned::new(span, DeValue::Table(root.into_inner()));
     serde_path_to_error::deserialize(ValueDeserializer::from(root))
         .map_err(|error| refuse(&shown(error.path()), error.inner()))
+}
+
+/// Says of a field that a variant of an enum does not have what is said of one that a struct does not have.
+fn unknown_field(path: &str, message: &str) -> Option<(String, String)> {
+    let rest = message.strip_prefix("unexpected keys in table: ")?;
+    let (unknown, known) = rest.split_once(", available keys: ")?;
+    let unknown = unknown.split(", ").next()?;
+    let known: Vec<String> = known.split(", ").map(|name| format!("`{name}`")).collect();
+    let message = format!("unknown field `{unknown}`, expected one of {}", known.join(", "));
+    Some((format!("{path}.{unknown}"), message))
 }
 
 /// Makes `{ variant = { fields } }` of `{ kind = variant, fields }`.

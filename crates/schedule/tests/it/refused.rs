@@ -225,7 +225,7 @@ fn every_mistake_is_named_by_field_and_line_in_both_forms() {
         a wanted temperature that is no number
             device[2].wanted_c (line 54): NaN is not between 20 and 22.5
         an unknown field of the third device
-            device[2] (line 54): unexpected keys in table: wnated_c, available keys: name, power_max_kw, power_min_kw, heat_per_kwh, outdoor_c, now_c, wanted_c, least_c, most_c, heat_capacity_kwh_per_k, heat_loss_kw_per_k, discomfort_per_kh
+            device[2].wnated_c (line 54): unknown field `wnated_c`, expected one of `name`, `power_max_kw`, `power_min_kw`, `heat_per_kwh`, `outdoor_c`, `now_c`, `wanted_c`, `least_c`, `most_c`, `heat_capacity_kwh_per_k`, `heat_loss_kw_per_k`, `discomfort_per_kh`
             devices[2].capacity: unknown field `capacity`, expected one of `capacity_kwh`, `soc_min_kwh`, `soc_max_kwh`, `soc_init_kwh`, `soc_final_min_kwh`, `p_max_charge_kw`, `p_max_discharge_kw`, `eta_charge`, `eta_discharge`, `wear_per_kwh`, `self_discharge_per_h`, `terminal_value_per_kwh`, `charge_only_pv`, `preferred_mode`
         a wrong type in the third device
             device[2].most_c (line 56): invalid type: string "warm", expected f64
