@@ -60,9 +60,7 @@ fn what_cannot_be_is_refused_with_its_field() {
     );
     check_refused(
         |_| "name = 1".to_owned(),
-        &expect![
-            "name (line 1): invalid type: integer `1`, expected a string"
-        ],
+        &expect!["name (line 1): invalid type: integer `1`, expected a string"],
     );
     check_refused(
         |text| text.split("[[household]]").next().unwrap().to_owned(),
