@@ -90,6 +90,8 @@ pub enum Requirement {
     Energy,
     /// The car is there, kW.
     PluggedIn,
+    /// The car stays until its departure, steps.
+    Stay,
     /// Least and greatest state of charge, kWh.
     SocRange,
     /// State of charge at departure, or at the end, kWh.
@@ -127,7 +129,7 @@ impl Requirement {
     #[must_use]
     pub const fn unit(self) -> &'static str {
         match self {
-            Self::Order | Self::OnSteps | Self::MinOnSteps => "steps",
+            Self::Order | Self::OnSteps | Self::MinOnSteps | Self::Stay => "steps",
             Self::Energy | Self::SocRange | Self::SocTarget | Self::SocMinBy | Self::Holds => "kWh",
             Self::Band | Self::FinalState => "K or kWh",
             _ => "kW",
@@ -149,7 +151,8 @@ impl fmt::Display for Requirement {
             Self::OnSteps => "the number of steps on is missed",
             Self::MinOnSteps => "the least length of a run is missed",
             Self::Energy => "the energy is missed",
-            Self::PluggedIn => "the car is away, the power exceeds nothing",
+            Self::PluggedIn => "a car that is away draws or gives power, too much",
+            Self::Stay => "the car left before its departure",
             Self::SocRange => "the state of charge is out of its range",
             Self::SocTarget => "the state of charge at the end is missed",
             Self::SocMinBy => "the state of charge on the way is missed",

@@ -246,6 +246,10 @@ impl Explain<'_> {
             power_kw[start..start + length].copy_from_slice(profile_kw);
             power_kw
         };
+        // One that has started, or that has one time only, has no choice.
+        if allowed.clone().nth(1).is_none() {
+            return Vec::new();
+        }
         let energy_cost = |start: usize| -> f64 {
             profile_kw.iter().enumerate().map(|(k, kw)| kw * self.price(start + k)).sum()
         };

@@ -232,11 +232,17 @@ impl<'a> BatchSettler<'a> {
         progress: &mut (dyn FnMut(CycleProgress) + Send),
     ) -> Result<(), BatchError> {
         let mut tables = run.tables().clone();
-        if let Some(until) = self.options.publish_until {
-            tables.extend(run.tables_ahead(view, until)?);
-        }
         let chain = self.hub.watcher().view();
         let (calendar, now_s) = (self.deployment().terms.calendar, self.now_s().await?);
+        if let Some(until) = self.options.publish_until {
+            // What is ahead of the run and over already is for the run that needs it to refuse.
+            for (period, table) in run.tables_ahead(view, until)? {
+                let start_s = u64::try_from(calendar.period_start(period)?.as_second());
+                if start_s.is_ok_and(|start_s| now_s < start_s) || chain.table(period).is_some() {
+                    tables.insert(period, table);
+                }
+            }
+        }
         let missing = missing_tables(&calendar, now_s, |period| chain.table(period), &tables)?;
         let ledger = self.ledger();
         let calls =

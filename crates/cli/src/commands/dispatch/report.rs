@@ -183,6 +183,8 @@ struct Exceeded {
 
 /// How many are shown as text.
 const SHOWN_MAX: usize = 20;
+/// Less than this is not shown, kW.
+const SHOWN_KW: f64 = 0.05;
 
 impl ExceededReport {
     pub(super) fn new(
@@ -215,14 +217,18 @@ impl Report for ExceededReport {
             (Align::Right, "step"),
             (Align::Right, "exceeded by, kW"),
         ]);
-        for exceeded in self.exceeded.iter().take(SHOWN_MAX) {
+        // The most first.
+        let mut shown: Vec<&Exceeded> =
+            self.exceeded.iter().filter(|exceeded| exceeded.excess_kw >= SHOWN_KW).collect();
+        shown.sort_by(|a, b| b.excess_kw.total_cmp(&a.excess_kw).then(a.step.cmp(&b.step)));
+        for exceeded in shown.iter().take(SHOWN_MAX) {
             let Exceeded { limit, step, excess_kw } = exceeded;
             table.row([limit.clone(), step.to_string(), format!("{excess_kw:.1}")]);
         }
         table.write(out)?;
-        match self.exceeded.len().saturating_sub(SHOWN_MAX) {
+        match self.exceeded.len().saturating_sub(shown.len().min(SHOWN_MAX)) {
             0 => Ok(()),
-            more => writeln!(out, "  and {}", counted(more as u64, "more step")),
+            more => writeln!(out, "  and less in {}", counted(more as u64, "more step")),
         }
     }
 }

@@ -10,7 +10,7 @@ use super::status::Status;
 use crate::fleet::check::{FleetCheck, check};
 use crate::fleet::coordinate::{FleetError, FleetOptions};
 use crate::fleet::master::Limit;
-use crate::fleet::plan::plan;
+use crate::fleet::plan::{FleetPlan, plan};
 use crate::fleet::problem::Fleet;
 use crate::fleet::respond::FleetDevice;
 use crate::refusal::ProblemRefused;
@@ -165,7 +165,7 @@ type Powers = BTreeMap<FleetDevice, Vec<f64>>;
 /// How often limits are raised that leave too little.
 const RAISES_MAX: i32 = 40;
 /// By what factor more devices are looked at when few are not enough.
-const MORE: usize = 8;
+const MORE: usize = 4;
 
 struct Work<'a> {
     fleet: &'a Fleet,
@@ -216,7 +216,7 @@ impl Work<'_> {
             return Ok(Found { power_kw: kept, check: as_before, bound: all.bound });
         }
         let mut count = as_before.devices.len();
-        let order = order(rest, &kept, &as_before);
+        let order = order(rest, &kept, &all.power_kw, &as_before);
         while count < order.len() {
             if count > 0 {
                 let moved: BTreeSet<FleetDevice> = order[..count].iter().copied().collect();
@@ -237,13 +237,14 @@ impl Work<'_> {
         let others = kept.iter().filter(|(own, _)| !moved.contains(own));
         let others = others.map(|(own, power_kw)| (rest.whole[own], power_kw.clone())).collect();
         let part = self.part(&others).ok()?;
-        let found = plan(&part.fleet, &self.options.plan).ok()?;
+        // What others do may reach a limit, and rounding take it a little beyond.
+        let (fleet, found) = self.within(&part.fleet).ok()?;
         let planned: BTreeMap<FleetDevice, FleetDevice> =
             part.whole.iter().map(|(own, device)| (*device, *own)).collect();
         let power = |(own, power_kw): (&FleetDevice, &Vec<f64>)| {
             let power_kw = planned
                 .get(&rest.whole[own])
-                .map_or_else(|| power_kw.clone(), |&own| found.power_kw(&part.fleet, own));
+                .map_or_else(|| power_kw.clone(), |&own| found.power_kw(&fleet, own));
             (*own, power_kw)
         };
         Some(kept.iter().map(power).collect())
@@ -256,9 +257,18 @@ impl Work<'_> {
             let check = judged(rest, &power_kw);
             return Ok(Found { power_kw, check, bound: 0.0 });
         }
-        let mut fleet = raised_to_base(&rest.fleet);
+        let (fleet, found) = self.within(&rest.fleet)?;
+        let power_kw: Powers =
+            fleet.each_device().map(|own| (own, found.power_kw(&fleet, own))).collect();
+        let check = judged(rest, &power_kw);
+        Ok(Found { power_kw, check, bound: found.bound })
+    }
+
+    /// Plans a fleet. Where the limits leave too little they are raised by what is missing; returns the fleet behind the limits that were kept.
+    fn within(&self, fleet: &Fleet) -> Result<(Fleet, FleetPlan), FleetError> {
+        let mut fleet = raised_to_base(fleet);
         let mut raises = 0;
-        let found = loop {
+        loop {
             match plan(&fleet, &self.options.plan) {
                 Err(FleetError::Limits { exceeded }) if raises < RAISES_MAX => {
                     // A little more each time: programs need whole steps.
@@ -266,13 +276,9 @@ impl Work<'_> {
                     fleet = raised(fleet, &exceeded, factor);
                     raises += 1;
                 }
-                found => break found?,
+                found => return found.map(|found| (fleet, found)),
             }
-        };
-        let power_kw: Powers =
-            fleet.each_device().map(|own| (own, found.power_kw(&fleet, own))).collect();
-        let check = judged(rest, &power_kw);
-        Ok(Found { power_kw, check, bound: found.bound })
+        }
     }
 
     fn tell(&self, rest: &Part, found: &Found, previous: &Record) -> Replan {
@@ -334,8 +340,13 @@ fn judged(part: &Part, power_kw: &Powers) -> FleetCheck {
     check(&part.fleet, power_kw.iter().map(|(own, power_kw)| (*own, power_kw.clone())))
 }
 
-/// The devices of a part, those first that cannot go on as before, then those that can do most where limits are broken.
-fn order(part: &Part, kept: &Powers, as_before: &FleetCheck) -> Vec<FleetDevice> {
+/// The devices of a part, those first that cannot go on as before, then those that can do most where limits are broken, then those
+/// whose energy costs less in a new plan of all.
+fn order(part: &Part, kept: &Powers, anew: &Powers, as_before: &FleetCheck) -> Vec<FleetDevice> {
+    let energy_cost = |power_kw: &[f64]| -> f64 {
+        power_kw.iter().zip(&part.fleet.energy_price).map(|(power, price)| power * price).sum()
+    };
+    let saving = |own: FleetDevice| energy_cost(&kept[&own]) - energy_cost(&anew[&own]);
     let broken: BTreeSet<FleetDevice> =
         as_before.devices.iter().map(|(device, _)| *device).collect();
     let relief = |own: FleetDevice| {
@@ -348,14 +359,14 @@ fn order(part: &Part, kept: &Powers, as_before: &FleetCheck) -> Vec<FleetDevice>
         };
         as_before.limits.iter().map(at).sum::<f64>()
     };
-    let mut others: Vec<(f64, FleetDevice)> = part
+    let mut others: Vec<(f64, f64, FleetDevice)> = part
         .fleet
         .each_device()
         .filter(|own| !broken.contains(own))
-        .map(|own| (relief(own), own))
+        .map(|own| (relief(own), saving(own), own))
         .collect();
-    others.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
-    broken.iter().copied().chain(others.into_iter().map(|(_, own)| own)).collect()
+    others.sort_by(|a, b| b.0.total_cmp(&a.0).then(b.1.total_cmp(&a.1)).then(a.2.cmp(&b.2)));
+    broken.iter().copied().chain(others.into_iter().map(|(.., own)| own)).collect()
 }
 
 /// A fleet whose limits are not below what flows anyway.

@@ -239,7 +239,7 @@ impl<'a> Cut<'a> {
             EvState::Away => {
                 if is_first_there && sessions[0].arrival < at {
                     let stay = sessions.remove(0);
-                    self.miss(id, Requirement::PluggedIn, Some(0), real(stay.departure - at));
+                    self.miss(id, Requirement::Stay, Some(0), real(stay.departure - at));
                 }
             }
             EvState::Late { arrives } => {
