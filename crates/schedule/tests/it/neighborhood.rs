@@ -55,14 +55,12 @@ fn what_cannot_be_is_refused_with_its_field() {
     check_refused(
         with("[[household]]", "[[home]]"),
         &expect![
-            ".: TOML parse error at line 14, column 3    | 14 | [[home]]                    # each as for gridtally schedule; all begin at the same time and have the same steps    |   ^^^^ unknown field `home`, expected one of `name`, `currency`, `transformer_limit_kw`, `feeder`, `household`"
+            "home (line 14): unknown field `home`, expected one of `name`, `currency`, `transformer_limit_kw`, `feeder`, `household`"
         ],
     );
     check_refused(
         |_| "name = 1".to_owned(),
-        &expect![
-            ".: TOML parse error at line 1, column 8   | 1 | name = 1   |        ^ invalid type: integer `1`, expected a string"
-        ],
+        &expect!["name (line 1): invalid type: integer `1`, expected a string"],
     );
     check_refused(
         |text| text.split("[[household]]").next().unwrap().to_owned(),
