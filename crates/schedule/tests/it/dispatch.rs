@@ -292,6 +292,9 @@ fn live(parts: &FleetParts, seed: u64) -> Day {
                 (FleetDevice::V2g(i), FleetStateOf::V2g(soc_kwh)) => {
                     soc_kwh < parts.v2gs.soc_min_kwh[i]
                 }
+                (FleetDevice::Room(i), FleetStateOf::Room(celsius)) => {
+                    celsius < parts.rooms.state_min_c[i]
+                }
                 _ => false,
             };
             if is_short && is_empty {
