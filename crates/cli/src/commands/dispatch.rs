@@ -77,7 +77,7 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<(), Comman
     }
     let problem = arguments.problem.as_ref().expect("clap asks for it");
     let fleet = match read(problem)? {
-        Problem::Fleet(fleet) => fleet,
+        Problem::Fleet(fleet) => *fleet,
         Problem::Neighborhood(document) => {
             return neighborhood::run(document, problem, arguments, context);
         }
@@ -138,7 +138,7 @@ fn plan_within(
 /// What a problem describes.
 enum Problem {
     /// Devices.
-    Fleet(Fleet),
+    Fleet(Box<Fleet>),
     /// Households, by their files.
     Neighborhood(NeighborhoodDocument),
 }
@@ -151,11 +151,12 @@ fn read(path: &Path) -> Result<Problem, CommandError> {
         str::from_utf8(&content).with_context(|| format!("{shown} is not UTF-8")).or_refused()?;
     let is_toml = path.extension().is_some_and(|extension| extension == "toml");
     let problem = if !is_toml {
-        Fleet::from_json(text).map(Problem::Fleet)
+        Fleet::from_json(text).map(Box::new).map(Problem::Fleet)
     } else if NeighborhoodDocument::is_one(text) {
         NeighborhoodDocument::read(text).map(Problem::Neighborhood)
     } else {
-        Fleet::from_toml(text, &mut |name| read_beside(path, name)).map(Problem::Fleet)
+        let fleet = Fleet::from_toml(text, &mut |name| read_beside(path, name));
+        fleet.map(Box::new).map(Problem::Fleet)
     };
     problem.map_err(|refused| {
         CommandError::refused(anyhow::Error::new(refused).context(shown.to_string()))
