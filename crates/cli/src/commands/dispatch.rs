@@ -77,7 +77,7 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<(), Comman
     }
     let problem = arguments.problem.as_ref().expect("clap asks for it");
     let fleet = match read(problem)? {
-        Problem::Fleet(fleet) => fleet,
+        Problem::Fleet(fleet) => *fleet,
         Problem::Neighborhood(document) => {
             return neighborhood::run(document, problem, arguments, context);
         }
@@ -87,14 +87,15 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<(), Comman
     }
     let Found { plan: found, is_cut_short } = plan_within(&fleet, arguments, context)?;
     let checked = check(&fleet, powers(&fleet, &found));
-    if let Some(path) = &arguments.set_points {
+    let report = DispatchReport::new(&fleet, &found, &checked, is_cut_short);
+    // No device is told what the checker does not let pass.
+    if let Some(path) = arguments.set_points.as_ref().filter(|_| report.verdict().is_ok()) {
         set_points::write(path, &fleet, &Record::first(&fleet, &found))?;
     }
     if let Some(path) = &arguments.plot {
         let svg = picture::svg(&fleet, &found).context("cannot draw the picture").or_refused()?;
         crate::output::picture::write(path, &svg)?;
     }
-    let report = DispatchReport::new(&fleet, &found, &checked, is_cut_short);
     context.output.report(&report)?;
     report.verdict()
 }
@@ -124,6 +125,7 @@ fn plan_within(
     };
     let exceeded = match &error {
         FleetError::Limits { exceeded } => Some(("infeasible", exceeded)),
+        FleetError::Reserve { exceeded } => Some(("reserve-missed", exceeded)),
         FleetError::TimeOver { exceeded } => Some(("time-over", exceeded)),
         _ => None,
     };

@@ -106,6 +106,12 @@ pub enum FleetError {
     /// The solver of the master problem failed.
     #[error("the master problem was not solved")]
     Master,
+    /// Stores would hold the reserve of load only by charging and giving back at once, which none does; there may be a plan without that.
+    #[error("no plan was found that holds the reserve of load without charging and giving back at once: the best is short of it by {:.1} kW and less, in {} steps", worst_kw(exceeded), exceeded.len())]
+    Reserve {
+        /// In which step how much load is missing, kW.
+        exceeded: Vec<(Limit, usize, f64)>,
+    },
     /// The time was over before a plan within the limits was found; there may be one.
     #[error("no plan within the limits was found in time: the best exceeds them by {:.1} kW and less, in {} steps", worst_kw(exceeded), exceeded.len())]
     TimeOver {
@@ -128,6 +134,8 @@ explanations! {
             "give one price for each limit and step";
         Master: "fleet-not-coordinated" "the master problem was not solved"
             "check the sizes of loads and limits; report the problem";
+        Reserve: "fleet-reserve-missed" "no plan was found that holds the reserve of load without charging and giving back at once"
+            "ask for less reserve in the steps that are named";
         TimeOver: "fleet-time-over" "the time was over before a plan within the limits was found"
             "allow more time; whether the limits leave enough is not known yet";
     }

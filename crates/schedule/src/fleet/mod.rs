@@ -17,6 +17,7 @@ mod random;
 mod respond;
 mod starts;
 mod storage;
+mod two_way;
 mod uncontrolled;
 mod window;
 

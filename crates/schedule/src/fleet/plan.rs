@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use super::coordinate::{Coordinated, FleetError, FleetOptions, coordinate, coordinate_rest};
 use super::direct::Direct;
-use super::master::LimitPrices;
+use super::master::{Limit, LimitPrices};
 use super::problem::Fleet;
 use super::respond::{FleetDevice, cheapest_start};
 use super::starts::{Headroom, starts};
+use super::two_way::{SetOff, set_off, set_off_all};
 use crate::solver::{Microlp, SolveOptions, Solver};
 use crate::watch::{Keeping, Progress, Stage, Unwatched, Watch, share_of_time};
 
@@ -50,6 +51,11 @@ impl FleetPlan {
     /// Panics when the device is not of this fleet.
     #[must_use]
     pub fn power_kw(&self, fleet: &Fleet, device: FleetDevice) -> Vec<f64> {
+        set_off(fleet, device, self.planned_kw(fleet, device))
+    }
+
+    /// What is planned for a device: for a store the sum of what it charges and gives back, be it in one step.
+    fn planned_kw(&self, fleet: &Fleet, device: FleetDevice) -> Vec<f64> {
         match (&self.schedule, device) {
             (Schedule::Powers(power_kw), device) => power_kw[&device].clone(),
             (Schedule::Prices { starts, .. }, FleetDevice::Cycle(i)) => {
@@ -60,6 +66,30 @@ impl FleetPlan {
             }
             (Schedule::Prices { mixture, .. }, device) => mixture.power_kw(fleet, device),
         }
+    }
+
+    /// Returns the plan with the load and cost of what its stores really do. They draw less than planned in some steps and never more, so
+    /// that only the reserve of load can fall short.
+    fn set_off(mut self, fleet: &Fleet) -> Result<Self, FleetError> {
+        let Some(SetOff { more_kw, wear }) =
+            set_off_all(fleet, |device| self.planned_kw(fleet, device))
+        else {
+            return Ok(self);
+        };
+        self.load_kw.iter_mut().zip(&more_kw).for_each(|(load, more)| *load += more);
+        let energy = fleet.energy_price.iter().zip(&self.load_kw);
+        let energy: f64 = energy.map(|(price, load)| price * load * fleet.step_h()).sum();
+        self.cost = energy + wear;
+        self.bound = self.bound.min(self.cost);
+        let missing = |t: usize| {
+            let least_kw = fleet.up_reserve_kw[t];
+            let missing_kw = least_kw - self.load_kw[t];
+            let is_short =
+                least_kw != 0.0 && more_kw[t] < 0.0 && missing_kw > 1e-4 + 1e-5 * least_kw.abs();
+            is_short.then_some((Limit::UpReserve, t, missing_kw))
+        };
+        let exceeded: Vec<_> = (0..fleet.steps()).filter_map(missing).collect();
+        if exceeded.is_empty() { Ok(self) } else { Err(FleetError::Reserve { exceeded }) }
     }
 }
 
@@ -99,14 +129,15 @@ pub fn plan_watched(
         coordinate(fleet, options, watch, &within_gap)?
     };
     if !has_programs {
-        return Ok(FleetPlan {
+        let plan = FleetPlan {
             cost: relaxed.cost,
             bound: relaxed.bound,
             load_kw: total(&relaxed.load_by_feeder_kw),
             prices: relaxed.prices.clone(),
             rounds: relaxed.rounds,
             schedule: Schedule::Prices { mixture: Box::new(relaxed), starts: Vec::new() },
-        });
+        };
+        return plan.set_off(fleet);
     }
     let around_programs = Keeping::told_as(watch, Stage::Programs);
     let coordinated = with_starts(fleet, &relaxed, options, &around_programs);
@@ -156,14 +187,15 @@ fn as_a_whole(
     for power_kw in power_kw.values() {
         load_kw.iter_mut().zip(power_kw).for_each(|(load, power)| *load += power);
     }
-    Some(FleetPlan {
+    let plan = FleetPlan {
         cost: found.cost,
         bound: found.bound.max(relaxed.bound).min(found.cost),
         load_kw,
         prices: relaxed.prices.clone(),
         rounds: relaxed.rounds,
         schedule: Schedule::Powers(power_kw),
-    })
+    };
+    plan.set_off(fleet).ok()
 }
 
 /// Gives each program a start, and plans the continuous devices around them.
@@ -198,14 +230,15 @@ fn with_starts(
     let load_kw =
         total(&rest.load_by_feeder_kw).iter().zip(&programs_total_kw).map(|(a, b)| a + b).collect();
     let cost = rest.cost + for_programs;
-    Ok(FleetPlan {
+    let plan = FleetPlan {
         cost,
         bound: relaxed.bound.min(cost),
         load_kw,
         prices: relaxed.prices.clone(),
         rounds: relaxed.rounds + rest.rounds,
         schedule: Schedule::Prices { mixture: Box::new(rest), starts },
-    })
+    };
+    plan.set_off(fleet)
 }
 
 /// What the programs use on each feeder, kW.

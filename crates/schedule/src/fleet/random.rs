@@ -194,6 +194,30 @@ fn mixed_fleets_with_programs_cost_what_the_whole_problem_says() {
     }
 }
 
+/// Where energy costs less than nothing, stores would rather charge and give back at once, which none can: what is told to them once made
+/// them fuller than they can be.
+#[test]
+fn stores_never_charge_and_give_back_at_once_to_waste_energy() {
+    let mut wasteful = 0;
+    for seed in 2_000..2_060 {
+        let mut parts = fleet(seed, seed % 4 == 0).into_parts();
+        parts.energy_price.iter_mut().for_each(|price| *price -= 0.4);
+        let fleet = Fleet::new(parts).expect("possible numbers");
+        let found = match plan(&fleet, &FleetOptions::default()) {
+            Err(FleetError::Limits { .. } | FleetError::Reserve { .. }) => continue,
+            found => found.expect("limits that are felt can be kept"),
+        };
+        let powers = fleet.each_device().map(|device| (device, found.power_kw(&fleet, device)));
+        let checked = check(&fleet, powers);
+        assert_eq!((&checked.devices, &checked.limits), (&vec![], &vec![]), "{}", fleet.id);
+        let slack = 1e-6 * found.cost.abs().max(1.0);
+        assert!((checked.cost - found.cost).abs() <= slack, "{} {}", fleet.id, found.cost);
+        assert!(found.bound <= found.cost, "{}", fleet.id);
+        wasteful += u32::from(found.gap() > FleetOptions::default().gap);
+    }
+    assert!(wasteful >= 10, "{wasteful}");
+}
+
 #[test]
 fn a_reserve_of_more_load_that_is_too_large_is_named() {
     let mut parts = fleet(5, false).into_parts();

@@ -7,6 +7,7 @@ use rayon::prelude::*;
 
 use super::problem::Fleet;
 use super::storage::{Piece, Scratch, StoreStep, cheapest};
+use super::two_way::TwoWay;
 use super::window::{Window, by_price, respond_one, windows};
 
 /// A device of the fleet: its kind and its number among these.
@@ -233,9 +234,9 @@ impl Group {
 /// Room that is used again from device to device.
 #[derive(Debug, Default)]
 pub(crate) struct Room {
-    scratch: Scratch,
-    steps: Vec<StoreStep>,
-    used: Vec<[f64; 2]>,
+    pub(super) scratch: Scratch,
+    pub(super) steps: Vec<StoreStep>,
+    pub(super) used: Vec<[f64; 2]>,
 }
 
 /// Adds the cheapest answer of a device to the load, and returns its wear.
@@ -296,36 +297,8 @@ fn respond_into(
             load_kw.iter_mut().zip(&room.used).for_each(|(load, used)| *load += used[0] / heat_kwh);
             Ok(0.0)
         }
-        FleetDevice::V2g(i) => {
-            let cars = &fleet.v2gs;
-            let store = TwoWay {
-                stay: (cars.arrival[i] as usize, cars.departure[i] as usize),
-                p_max_charge_kw: cars.p_max_charge_kw[i],
-                p_max_discharge_kw: cars.p_max_discharge_kw[i],
-                eta_charge: cars.eta_charge[i],
-                eta_discharge: cars.eta_discharge[i],
-                retained: 1.0,
-                wear_per_kwh: cars.wear_per_kwh[i],
-                initial_kwh: cars.soc_arrival_kwh[i],
-                bounds_kwh: (cars.soc_min_kwh[i], cars.soc_max_kwh[i]),
-                final_min_kwh: cars.soc_target_kwh[i],
-            };
-            store.respond(prices, step_h, room, load_kw).ok_or(device)
-        }
-        FleetDevice::Battery(i) => {
-            let batteries = &fleet.batteries;
-            let store = TwoWay {
-                stay: (0, prices.len()),
-                p_max_charge_kw: batteries.p_max_charge_kw[i],
-                p_max_discharge_kw: batteries.p_max_discharge_kw[i],
-                eta_charge: batteries.eta_charge[i],
-                eta_discharge: batteries.eta_discharge[i],
-                retained: (-batteries.self_discharge_per_h[i] * step_h).exp(),
-                wear_per_kwh: batteries.wear_per_kwh[i],
-                initial_kwh: batteries.soc_init_kwh[i],
-                bounds_kwh: (batteries.soc_min_kwh[i], batteries.soc_max_kwh[i]),
-                final_min_kwh: batteries.soc_final_min_kwh[i],
-            };
+        FleetDevice::V2g(_) | FleetDevice::Battery(_) => {
+            let store = TwoWay::of(fleet, device).ok_or(device)?;
             store.respond(prices, step_h, room, load_kw).ok_or(device)
         }
         FleetDevice::Room(i) => {
@@ -365,68 +338,6 @@ fn respond_into(
             }
             Ok(0.0)
         }
-    }
-}
-
-/// A store that charges and gives back.
-struct TwoWay {
-    /// First step, and first step after.
-    stay: (usize, usize),
-    p_max_charge_kw: f64,
-    p_max_discharge_kw: f64,
-    eta_charge: f64,
-    eta_discharge: f64,
-    /// Part of the charge that is left after a step.
-    retained: f64,
-    wear_per_kwh: f64,
-    initial_kwh: f64,
-    bounds_kwh: (f64, f64),
-    final_min_kwh: f64,
-}
-
-impl TwoWay {
-    /// Adds its cheapest answer to the load, and returns its wear; nothing where it cannot do what it needs.
-    fn respond(
-        &self,
-        prices: &[f64],
-        step_h: f64,
-        room: &mut Room,
-        load_kw: &mut [f64],
-    ) -> Option<f64> {
-        let (first, end) = self.stay;
-        let given_kwh = step_h * self.p_max_discharge_kw / self.eta_discharge;
-        let taken_kwh = step_h * self.p_max_charge_kw * self.eta_charge;
-        room.steps.clear();
-        // From giving all that it can: giving less, and charging.
-        room.steps.extend((first..end).map(|t| StoreStep {
-            retained: self.retained,
-            base: -given_kwh,
-            pieces: [
-                Piece {
-                    length: given_kwh,
-                    slope: (prices[t] - self.wear_per_kwh) * self.eta_discharge,
-                },
-                Piece { length: taken_kwh, slope: prices[t] / self.eta_charge },
-            ],
-            bounds: (
-                if t + 1 == end {
-                    self.final_min_kwh.max(self.bounds_kwh.0)
-                } else {
-                    self.bounds_kwh.0
-                },
-                self.bounds_kwh.1,
-            ),
-        }));
-        if !cheapest(self.initial_kwh, &room.steps, &mut room.scratch, &mut room.used) {
-            return None;
-        }
-        let mut worn = 0.0;
-        for (load, used) in load_kw[first..end].iter_mut().zip(&room.used) {
-            let given_kw = (given_kwh - used[0]) * self.eta_discharge / step_h;
-            *load += used[1] / (self.eta_charge * step_h) - given_kw;
-            worn += self.wear_per_kwh * given_kw * step_h;
-        }
-        Some(worn)
     }
 }
 

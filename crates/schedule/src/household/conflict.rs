@@ -157,7 +157,10 @@ pub fn conflict(
         let look = || {
             let nearest = explorer.nearest(household, &demand)?;
             // There may be other conflicts: what would settle this one?
-            if nearest.is_empty() { explorer.nearest(&rest, &demand) } else { Ok(nearest) }
+            match of_rest(household, &rest, &demand) {
+                Some(demand) if nearest.is_empty() => explorer.nearest(&rest, &demand),
+                _ => Ok(nearest),
+            }
         };
         let nearest = match look() {
             Err(SolveError::TimeOver) => Vec::new(),
@@ -167,6 +170,13 @@ pub fn conflict(
     };
     let conflicting = left.into_iter().enumerate().map(near).collect::<Result<_, _>>()?;
     Ok(Conflict { conflicting, is_smallest })
+}
+
+/// The same demand in a household that has given others up, and with them the places of its wishes; nothing where it is gone with its device.
+fn of_rest(household: &Household, rest: &Household, demand: &Demand) -> Option<Demand> {
+    let Demand::Wish { index } = demand else { return Some(demand.clone()) };
+    let index = rest.wishes.iter().position(|wish| *wish == household.wishes[*index])?;
+    Some(Demand::Wish { index })
 }
 
 /// Everything that a household asks, in the order in which it is tried to do without.
@@ -220,6 +230,11 @@ fn demands(household: &Household) -> Vec<Demand> {
 /// More than any limit and any temperature.
 const BOUNDLESS: f64 = 1e5;
 
+/// Lifts a limit out of the way, and never lowers it.
+const fn raise(limit_kw: &mut f64) {
+    *limit_kw = limit_kw.max(BOUNDLESS);
+}
+
 /// Returns the household without some of its demands.
 fn without(household: &Household, given_up: &[Demand]) -> Household {
     let mut parts = household.clone().into_parts();
@@ -227,8 +242,8 @@ fn without(household: &Household, given_up: &[Demand]) -> Household {
     let mut gone = Vec::new();
     for demand in given_up {
         match demand {
-            Demand::ImportLimit => parts.site.import_limit_kw = BOUNDLESS,
-            Demand::ExportLimit => parts.site.export_limit_kw = BOUNDLESS,
+            Demand::ImportLimit => raise(&mut parts.site.import_limit_kw),
+            Demand::ExportLimit => raise(&mut parts.site.export_limit_kw),
             Demand::ExportOnlyPv => parts.site.export_only_pv = false,
             Demand::Capacity => parts.tariff.capacity = Capacity::Free,
             Demand::Wish { index } => wishes_left[*index] = false,
@@ -262,7 +277,7 @@ fn change(parts: &mut HouseholdParts, id: &str, demand: &Demand) {
             thermal.discomfort_price = Some(0.0);
         }
         (Some(DeviceKind::Thermal(thermal)), Demand::FinalState { .. }) => {
-            thermal.state_final_min = -BOUNDLESS;
+            thermal.state_final_min = thermal.state_final_min.min(-BOUNDLESS);
         }
         (Some(DeviceKind::Cycle(cycle)), Demand::Order { .. }) => cycle.after = None,
         (Some(DeviceKind::Ev(ev)), Demand::SocMinBy { session, index, .. }) => {

@@ -58,22 +58,31 @@ impl Horizon {
     ///
     /// # Panics
     ///
-    /// Panics at the end of time, some ten thousand years away.
+    /// Panics when there are more steps than a household may have.
     #[must_use]
     pub fn local(&self, step: usize) -> DateTime {
         self.zone.local(self.instant(step))
     }
 
-    /// Returns the beginning of a step, or the end of the horizon for the number of steps.
+    /// Returns the beginning of a step, or the end of the horizon for the number of steps; the last instant there is where it would be later,
+    /// which no [`Household`](super::Household) has.
     ///
     /// # Panics
     ///
-    /// Panics at the end of time, some ten thousand years away.
+    /// Panics when there are more steps than a household may have.
     #[must_use]
     pub fn instant(&self, step: usize) -> Timestamp {
+        self.start.checked_add(self.later(step)).unwrap_or(Timestamp::MAX)
+    }
+
+    /// Returns whether the horizon ends before calendars do, some eight thousand years away.
+    pub(crate) fn is_within_time(&self) -> bool {
+        self.start.checked_add(self.later(self.steps())).is_ok()
+    }
+
+    fn later(&self, step: usize) -> SignedDuration {
         let minutes = i64::try_from(step).expect("a horizon has ten thousand steps at most");
-        let later = SignedDuration::from_mins(minutes * i64::from(self.resolution_min));
-        self.start.checked_add(later).expect("time has not ended")
+        SignedDuration::from_mins(minutes * i64::from(self.resolution_min))
     }
 
     /// Returns the half-open ranges of steps that share a clock hour, in order.

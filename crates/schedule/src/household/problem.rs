@@ -103,6 +103,10 @@ fn check_horizon(horizon: &Horizon) -> Checked {
         };
         return Err(ProblemRefused::new("resolution_min", reason));
     }
+    if !horizon.is_within_time() {
+        let message = "the horizon ends after the year 9999".to_owned();
+        return Err(ProblemRefused::new("start_utc", ProblemReason::Malformed { message }));
+    }
     length("hour_of_step", horizon.hour_of_step.len(), steps)?;
     for (name, labels) in
         [("day_of_step", &horizon.day_of_step), ("hour_of_step", &horizon.hour_of_step)]

@@ -203,6 +203,20 @@ fn each_demand_that_is_too_much_is_told_what_would_do() {
     );
 }
 
+/// The wish that settles one of two conflicts was once looked up among the wishes that were left, at its place among all of them: out of bounds.
+#[test]
+fn a_wish_after_one_that_does_not_matter_is_told_what_would_do_beside_another_conflict() {
+    let early = CAR.replace("leaves = '23:00'", "leaves = '19:00'");
+    let wishes = "[[wish]]\nkind = 'rests'\ndevice = 'battery'\nfrom = '23:00'\nuntil = '23:30'\n\
+        [[wish]]\nkind = 'holds'\ndevice = 'battery'\npercent = 50.0\nfrom = '19:00'\nuntil = '23:00'\n";
+    check_conflict(
+        &evening(&format!("{early}{BATTERY}{wishes}"), unchanged),
+        &expect![[r#"
+        Wish { index: 1 } [SocPercent(31), From(12)]
+    "#]],
+    );
+}
+
 #[test]
 fn without_time_the_set_is_not_said_to_be_the_smallest() {
     struct OutOfTime(std::cell::Cell<u32>);

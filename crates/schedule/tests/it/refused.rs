@@ -74,6 +74,11 @@ fn every_mistake_is_named_by_field_and_line_in_both_forms() {
             document["day_of_step"] = json!(vec![0; 1_000_000]);
             document["hour_of_step"] = json!(vec![0; 1_000_000]);
         }),
+        (
+            "a day after the last",
+            &|text| replaced(text, "2026-11-25T12:00", "9999-12-30T22:00"),
+            &|document| document["start_utc"] = json!("9999-12-30T20:00:00Z"),
+        ),
         ("no hours", &|text| replaced(text, "hours = 24", "hours = 0"), &|document| {
             document["steps"] = json!(0);
             document["day_of_step"] = json!([]);
@@ -219,6 +224,9 @@ fn every_mistake_is_named_by_field_and_line_in_both_forms() {
         a million steps
             hours (line 6): 250000 is not between 1 and 168
             steps: 1000000 is not between 1 and 10080
+        a day after the last
+            device[0].arrives (line 33): no step begins at 17:00:00 between 9999-12-30T22:00:00 and 9999-12-30T23:00:00.999999999
+            start_utc: the horizon ends after the year 9999
         no hours
             hours (line 6): 0 is not between 1 and 168
             steps: 0 is not between 1 and 10080

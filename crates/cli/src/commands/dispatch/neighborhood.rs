@@ -54,7 +54,9 @@ pub(super) fn run(
     };
     let plans: Vec<HouseholdPlan> = found.households.iter().map(|one| one.plan.clone()).collect();
     let checked = check(&neighborhood, &plans);
-    if let Some(path) = &arguments.set_points {
+    let report = NeighborhoodReport::new(&neighborhood, &found, &checked);
+    // No household is told what the checker does not let pass.
+    if let Some(path) = arguments.set_points.as_ref().filter(|_| report.verdict().is_ok()) {
         write_set_points(path, &neighborhood, &found)
             .with_context(|| format!("cannot write {}", path.display()))
             .or_environment()?;
@@ -64,7 +66,6 @@ pub(super) fn run(
             picture::svg(&neighborhood, &found).context("cannot draw the picture").or_refused()?;
         crate::output::picture::write(path, &svg)?;
     }
-    let report = NeighborhoodReport::new(&neighborhood, &found, &checked);
     context.output.report(&report)?;
     report.verdict()
 }

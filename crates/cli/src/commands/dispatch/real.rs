@@ -69,14 +69,15 @@ pub(super) fn run(
     let found = plan_within(fleet, arguments, context)?.plan;
     let checked = check(fleet, powers(fleet, &found));
     let compared = Compared::new(&chargers, &found);
-    if let Some(path) = &arguments.set_points {
+    let report = RealReport::new(&compared, &checked);
+    // No device is told what the checker does not let pass.
+    if let Some(path) = arguments.set_points.as_ref().filter(|_| report.verdict().is_ok()) {
         set_points::write(path, fleet, &Record::first(fleet, &found))?;
     }
     if let Some(path) = &arguments.plot {
         let svg = real_picture::svg(&compared).context("cannot draw the picture").or_refused()?;
         crate::output::picture::write(path, &svg)?;
     }
-    let report = RealReport::new(&compared, &checked);
     context.output.report(&report)?;
     report.verdict()
 }

@@ -270,7 +270,9 @@ impl Work<'_> {
         let mut raises = 0;
         loop {
             match plan(&fleet, &self.options.plan) {
-                Err(FleetError::Limits { exceeded }) if raises < RAISES_MAX => {
+                Err(FleetError::Limits { exceeded } | FleetError::Reserve { exceeded })
+                    if raises < RAISES_MAX =>
+                {
                     // A little more each time: programs need whole steps.
                     let factor = 1.0 + 1e-4 * 2.0_f64.powi(raises);
                     fleet = raised(fleet, &exceeded, factor);
