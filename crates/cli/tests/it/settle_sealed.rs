@@ -57,7 +57,7 @@ fn a_day_is_sealed_verified_delivered_claimed_and_erased() {
           0  the aggregator                   0.53
 
         Contract  HASH on chain 31337, in sealed batches: 48 settled now, 0 of them corrections; 0 before
-        Batches   1 committed now, 1 in all, 0 final; 1,609 gas for a record
+        Batches   1 committed now, 1 in all, 0 final; GAS gas for a record
                   only final counts: the newest can be final after TIME
         Store   7 journal lines and 9 files, 8,605 bytes: every byte compared with its hash
         Runs    1 run, 48 records computed again from the readings
