@@ -217,7 +217,7 @@ fn check_chain(folder: &Path) -> Result<(), CommandError> {
     match head_on_disk(folder) {
         Err(ArchiveError::Log(error @ LogError::NoChain { .. })) => {
             let elsewhere = "Or name the --endpoint of the chain that the store settled on.";
-            Err(CommandError::refused(error).hint(elsewhere))
+            Err(crate::commands::chain::open_error(OpenError::Log(error)).hint(elsewhere))
         }
         // What else may be wrong with it is said by whoever opens it.
         _ => Ok(()),
