@@ -40,7 +40,7 @@ const NEW_FILE: &str = "checkpoint.new";
 /// Bytes by which the log grows at least before another checkpoint is written: about a second of reading.
 const GROWTH_MIN_BYTES: u64 = 24 << 20;
 
-const MAGIC: [u8; 8] = *b"gtcheck1";
+const MAGIC: [u8; 8] = *b"gtcheck2";
 const CHECKSUM_BYTES: u64 = 4;
 const BUFFER_BYTES: usize = 1 << 20;
 

@@ -355,7 +355,7 @@ impl StateView {
         }
         let inner = self.readable()?;
         let index = inner.code_index.get(&code_hash);
-        Ok(index.map(|index| inner.codes[*index as usize].1.clone()))
+        Ok(index.map(|index| inner.codes[*index as usize].bytes.clone()))
     }
 
     fn readable(&self) -> Result<RwLockReadGuard<'_, Values>, StateError> {

@@ -119,6 +119,16 @@ impl BatchArguments {
     }
 }
 
+/// Lets a watcher judge everything that is there.
+///
+/// # Errors
+///
+/// An environment error where nobody answers, otherwise a refusal.
+pub(crate) async fn judge_all(watcher: &mut Watcher) -> Result<(), CommandError> {
+    let judged = watcher.poll_through().await;
+    judged.map(drop).map_err(|interrupted| CommandError::of_chain(*interrupted.error))
+}
+
 /// Says whose fault it is that a contract cannot be found.
 pub(crate) fn deploy_error(error: DeployError) -> CommandError {
     if is_unreachable(&error) {

@@ -4,7 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use gridtally_aggregator::cycle::{EmbeddedChain, EmbeddedError};
-use gridtally_chain::archive::head_on_disk;
+use gridtally_aggregator::store::StoreView;
+use gridtally_chain::archive::{ArchiveError, head_on_disk};
 use gridtally_chain::block_log::LogError;
 use gridtally_chain::{Access, OpenError};
 use gridtally_core::period::SettlementCalendar;
@@ -55,11 +56,15 @@ impl ChainAccess {
     ///
     /// # Errors
     ///
-    /// An environment error where nobody answers, a refusal where it is another chain.
+    /// An environment error where nobody answers, a refusal where it is another chain, or where the store has settled and its chain
+    /// is gone: a new one in its place would be in the way of a copy.
     pub(crate) async fn open(
         config: &Config,
         calendar: &SettlementCalendar,
     ) -> Result<Self, CommandError> {
+        if config.chain.endpoint.is_none() && is_settled(config) {
+            check_chain(&config.chain_folder())?;
+        }
         Self::open_as(Access::ReadWrite, config, calendar).await
     }
 
@@ -196,6 +201,27 @@ async fn serves(client: &Client, folder: &Path) -> bool {
         }
     }
     false
+}
+
+/// Whether a store has settled on a chain.
+fn is_settled(config: &Config) -> bool {
+    let has_settled = |view: StoreView| {
+        let direct = view.deployment().ok().flatten();
+        direct.is_some() || view.batch_deployment().ok().flatten().is_some()
+    };
+    StoreView::open(&config.store_folder).is_ok_and(has_settled)
+}
+
+/// Makes sure that a folder has a chain.
+fn check_chain(folder: &Path) -> Result<(), CommandError> {
+    match head_on_disk(folder) {
+        Err(ArchiveError::Log(error @ LogError::NoChain { .. })) => {
+            let elsewhere = "Or name the --endpoint of the chain that the store settled on.";
+            Err(crate::commands::chain::open_error(OpenError::Log(error)).hint(elsewhere))
+        }
+        // What else may be wrong with it is said by whoever opens it.
+        _ => Ok(()),
+    }
 }
 
 /// Says in a chain's folder where it is served, as long as this is held.

@@ -31,7 +31,11 @@ impl ArchiveFolder {
         let path = self.path.join(name);
         let failed = |error| failure(&path, error);
         fs::create_dir_all(&self.path).map_err(failed)?;
-        let mut file = tempfile::NamedTempFile::new_in(&self.path).map_err(failed)?;
+        let mut file = tempfile::Builder::new();
+        // An archive is for everybody: what the user's mask lets others read they may.
+        #[cfg(unix)]
+        file.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+        let mut file = file.tempfile_in(&self.path).map_err(failed)?;
         file.write_all(bytes).and_then(|()| file.as_file().sync_all()).map_err(failed)?;
         match file.persist_noclobber(&path) {
             Ok(_) => {}

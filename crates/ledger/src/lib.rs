@@ -115,6 +115,6 @@ pub use send_error::SendError;
 pub use sender::{Call, SendOptions, Sender, Sent};
 pub use settle::{GasLimit, SettleError, SettleForm, SettleOptions, SettleSummary};
 pub use tariff::PublishError;
-pub use watch::{Outcome, WatchError, WatchReport, Watcher};
+pub use watch::{Interrupted, Outcome, WatchError, WatchReport, Watcher};
 pub use watch_duty::SnapshotVerdict;
 pub use wire::{Block, BlockRef, Log, Receipt, Transaction};

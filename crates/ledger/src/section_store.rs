@@ -38,6 +38,8 @@ use gridtally_settlement::{
 
 const MAGIC: &[u8] = b"gridtally sections 1\n";
 const ENDING: &str = ".sections";
+/// How the name of a file begins that is still being written, or whose writer died.
+const INCOMPLETE: &str = ".incomplete-";
 const HASH_LENGTH: usize = 32;
 const LEAF_LENGTH: usize = RecordLeaf::LENGTH - 1;
 const SIGNATURE_LENGTH_MAX: usize = 65;
@@ -544,8 +546,9 @@ impl SectionStore {
         Ok(self.names()?.is_empty())
     }
 
-    /// Deletes the files of batches that are not among `standing` and were not to be committed on one of `open_parents`. What an
-    /// attempt left behind that died, or a batch that was cancelled, is personal data too. Returns how many files they were.
+    /// Deletes the files of batches that are not among `standing` and were not to be committed on one of `open_parents`, and those
+    /// that were never written to their end. What an attempt left behind that died, or a batch that was cancelled, is personal data
+    /// too. Returns how many files they were. Nobody else may be writing.
     ///
     /// # Errors
     ///
@@ -559,8 +562,10 @@ impl SectionStore {
         let standing: BTreeSet<String> = standing.into_iter().map(named).collect();
         let may_stand =
             |name: &str| open_parents.iter().any(|parent| name.starts_with(&format!("{parent}-")));
-        let dead = self.names()?.into_iter();
-        let dead = dead.filter(|name| !standing.contains(name) && !may_stand(name));
+        let dead = self.names_where(|name| {
+            let is_batch = name.ends_with(ENDING) && !standing.contains(name) && !may_stand(name);
+            is_batch || name.starts_with(INCOMPLETE)
+        })?;
         let mut count = 0;
         for name in dead {
             let path = self.folder.join(name);
@@ -575,6 +580,13 @@ impl SectionStore {
 
     /// Returns the names of all files with batches.
     fn names(&self) -> Result<Vec<String>, SectionStoreError> {
+        self.names_where(|name| name.ends_with(ENDING) && !name.starts_with(INCOMPLETE))
+    }
+
+    fn names_where(
+        &self,
+        is_wanted: impl Fn(&str) -> bool,
+    ) -> Result<Vec<String>, SectionStoreError> {
         let failed = |source| SectionStoreError::Io { path: self.folder.clone(), source };
         let entries = match fs::read_dir(&self.folder) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -583,7 +595,7 @@ impl SectionStore {
         let mut names = Vec::new();
         for entry in entries {
             let name = entry.map_err(failed)?.file_name();
-            names.extend(name.into_string().ok().filter(|name| name.ends_with(ENDING)));
+            names.extend(name.into_string().ok().filter(|name| is_wanted(name)));
         }
         Ok(names)
     }
@@ -627,7 +639,8 @@ impl SectionStore {
     fn written(&self, bytes: &[u8]) -> Result<tempfile::NamedTempFile, SectionStoreError> {
         let failed = |source| SectionStoreError::Io { path: self.folder.clone(), source };
         make_private(&self.folder).map_err(failed)?;
-        let mut file = tempfile::NamedTempFile::new_in(&self.folder).map_err(failed)?;
+        let mut file = tempfile::Builder::new();
+        let mut file = file.prefix(INCOMPLETE).tempfile_in(&self.folder).map_err(failed)?;
         file.write_all(bytes).and_then(|()| file.as_file().sync_all()).map_err(failed)?;
         Ok(file)
     }

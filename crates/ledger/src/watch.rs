@@ -69,6 +69,15 @@ pub enum WatchError {
     View(#[from] ViewError),
 }
 
+/// A look that was ended by an error.
+#[derive(Debug)]
+pub struct Interrupted {
+    /// What was found before.
+    pub found: Vec<WatchReport>,
+    /// What ended it.
+    pub error: Box<WatchError>,
+}
+
 explanations! {
     WatchError {
         Follow(error);
@@ -318,7 +327,24 @@ impl Watcher {
         self.rebuild_on(parent, header, records)
     }
 
-    /// Reads on, judges every batch that is new, and acts. Returns what is new, in order.
+    /// Polls until nothing is new. Who looks only once needs this: a poll that found something leaves an error to the next.
+    ///
+    /// # Errors
+    ///
+    /// Returns the first [`WatchError`] that any of the polls met.
+    pub async fn poll_through(&mut self) -> Result<Vec<WatchReport>, Interrupted> {
+        let mut found = Vec::new();
+        loop {
+            match self.poll().await {
+                Ok(reports) if reports.is_empty() => return Ok(found),
+                Ok(reports) => found.extend(reports),
+                Err(error) => return Err(Interrupted { found, error: Box::new(error) }),
+            }
+        }
+    }
+
+    /// Reads on, judges every batch that is new, and acts. Returns what is new, in order; an error that comes after something new is
+    /// met again, and returned, by the next poll.
     ///
     /// # Errors
     ///

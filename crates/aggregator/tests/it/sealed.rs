@@ -292,8 +292,12 @@ async fn what_is_erased_is_said_and_settled_no_more() {
     let name = header.record_root.to_string();
     let file = file.into_iter().find(|path| path.display().to_string().contains(&name)).unwrap();
     let before = std::fs::read(&file).unwrap();
+    // What a killed program left half written has keys too.
+    let incomplete = kept.folder().join(".incomplete-abcdef");
+    std::fs::write(&incomplete, &before[..300]).unwrap();
     let erased = erase(&ledger, &mut store, first(), &[1]).await.unwrap();
-    assert_eq!((erased.section_count, erased.attempt_count), (1, 0));
+    assert_eq!((erased.section_count, erased.attempt_count), (1, 1));
+    assert!(!incomplete.exists());
     assert_eq!(erased.line, store.view().last());
     let last = store.view().lines().last().unwrap();
     assert!(matches!(last.entry.content, Content::SectionsErased(_)));

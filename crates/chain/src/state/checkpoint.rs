@@ -52,9 +52,11 @@ impl StateView {
     ) -> Result<(), WriteError> {
         let addresses: Vec<Address> = {
             let values = self.readable()?;
-            out.count(values.codes.len())?;
-            for (_, code) in &values.codes {
-                out.bytes(code)?;
+            let codes = values.codes.partition_point(|code| code.since <= self.number());
+            out.count(codes)?;
+            for code in &values.codes[..codes] {
+                out.number(code.since)?;
+                out.bytes(&code.bytes)?;
             }
             values.accounts.keys().copied().collect()
         };
@@ -139,7 +141,11 @@ impl State {
     pub(crate) fn decode<R: Read>(number: u64, input: &mut Decoder<R>) -> io::Result<Self> {
         let mut values = Values { head: number, ..Values::default() };
         for _ in 0..input.number()? {
-            values.add_code(Bytes::from(input.bytes()?));
+            let since = input.number()?;
+            if since > number || values.codes.last().is_some_and(|last| last.since > since) {
+                return Err(io::ErrorKind::InvalidData.into());
+            }
+            values.add_code(since, Bytes::from(input.bytes()?));
         }
         loop {
             let versions: usize = input.small()?;

@@ -24,7 +24,8 @@ pub(super) struct Values {
     pub(super) superseded: usize,
     pub(super) slot_count: usize,
     pub(super) accounts: AddressMap<Entry>,
-    pub(super) codes: Vec<(B256, Bytes)>,
+    /// In the order in which they came, so that a revert takes back the last ones.
+    pub(super) codes: Vec<StoredCode>,
     pub(super) code_index: B256Map<u32>,
     pub(super) trie: Trie,
 }
@@ -49,6 +50,15 @@ pub(super) struct StoredAccount {
     pub(super) code: u32,
 }
 
+/// The code of contracts, and the block that brought it. A block after a revert must bring it again: the log knows nothing of
+/// what was taken back.
+#[derive(Debug)]
+pub(super) struct StoredCode {
+    pub(super) hash: B256,
+    pub(super) bytes: Bytes,
+    pub(super) since: u64,
+}
+
 /// Code index of accounts without code.
 pub(super) const NO_CODE: u32 = u32::MAX;
 
@@ -56,16 +66,16 @@ impl Values {
     pub(super) fn account(&self, stored: StoredAccount) -> Account {
         let code_hash = match stored.code {
             NO_CODE => KECCAK256_EMPTY,
-            index => self.codes[index as usize].0,
+            index => self.codes[index as usize].hash,
         };
         Account { nonce: stored.nonce, balance: stored.balance, code_hash }
     }
 
-    pub(super) fn add_code(&mut self, code: Bytes) {
-        let hash = keccak256(&code);
+    pub(super) fn add_code(&mut self, since: u64, bytes: Bytes) {
+        let hash = keccak256(&bytes);
         if let alloy_primitives::map::Entry::Vacant(entry) = self.code_index.entry(hash) {
             entry.insert(u32::try_from(self.codes.len()).expect("codes fit in memory"));
-            self.codes.push((hash, code));
+            self.codes.push(StoredCode { hash, bytes, since });
         }
     }
 
@@ -90,7 +100,7 @@ impl Values {
     pub(super) fn load(&mut self, number: u64, diff: &StateDiff) {
         self.head = number;
         for code in &diff.codes {
-            self.add_code(code.clone());
+            self.add_code(number, code.clone());
         }
         for account in &diff.accounts {
             self.load_account(number, account);
@@ -187,6 +197,10 @@ impl Values {
         });
         self.superseded = superseded;
         self.slot_count = slot_count;
+        // No account that is left has them.
+        while let Some(code) = self.codes.pop_if(|code| code.since > number) {
+            self.code_index.remove(&code.hash);
+        }
         for address in changed {
             self.refresh_leaf(address);
         }

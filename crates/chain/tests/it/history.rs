@@ -2,10 +2,11 @@
 
 use alloy_primitives::{B256, Bytes, U256, keccak256};
 use alloy_trie::{Nibbles, TrieAccount, proof::verify_proof};
-use gridtally_chain::Chain;
+use gridtally_chain::{Chain, ChainConfig};
 use serde_json::{Value, json};
 
-use crate::support::{account, ask, chain, refusal, send};
+use crate::code;
+use crate::support::{account, ask, chain, config, refusal, send, send_and_mine};
 
 const RECEIVER: &str = "0x00000000000000000000000000000000c0ffee00";
 
@@ -79,4 +80,41 @@ fn a_chain_goes_on_after_a_revert() {
     send(&chain, json!({ "from": account(0), "to": RECEIVER, "value": "0x1" }));
     chain.mine().unwrap();
     assert_eq!(balance(&chain, 5), "0x5");
+}
+
+/// The state knew code of blocks that were taken back, so the log was not told of it again, and could not be opened any more.
+#[test]
+fn code_that_comes_back_after_a_revert_is_in_the_log() {
+    let folder = tempfile::tempdir().unwrap();
+    let open = || {
+        let folder = Some(folder.path().to_owned());
+        Chain::open(ChainConfig { folder, ..config() }).unwrap()
+    };
+    let deploy = |chain: &Chain, code: &[u8]| {
+        let creation = code::creation(code);
+        send_and_mine(chain, json!({ "from": account(0), "data": creation }));
+    };
+    let chain = open();
+    deploy(&chain, &code::STORING);
+    let id = ask(&chain, "evm_snapshot", json!([]));
+    deploy(&chain, &code::COUNTER);
+    chain.checkpoint().unwrap();
+    assert_eq!(ask(&chain, "evm_revert", json!([id])), true);
+    deploy(&chain, &code::COUNTER);
+    deploy(&chain, &code::STORING);
+    let head = chain.head().hash;
+    drop(chain);
+    let chain = open();
+    assert_eq!(chain.head().hash, head);
+
+    // A checkpoint knows with which block each came.
+    chain.checkpoint().unwrap();
+    drop(chain);
+    let chain = open();
+    chain.revert_to(1).unwrap();
+    deploy(&chain, &code::COUNTER);
+    let head = chain.head().hash;
+    drop(chain);
+    std::fs::remove_file(folder.path().join("checkpoint")).unwrap();
+    assert_eq!(open().head().hash, head);
 }

@@ -9,7 +9,7 @@ use gridtally_ledger::{BatchLedger, Call, FinalAccount, Sender, Watcher};
 use serde::Serialize;
 
 use super::order::OrderArguments;
-use crate::batch_access::BatchArguments;
+use crate::batch_access::{BatchArguments, judge_all};
 use crate::commands::watch::{DATA_MISSING, words};
 use crate::context::Context;
 use crate::error::CommandError;
@@ -106,7 +106,7 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<(), Comman
         if arguments.from_snapshot {
             watcher = watcher.from_snapshot();
         }
-        watcher.poll().await.map_err(CommandError::of_chain)?;
+        judge_all(&mut watcher).await?;
         let mut report = ClaimReport {
             contract: watcher.ledger().deployment().core.to_string(),
             asked: chain.shown.clone(),
@@ -137,7 +137,7 @@ impl Arguments {
         if let Some(sender) = sender.as_ref().filter(|_| self.freeze && !is_frozen) {
             let frozen = report.send(sender, watcher.freeze_call()).await;
             frozen.map_err(|error| error.hint(FREEZE))?;
-            watcher.poll().await.map_err(CommandError::of_chain)?;
+            judge_all(watcher).await?;
             is_frozen = true;
         }
         if self.exit && !is_frozen {

@@ -11,7 +11,7 @@ use gridtally_core::party::ParticipantNumber;
 use gridtally_core::period::SettlementPeriod;
 use serde::Serialize;
 
-use crate::batch_access::BatchArguments;
+use crate::batch_access::{BatchArguments, judge_all};
 use crate::commands::{StoreArguments, store_error};
 use crate::context::Context;
 use crate::error::{CommandError, is_unreachable};
@@ -101,7 +101,7 @@ impl SectionErasure {
         let (contract, erasure) = context.block_on(async {
             let chain = BatchArguments::chain(&config, Access::ReadOnly).await?;
             let mut watcher = self.batch.watcher(&config, &chain, None).await?;
-            watcher.poll().await.map_err(CommandError::of_chain)?;
+            judge_all(&mut watcher).await?;
             let which = match self.period {
                 Some(period) => ErasedIn::Period(SettlementPeriod(period)),
                 None => ErasedIn::Batches(self.batches.iter().copied().collect()),

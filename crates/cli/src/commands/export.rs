@@ -12,7 +12,7 @@ use gridtally_ledger::{WantedRecord, Watcher};
 use gridtally_settlement::{BatchHeader, Code, SavedHeader};
 use serde::Serialize;
 
-use crate::batch_access::BatchArguments;
+use crate::batch_access::{BatchArguments, judge_all};
 use crate::chain_access::ChainAccess;
 use crate::commands::export_section::SectionExport;
 use crate::config::Config;
@@ -107,7 +107,7 @@ pub(super) async fn judged(
     let chain = BatchArguments::chain(config, Access::ReadOnly).await?;
     let watcher = batch.watcher(config, &chain, None).await?;
     let mut watcher = prepare(watcher.with_all_states());
-    watcher.poll().await.map_err(CommandError::of_chain)?;
+    judge_all(&mut watcher).await?;
     Ok((watcher, chain))
 }
 
@@ -173,14 +173,27 @@ impl Exported {
     }
 }
 
-pub(super) fn write_new(path: &Path, document: &[u8]) -> Result<(), CommandError> {
+/// Writes a file that was not there, which others may read as far as the user lets them.
+fn write_new(path: &Path, document: &[u8]) -> Result<(), CommandError> {
+    write_with(OpenOptions::new(), path, document)
+}
+
+/// Writes a file that was not there, which its owner alone may read: with a section key everything in the section can be understood.
+pub(super) fn write_secret(path: &Path, document: &[u8]) -> Result<(), CommandError> {
+    let mut options = OpenOptions::new();
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    write_with(options, path, document)
+}
+
+fn write_with(mut options: OpenOptions, path: &Path, document: &[u8]) -> Result<(), CommandError> {
     let failed = |error: io::Error| {
         let is_there = error.kind() == io::ErrorKind::AlreadyExists;
         let error = anyhow::Error::new(error).context(format!("cannot write {}", path.display()));
         let error = CommandError::environment(error);
         if is_there { error.hint("Name another file: one that is there is kept.") } else { error }
     };
-    let mut file = OpenOptions::new().write(true).create_new(true).open(path).map_err(failed)?;
+    let mut file = options.write(true).create_new(true).open(path).map_err(failed)?;
     let written = file.write_all(document).and_then(|()| file.write_all(b"\n"));
     written.and_then(|()| file.sync_all()).map_err(|error| {
         // Half a document would be in the way of the next attempt.

@@ -9,7 +9,7 @@ use gridtally_core::party::ParticipantNumber;
 use gridtally_ledger::{SectionReader, SectionSource, SectionStore, Watcher, section_file_name};
 use serde::Serialize;
 
-use super::export::{judged, write_new};
+use super::export::{judged, write_secret};
 use crate::batch_access::{BatchArguments, own_sections};
 use crate::context::Context;
 use crate::error::{Blame, CommandError};
@@ -81,7 +81,7 @@ impl SectionExport {
             let file = watcher.export_section(&store, self.seq, participant).or_refused()?;
             let document = serde_json::to_vec_pretty(&file).context("cannot write JSON");
             let path = self.out.join(section_file_name(&batch.header_hash, participant));
-            write_new(&path, &document.or_environment()?)?;
+            write_secret(&path, &document.or_environment()?)?;
             files.push(path);
         }
         let header_hash = batch.header_hash.to_string();

@@ -6,8 +6,8 @@ use std::time::Duration;
 use gridtally_chain::Access;
 use gridtally_core::party::ParticipantNumber;
 use gridtally_ledger::{
-    Demanded, Key, Outcome, SectionReader, SendOptions, Sender, SnapshotVerdict, WatchReport,
-    Watcher,
+    Demanded, Interrupted, Key, Outcome, SectionReader, SendOptions, Sender, SnapshotVerdict,
+    WatchReport, Watcher,
 };
 use gridtally_settlement::Place;
 use serde::Serialize;
@@ -162,8 +162,10 @@ const fn is_none(count: &u32) -> bool {
 struct WatchSummary {
     contract: String,
     asked: String,
-    /// Whether nothing is wrong with any batch, as far as it was judged.
+    /// Whether every batch was judged, and nothing is wrong with any, as far as it can be read.
     sound: bool,
+    /// Whether all batches were looked at, before something failed.
+    complete: bool,
     /// Batches of which something is sealed and was not judged.
     judged_in_part: usize,
     batches: usize,
@@ -229,13 +231,22 @@ impl Arguments {
         asked: String,
         context: &Context,
     ) -> Result<(), CommandError> {
-        let findings: Vec<Finding> =
-            watcher.poll().await.map_err(CommandError::of_chain)?.iter().map(Finding::of).collect();
+        let (reports, interrupted) = match watcher.poll_through().await {
+            Ok(found) => (found, None),
+            Err(Interrupted { found, error }) => (found, Some(CommandError::of_chain(*error))),
+        };
+        let findings: Vec<Finding> = reports.iter().map(Finding::of).collect();
+        let interrupted = match interrupted {
+            Some(error) if findings.is_empty() => return Err(error),
+            interrupted => interrupted,
+        };
+        let complete = interrupted.is_none();
         let batches = watcher.view().batches();
         let summary = WatchSummary {
             contract: watcher.ledger().deployment().core.to_string(),
             asked,
-            sound: findings.iter().all(|finding| finding.told.is_sound()),
+            sound: complete && findings.iter().all(|finding| finding.told.is_sound()),
+            complete,
             judged_in_part: findings.iter().filter(|finding| finding.told.is_in_part()).count(),
             batches: batches.len(),
             final_batches: batches.iter().filter(|batch| batch.is_final).count(),
@@ -243,6 +254,9 @@ impl Arguments {
             findings,
         };
         context.output.report(&summary)?;
+        if let Some(error) = interrupted {
+            return Err(error);
+        }
         let Some(finding) = summary.findings.iter().find(|finding| !finding.told.is_sound()) else {
             return Ok(());
         };
@@ -439,6 +453,7 @@ impl Report for WatchSummary {
             grouped(self.batches as u64),
             grouped(self.final_batches as u64),
             match (self.sound, self.judged_in_part) {
+                _ if !self.complete => "not all judged".to_owned(),
                 (false, _) => "not all valid".to_owned(),
                 (true, 0) => "all valid".to_owned(),
                 (true, some) => format!("nothing wrong, {} judged in part", grouped(some as u64)),

@@ -101,7 +101,17 @@ pub(crate) fn check(terminal: &Terminal, arguments: &str, expected: &Expect) {
             word.to_owned()
         }
     });
-    expected.assert_eq(&words.collect::<String>());
+    expected.assert_eq(&without_sealed_gas(words.collect()));
+}
+
+/// The roots of sealed batches are random, and what bytes of zero in them save shows in the gas.
+fn without_sealed_gas(text: String) -> String {
+    let is_sealed = text.contains("in sealed batches");
+    let Some((before, after)) = text.split_once(" gas for a record").filter(|_| is_sealed) else {
+        return text;
+    };
+    let before = before.trim_end_matches(|of: char| of.is_ascii_digit() || of == ',');
+    format!("{before}GAS gas for a record{after}")
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! One's own data in sealed batches, through the real binary: settle, verify, watch, deliver, prove, claim, erase.
 
 use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::Output;
 
 use expect_test::expect;
@@ -56,7 +57,7 @@ fn a_day_is_sealed_verified_delivered_claimed_and_erased() {
           0  the aggregator                   0.53
 
         Contract  HASH on chain 31337, in sealed batches: 48 settled now, 0 of them corrections; 0 before
-        Batches   1 committed now, 1 in all, 0 final; 1,609 gas for a record
+        Batches   1 committed now, 1 in all, 0 final; GAS gas for a record
                   only final counts: the newest can be final after TIME
         Store   7 journal lines and 9 files, 8,605 bytes: every byte compared with its hash
         Runs    1 run, 48 records computed again from the readings
@@ -101,6 +102,9 @@ fn a_day_is_sealed_verified_delivered_claimed_and_erased() {
     said(&terminal, "export section --batch 1 --all --out delivered");
     let sections: Vec<_> = fs::read_dir(terminal.path("delivered")).unwrap().collect();
     assert_eq!(sections.len(), 2);
+    for section in sections {
+        check_owner_alone(&section.unwrap().path());
+    }
     // What a stranger sees, who has no store.
     let contract = corrected["chain"]["contract"].as_str().unwrap();
     let chain = terminal.path("gridtally-store/chain").display().to_string();
@@ -221,5 +225,57 @@ fn what_cannot_be_sealed_is_refused_with_a_remedy() {
     let says = refused(&terminal, SETTLE);
     assert!(says.contains("batch-sections-missing"), "{says}");
     fs::rename(terminal.path("aside"), &sections).unwrap();
+    said(&terminal, "verify");
+}
+
+/// A key in a section opens all of it.
+fn check_owner_alone(path: &Path) {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        let mode = fs::metadata(path).unwrap().permissions().mode();
+        assert_eq!(mode & 0o077, 0, "{}", path.display());
+    }
+}
+
+/// `watch --once` looked once: an error after the first batch was left to a second look, and it said that nothing is wrong.
+#[test]
+fn a_section_file_that_is_damaged_is_found_also_behind_batches_that_are_whole() {
+    let terminal = audited();
+    said(&terminal, SETTLE);
+    let sections = terminal.path("gridtally-store/sections");
+    let files = || -> Vec<PathBuf> {
+        fs::read_dir(&sections).unwrap().map(|entry| entry.unwrap().path()).collect()
+    };
+    let first = files();
+    let text = readings(None).replacen("03:00,500,", "03:00,700,", 1);
+    fs::write(terminal.path("707057500000000018.csv"), text).unwrap();
+    import(&terminal);
+    said(&terminal, SETTLE);
+    let second = files().into_iter().find(|path| !first.contains(path)).unwrap();
+    fs::write(second, "gridtally sections 1\n").unwrap();
+    let watched = terminal.output("watch --once");
+    assert_eq!(watched.status.code(), Some(1));
+    let said = String::from_utf8(watched.stdout).unwrap();
+    assert!(said.contains("batch 1: valid"), "what was found is told: {said}");
+    assert!(said.contains("batches: 2, final: 0: not all judged"), "{said}");
+    let period = "--participant 1 --period 9648 --slot 0 --code 32 --out no.json";
+    for command in ["export header --out no.hex", &format!("export proof {period}")] {
+        let says = refused(&terminal, command);
+        assert!(says.contains("section-store-damaged"), "{command}: {says}");
+    }
+}
+
+/// A new chain was made in its place, and was in the way of a copy.
+#[test]
+fn a_store_that_lost_its_chain_settles_on_no_new_one() {
+    let terminal = audited();
+    said(&terminal, SETTLE);
+    let chain = terminal.path("gridtally-store/chain");
+    fs::rename(&chain, terminal.path("aside")).unwrap();
+    let says = refused(&terminal, SETTLE);
+    assert!(says.contains("[chain-missing]"), "{says}");
+    assert!(!chain.exists());
+    fs::rename(terminal.path("aside"), &chain).unwrap();
     said(&terminal, "verify");
 }

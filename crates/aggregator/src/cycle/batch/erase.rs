@@ -1,7 +1,7 @@
 //! Erasing sections of sealed batches: afterwards nobody can tell what their public part says.
 //!
 //! ```text
-//! what is asked for --> each batch final, and not the newest such? --> line of the journal --> section by section
+//! what is asked for --> each batch final, and not the newest such? --> line of the journal --> attempts --> section by section
 //! ```
 //!
 //! The line comes first: killed in between, the same erasure goes on, and until then `verify` says that it is not done.
@@ -187,13 +187,14 @@ impl Erasure {
             Some(line) => line,
             None => store.record_erasure(erased, now)?,
         };
+        // Before the sections: killed after those, the same erasure would find nothing to do.
+        let attempts = self.sections.forget_attempts(&self.standing, &self.open_parents)?;
         let mut section_count = 0;
         for ErasedBatchSections { header, participants } in &self.batches {
             self.sections.erase(header, participants)?;
             section_count += participants.len() as u64;
             info!(seq = header.seq, count = participants.len(), "sections erased");
         }
-        let attempts = self.sections.forget_attempts(&self.standing, &self.open_parents)?;
         Ok(Erased { line, section_count, attempt_count: attempts as u64 })
     }
 }
