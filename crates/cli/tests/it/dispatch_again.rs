@@ -33,8 +33,8 @@ fn where_all_follow_nobody_is_told_anything_new() {
         &expect![[r#"
             fleet-02: the rest, from step 30 on
 
-              cost   NOK 2306.61
-              bound  NOK 2306.40
+              cost   NOK 2306.83
+              bound  NOK 2306.66
               Nobody is told anything new: version 1 goes on.
             -- exit 0
         "#]],
@@ -55,41 +55,41 @@ fn others_replace_those_that_fail_and_leave() {
     terminal.check(
         &command,
         &expect![[r#"
-        fleet-02: the rest, from step 30 on
+            fleet-02: the rest, from step 30 on
 
-          cost   NOK 2282.98
-          bound  NOK 2282.62
-          228 set-points to send to 8 devices: version 2
+              cost   NOK 2283.42
+              bound  NOK 2282.98
+              89 set-points to send to 4 devices: version 2
 
-          step  who does not follow, kW     who does otherwise, kW
-          ----  --------------------------  --------------------------------------------------
-            30  ev 150: +2.0
-            31  ev 150: +2.0
-            32  ev 150: +2.0
-            33  ev 150: +2.0
-            34  ev 150: +2.0
-            35  ev 150: +2.0
-            36  ev 150: +2.0                ev 48: +0.0
-            37  ev 150: +2.0                ev 48: +0.0
-            38  ev 150: +2.0                ev 48: +0.0
-            39  ev 150: +2.0                ev 48: +0.0
-            40  ev 110: -0.0, ev 150: +2.0  ev 0: +0.0, ev 48: -0.0, ev 77: +0.0, 3 more: +0.0
-            41  ev 110: -1.4, ev 150: +1.7  ev 0: -5.0, ev 5: -0.2, ev 48: -6.9, 5 more: -16.3
-            42  ev 110: -1.3, ev 150: +1.8  ev 0: -2.4, ev 5: -0.2, ev 48: -3.7, 5 more: -15.1
-            43  ev 110: -0.4, ev 150: +1.9  ev 0: -0.5, ev 5: -0.1, ev 48: -0.6, 5 more: -3.2
-            44  ev 110: -1.6, ev 150: +1.9  ev 0: -0.1, ev 5: -2.5, ev 48: +0.1, 5 more: +2.2
-            45  ev 110: -1.7, ev 150: +1.8  ev 0: -0.4, ev 5: -4.1, ev 48: +4.2, 5 more: +0.3
-            46  ev 110: -1.6, ev 150: +1.7  ev 0: -4.8, ev 5: -0.1, ev 48: +3.6, 5 more: -15.7
-            47  ev 110: -1.4, ev 150: +1.9  ev 0: +2.6, ev 5: +0.2, ev 48: +0.0, 5 more: -3.4
-            48  ev 110: -1.7, ev 150: +1.8  ev 0: +2.5, ev 5: -0.7, ev 48: +1.5, 5 more: -3.4
-            49  ev 110: -1.8, ev 150: +1.9  ev 0: +4.9, ev 5: -0.9, ev 48: -2.6, 5 more: -1.5
-          and 24 more steps
+              step  who does not follow, kW     who does otherwise, kW
+              ----  --------------------------  ---------------------------------------------------
+                30  ev 150: +2.0
+                31  ev 150: +2.0
+                32  ev 150: +2.0
+                33  ev 150: +2.0
+                34  ev 150: +2.0
+                35  ev 150: +2.0
+                36  ev 150: +2.0
+                37  ev 150: +2.0
+                38  ev 150: +2.0
+                39  ev 150: +2.0
+                40  ev 150: +2.0
+                41  ev 110: -3.7, ev 150: +1.4  ev 5: -0.0, ev 48: -3.8, ev 125: -2.0, 1 more: -0.0
+                42  ev 110: -3.7, ev 150: -2.4  ev 5: -0.0, ev 48: -7.4, ev 125: -6.4
+                43  ev 110: -3.7, ev 150: +1.8  ev 5: -0.0, ev 48: -3.6, ev 125: -2.0
+                44  ev 110: -3.7, ev 150: -4.1  ev 5: -0.0, ev 48: -0.0, ev 125: -2.0, 1 more: -0.0
+                45  ev 110: -3.7, ev 150: +1.8  ev 5: -0.0, ev 48: -7.1, ev 125: -3.7, 1 more: -0.0
+                46  ev 110: -0.0, ev 150: +0.1  ev 5: -0.0, ev 48: -3.8, ev 125: -7.3, 1 more: -6.3
+                47  ev 110: -3.7, ev 150: -2.7  ev 5: +2.4, ev 48: +0.2, ev 125: +2.1, 1 more: -0.6
+                48  ev 110: -0.0, ev 150: +1.4  ev 5: +2.4, ev 48: +0.0, ev 125: -2.6, 1 more: -1.3
+                49  ev 110: -3.7, ev 150: -0.7  ev 5: -0.0, ev 48: +4.3, ev 125: -0.0
+              and 24 more steps
 
-          who does not get what it needs  misses, kWh  late, steps
-          ------------------------------  -----------  -----------
-          ev 110                                13.88            0
-        -- exit 0
-    "#]],
+              who does not get what it needs  misses, kWh  late, steps
+              ------------------------------  -----------  -----------
+              ev 110                                13.88            0
+            -- exit 0
+        "#]],
     );
     let next = std::fs::read_to_string(terminal.path("next.csv")).unwrap();
     // The same input gives the same bytes, and what was told goes on from what was written.
@@ -98,41 +98,41 @@ fn others_replace_those_that_fail_and_leave() {
     assert!(std::fs::read_to_string(terminal.path("again.csv")).unwrap() == next);
     let of_failed: Vec<&str> = next.lines().filter(|line| line.starts_with("ev,150,")).collect();
     expect![[r#"
-        ev,150,28,41,0.000000,1,failed
-        ev,150,41,42,0.270858,1,failed
-        ev,150,42,43,0.184805,1,failed
-        ev,150,43,44,0.054024,1,failed
-        ev,150,44,45,0.086872,1,failed
-        ev,150,45,46,0.236643,1,failed
-        ev,150,46,47,0.265358,1,failed
-        ev,150,47,48,0.095022,1,failed
-        ev,150,48,49,0.175181,1,failed
-        ev,150,49,50,0.127816,1,failed
-        ev,150,50,51,0.039761,1,failed
-        ev,150,51,52,0.275476,1,failed
-        ev,150,52,53,0.110232,1,failed
-        ev,150,53,54,1.946536,1,failed
-        ev,150,54,55,4.679814,1,failed
-        ev,150,55,56,4.681958,1,failed
-        ev,150,56,57,4.681559,1,failed
-        ev,150,57,58,0.333073,1,failed
-        ev,150,58,59,1.992756,1,failed
-        ev,150,59,60,1.723066,1,failed
-        ev,150,60,61,2.214028,1,failed
-        ev,150,61,62,2.268485,1,failed
-        ev,150,62,63,1.648710,1,failed
-        ev,150,63,64,1.719474,1,failed
-        ev,150,64,65,0.972761,1,failed
-        ev,150,65,66,0.188679,1,failed
-        ev,150,66,67,4.697286,1,failed
-        ev,150,67,68,4.770879,1,failed
-        ev,150,68,69,5.115295,1,failed
-        ev,150,69,70,0.445865,1,failed
-        ev,150,70,71,0.118033,1,failed
-        ev,150,71,72,0.141398,1,failed
-        ev,150,72,73,0.385618,1,failed
-        ev,150,73,74,0.383694,1,failed
-        ev,150,74,82,0.000000,1,failed"#]]
+        ev,150,28,41,0.000000,1,failed,ev 150
+        ev,150,41,42,0.610909,1,failed,ev 150
+        ev,150,42,43,4.364006,1,failed,ev 150
+        ev,150,43,44,0.201753,1,failed,ev 150
+        ev,150,44,45,6.084033,1,failed,ev 150
+        ev,150,45,46,0.208761,1,failed,ev 150
+        ev,150,46,47,1.945062,1,failed,ev 150
+        ev,150,47,48,4.703544,1,failed,ev 150
+        ev,150,48,49,0.561898,1,failed,ev 150
+        ev,150,49,50,2.666617,1,failed,ev 150
+        ev,150,50,51,1.049732,1,failed,ev 150
+        ev,150,51,52,1.383585,1,failed,ev 150
+        ev,150,52,53,4.347264,1,failed,ev 150
+        ev,150,53,54,1.397556,1,failed,ev 150
+        ev,150,54,55,0.001802,1,failed,ev 150
+        ev,150,55,56,0.560402,1,failed,ev 150
+        ev,150,56,57,0.007714,1,failed,ev 150
+        ev,150,57,58,0.002278,1,failed,ev 150
+        ev,150,58,59,0.001541,1,failed,ev 150
+        ev,150,59,60,0.009972,1,failed,ev 150
+        ev,150,60,61,1.051968,1,failed,ev 150
+        ev,150,61,62,1.383575,1,failed,ev 150
+        ev,150,62,63,0.545486,1,failed,ev 150
+        ev,150,63,64,0.007891,1,failed,ev 150
+        ev,150,64,65,0.011775,1,failed,ev 150
+        ev,150,65,66,0.202120,1,failed,ev 150
+        ev,150,66,67,0.010764,1,failed,ev 150
+        ev,150,67,68,0.014583,1,failed,ev 150
+        ev,150,68,69,1.129425,1,failed,ev 150
+        ev,150,69,70,0.010662,1,failed,ev 150
+        ev,150,70,71,1.386633,1,failed,ev 150
+        ev,150,71,72,1.056780,1,failed,ev 150
+        ev,150,72,73,4.155542,1,failed,ev 150
+        ev,150,73,74,5.955382,1,failed,ev 150
+        ev,150,74,82,0.000000,1,failed,ev 150"#]]
     .assert_eq(&of_failed.join("\n"));
     let on = format!("dispatch {} --now 31 --previous next.csv --state state.json", oracle());
     assert!(terminal.output(&on).status.success());
@@ -212,10 +212,10 @@ fn what_cannot_be_is_refused_with_its_place() {
         &first.replacen("from", "first", 1),
         STATE,
         &expect![[r#"
-        -- stderr
-        error: set-points.csv: line 1: the columns are device,number,from,until,power_kw,version,status
-        -- exit 1
-    "#]],
+            -- stderr
+            error: set-points.csv: line 1: the columns are device,number,from,until,power_kw,version,status,name
+            -- exit 1
+        "#]],
     );
     terminal.check(
         &format!("dispatch {} --now 25:00", oracle()),

@@ -272,7 +272,7 @@ mod tests {
     }
 
     #[expect(clippy::needless_pass_by_value, reason = "expectations are written in place")]
-    fn check_parts(ripe: &[u32], records_max: usize, expected: Expect) {
+    fn check_parts(ripe: &[u32], (records_max, section_max): (usize, usize), expected: Expect) {
         let all = [1, 2, 3].map(|participant| [0, 1].map(|slot| record(participant, slot, 9)));
         let all: Vec<Record> = all.into_iter().flatten().collect();
         let ripe: Vec<InboxEntry> = ripe.iter().copied().map(deposit).collect();
@@ -280,7 +280,6 @@ mod tests {
         while !left.is_empty() {
             let from = usize::try_from(newest.inbox_to).unwrap();
             let (account_count, ripe) = (4, &ripe[from..]);
-            let section_max = 2;
             let base = Base { newest: &newest, ripe, account_count, records_max, section_max };
             let part = u16::try_from(parts.len()).unwrap();
             let (plan, taken) = base.regular(SettlementPeriod(1), part, left);
@@ -299,23 +298,38 @@ mod tests {
     fn parts_hold_whole_participants_and_their_deposits() {
         check_parts(
             &[0, 1, 3],
-            99,
+            (99, 99),
             expect!["0+0 1+1 1/0=9 1/1=9 2/0=9 2/1=9 3+2 3/0=9 3/1=9 | inbox to 3"],
         );
-        check_parts(&[], 4, expect!["1/0=9 1/1=9 2/0=9 2/1=9 | 3/0=9 3/1=9 | inbox to 0"]);
+        check_parts(&[], (4, 99), expect!["1/0=9 1/1=9 2/0=9 2/1=9 | 3/0=9 3/1=9 | inbox to 0"]);
         check_parts(
             &[0, 1, 2, 3],
-            8,
+            (8, 99),
             expect!["0+0 1+1 1/0=9 1/1=9 2+2 2/0=9 2/1=9 | 3+0 3/0=9 3/1=9 | inbox to 4"],
         );
         // An entry that would reach into the next part waits, and those after it.
         check_parts(
             &[3, 1],
-            4,
+            (4, 99),
             expect!["1/0=9 1/1=9 | 2/0=9 2/1=9 | 3+0 3/0=9 3/1=9 | inbox to 1"],
         );
         // A participant that does not fit is divided.
-        check_parts(&[], 1, expect!["1/0=9 | 1/1=9 | 2/0=9 | 2/1=9 | 3/0=9 | 3/1=9 | inbox to 0"]);
+        check_parts(
+            &[],
+            (1, 99),
+            expect!["1/0=9 | 1/1=9 | 2/0=9 | 2/1=9 | 3/0=9 | 3/1=9 | inbox to 0"],
+        );
+        // A section has room for a deposit and two readings, or for one reading.
+        check_parts(
+            &[0, 1, 3],
+            (99, 3),
+            expect!["0+0 1+1 1/0=9 1/1=9 2/0=9 2/1=9 3+2 3/0=9 3/1=9 | inbox to 3"],
+        );
+        check_parts(
+            &[],
+            (99, 1),
+            expect!["1/0=9 | 1/1=9 2/0=9 | 2/1=9 3/0=9 | 3/1=9 | inbox to 0"],
+        );
     }
 
     #[test]
