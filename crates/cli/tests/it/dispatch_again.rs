@@ -33,8 +33,8 @@ fn where_all_follow_nobody_is_told_anything_new() {
         &expect![[r#"
             fleet-02: the rest, from step 30 on
 
-              cost   NOK 2306.83
-              bound  NOK 2306.66
+              cost   NOK 2,306.83
+              bound  NOK 2,306.66
               Nobody is told anything new: version 1 goes on.
             -- exit 0
         "#]],
@@ -57,8 +57,8 @@ fn others_replace_those_that_fail_and_leave() {
         &expect![[r#"
             fleet-02: the rest, from step 30 on
 
-              cost   NOK 2283.42
-              bound  NOK 2282.98
+              cost   NOK 2,283.42
+              bound  NOK 2,282.98
               89 set-points to send to 4 devices: version 2
 
               step  who does not follow, kW     who does otherwise, kW

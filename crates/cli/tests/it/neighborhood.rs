@@ -132,9 +132,9 @@ fn what_cannot_be_planned_together_is_named() {
     terminal(STREET)
         .file("homes/car.toml", broken)
         .check("dispatch street.toml", &expect![[r#"
-        -- stderr
-        error: homes/car.toml: device[0].capacity_kwh: -75 is not between 0 and 1000000 [problem-range]
-        hint: Correct the number, and check its unit.
-        -- exit 1
-    "#]]);
+            -- stderr
+            error: homes/car.toml: device[0].battery_kwh (line 23): -75 is not between 0 and 1000000 [problem-range]
+            hint: Correct the number, and check its unit.
+            -- exit 1
+        "#]]);
 }

@@ -16,7 +16,7 @@ use crate::context::Context;
 use crate::error::{Blame, CommandError};
 use crate::input::read_bounded;
 use crate::output::Report;
-use crate::output::number::{counted, to_six_decimals};
+use crate::output::number::{counted, money, to_six_decimals};
 use crate::output::table::{Align, Table};
 
 /// Largest state that is read, in bytes after unpacking.
@@ -219,8 +219,8 @@ impl Report for AgainReport {
     fn write_text(&self, out: &mut dyn Write) -> io::Result<()> {
         let currency = &self.currency;
         writeln!(out, "{}: the rest, from step {} on\n", self.id, self.now)?;
-        writeln!(out, "  cost   {currency} {:.2}", self.cost)?;
-        writeln!(out, "  bound  {currency} {:.2}", self.bound)?;
+        writeln!(out, "  cost   {currency} {}", money(self.cost))?;
+        writeln!(out, "  bound  {currency} {}", money(self.bound))?;
         if self.set_points.is_empty() {
             writeln!(out, "  Nobody is told anything new: version {} goes on.", self.version)?;
         } else {

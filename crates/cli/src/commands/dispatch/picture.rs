@@ -6,6 +6,7 @@ use plotters::prelude::*;
 use crate::output::drawing::{
     Area, BLUE, Chart, FAINT, Failed, GRAY, INK, LIGHT_GRAY, ORANGE, font, stairs, step,
 };
+use crate::output::number::{grouped, money};
 
 /// Width and height, in units of the picture.
 const SIZE: (u32, u32) = (1_000, 620);
@@ -23,11 +24,11 @@ pub(super) fn svg(fleet: &Fleet, plan: &FleetPlan) -> Result<String, Failed> {
         let (head, rest) = root.split_vertically(48);
         let (prices, load) = rest.split_vertically(200);
         let title = format!(
-            "{}: {} devices, cost {} {:.2}, gap {:.4} %",
+            "{}: {} devices, cost {} {}, gap {:.4} %",
             fleet.id,
-            crate::output::number::grouped(fleet.devices() as u64),
+            grouped(fleet.devices() as u64),
             fleet.currency,
-            plan.cost,
+            money(plan.cost),
             plan.gap() * 100.0
         );
         head.draw(&Text::new(title, (24, 16), font(20, INK)))?;

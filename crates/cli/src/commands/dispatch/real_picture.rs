@@ -7,6 +7,7 @@ use crate::output::drawing::{
     Area, BLUE, Failed, GRAY, INK, LIGHT_GRAY, ORANGE, PRICE, RED, days_chart, font, stairs,
     step as at,
 };
+use crate::output::number::money;
 
 /// Width and height, in units of the picture.
 const SIZE: (u32, u32) = (1_200, 860);
@@ -54,9 +55,11 @@ fn draw_head(area: &Area<'_>, compared: &Compared<'_>) -> Result<(), Failed> {
     let peak = |load_kw: &[f64]| load_kw.iter().copied().fold(0.0, f64::max);
     let (before, after) = (compared.cost_on_arrival, compared.plan.cost);
     let numbers = format!(
-        "Charging on arrival: {currency} {before:.2}, up to {:.1} kW, {:.2} h above the limit.   Planned: {currency} {after:.2} ({:.1} % less), up to {:.1} kW.",
+        "Charging on arrival: {currency} {}, up to {:.1} kW, {:.2} h above the limit.   Planned: {currency} {} ({:.1} % less), up to {:.1} kW.",
+        money(before),
         peak(&compared.on_arrival_kw),
         compared.hours_above(&compared.on_arrival_kw),
+        money(after),
         100.0 * (before - after) / before.abs().max(1e-9),
         peak(&compared.planned_kw),
         currency = fleet.currency,
@@ -72,6 +75,9 @@ fn draw_head(area: &Area<'_>, compared: &Compared<'_>) -> Result<(), Failed> {
     area.draw(&Text::new("limit of the transformer", (left + 22, 72), font(13, GRAY)))
 }
 
+/// Less than this above the limit is rounding, kW.
+const SHOWN_KW: f64 = 1e-3;
+
 /// The load of the homes, that of the cars on it, and what of both is above the limit.
 fn draw_load(
     area: &Area<'_>,
@@ -83,7 +89,11 @@ fn draw_load(
     let (fleet, horizon) = (&compared.chargers.fleet, &compared.chargers.horizon);
     let mut chart = days_chart(area, horizon, range.clone(), title, 8)?;
     let columns = |from: &[f64], until: &[f64], color: RGBColor| {
-        let pairs = from.iter().zip(until).enumerate().filter(|(_, (from, until))| until > from);
+        let pairs = from
+            .iter()
+            .zip(until)
+            .enumerate()
+            .filter(|(_, (from, until))| **until - **from > SHOWN_KW);
         let column = |(t, (&from, &until)): (usize, (&f64, &f64))| {
             Rectangle::new([(at(t), from), (at(t + 1), until)], color.filled())
         };

@@ -6,6 +6,7 @@ use plotters::prelude::*;
 use crate::output::drawing::{
     Area, Chart, FAINT, Failed, GRAY, INK, LIGHT_GRAY, font, stairs, step as at,
 };
+use crate::output::number::money;
 
 use super::clock::clock;
 use super::report::Planned;
@@ -53,10 +54,12 @@ fn draw_head(area: &Area<'_>, planned: &Planned<'_>) -> Result<(), Failed> {
     let household = planned.household;
     let (cost, preferred) = (planned.found.cost.total(), planned.preferred.1.cost.total());
     let saving = format!(
-        "{}: as preferred {} {preferred:.2}, planned {cost:.2}, saved {:.2}",
+        "{}: as preferred {} {}, planned {}, saved {}",
         household.id,
         household.currency,
-        preferred - cost
+        money(preferred),
+        money(cost),
+        money(preferred - cost)
     );
     area.draw(&Text::new(saving, (24, 14), font(20, INK)))?;
     let mut left = 24;

@@ -7,6 +7,7 @@ use super::real::Both;
 use crate::output::drawing::{
     Area, Failed, GRAY, INK, LIGHT_GRAY, PRICE, days_chart, font, stairs, step as at,
 };
+use crate::output::number::money;
 
 /// Width and height, in units of the picture.
 const SIZE: (u32, u32) = (1_200, 900);
@@ -70,8 +71,10 @@ fn draw_head(area: &Area<'_>, both: &Both<'_>) -> Result<(), Failed> {
     area.draw(&Text::new(title, (24, 14), font(21, INK)))?;
     let (before, after) = (both.preferred.1.cost.total(), both.found.cost.total());
     let numbers = format!(
-        "As preferred: {currency} {before:.2}.   Planned: {currency} {after:.2}, saved {:.2}.",
-        before - after,
+        "As preferred: {currency} {}.   Planned: {currency} {}, saved {}.",
+        money(before),
+        money(after),
+        money(before - after),
         currency = household.currency,
     );
     area.draw(&Text::new(numbers, (24, 44), font(14, GRAY)))?;

@@ -8,6 +8,7 @@ use crate::commands::schedule::clock::clock;
 use crate::output::drawing::{
     Area, BLUE, Chart, Failed, INK, LIGHT_GRAY, ORANGE, font, stairs, step as at,
 };
+use crate::output::number::money;
 
 /// Width and height, in units of the picture.
 const SIZE: (u32, u32) = (1_000, 620);
@@ -26,10 +27,10 @@ pub(super) fn svg(neighborhood: &Neighborhood, found: &NeighborhoodPlan) -> Resu
         let (prices, load) = rest.split_vertically(200);
         let (id, currency) = (neighborhood.id(), neighborhood.currency());
         let title = format!(
-            "{id}: {} households, {currency} {:.2} each for itself, {:.2} within the limits",
+            "{id}: {} households, {currency} {} each for itself, {} within the limits",
             neighborhood.households(),
-            found.cost_alone,
-            found.cost,
+            money(found.cost_alone),
+            money(found.cost),
         );
         head.draw(&Text::new(title, (24, 16), font(20, INK)))?;
         draw_prices(&prices, neighborhood, found)?;

@@ -13,7 +13,7 @@ use super::names;
 use crate::commands::schedule::clock::clock;
 use crate::error::CommandError;
 use crate::output::Report;
-use crate::output::number::{counted, to_six_decimals};
+use crate::output::number::{counted, money, to_six_decimals};
 use crate::output::table::{Align, Table};
 
 /// The answer where there is a plan.
@@ -163,17 +163,19 @@ impl Report for NeighborhoodReport {
     fn write_text(&self, out: &mut dyn Write) -> io::Result<()> {
         let currency = &self.currency;
         writeln!(out, "{}: {}\n", self.id, self.text.span)?;
-        writeln!(out, "  each for itself   {currency} {:.2}", self.cost_alone)?;
+        writeln!(out, "  each for itself   {currency} {}", money(self.cost_alone))?;
         let more = self.cost - self.cost_alone;
         writeln!(
             out,
-            "  planned together  {currency} {:.2}: the limits cost {more:.2}",
-            self.cost
+            "  planned together  {currency} {}: the limits cost {}",
+            money(self.cost),
+            money(more)
         )?;
         match (self.bound, self.gap) {
             (Some(bound), Some(gap)) => writeln!(
                 out,
-                "  bound             {currency} {bound:.2}: no plan saves more than {:.4} %",
+                "  bound             {currency} {}: no plan saves more than {:.4} %",
+                money(bound),
                 gap * 100.0
             )?,
             _ => writeln!(out, "  bound             none is known")?,
@@ -216,8 +218,8 @@ impl NeighborhoodReport {
         let mut households: Vec<&HouseholdReport> = self.households.iter().collect();
         households.sort_by(|a, b| more(b).total_cmp(&more(a)));
         for one in households.iter().take(SHOWN_MAX) {
-            let more = format!("{:.2}", to_six_decimals(more(one)).max(0.0));
-            let [alone, cost] = [one.cost_alone, one.cost].map(|cost| format!("{cost:.2}"));
+            let more = money(more(one).max(0.0));
+            let [alone, cost] = [one.cost_alone, one.cost].map(money);
             table.row([one.name.clone(), alone, cost, more]);
         }
         table.write(out)?;
