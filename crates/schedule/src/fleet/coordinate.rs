@@ -163,7 +163,7 @@ const UNUSED_MAX: usize = 4;
 const USED: f64 = 1e-6;
 
 /// Plans a fleet whose devices' choices can be mixed; what cannot be is mixed all the same, and is a bound. Among the plans that cost no more
-/// than `may_cost` says of the bound, a [fair](super::fairness) one is taken.
+/// than `may_cost` says of the bound, a [fair](mod@super::fairness) one is taken.
 ///
 /// # Errors
 ///
