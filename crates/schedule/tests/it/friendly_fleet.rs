@@ -126,7 +126,7 @@ fn what_cannot_be_is_named_by_its_field_and_line() {
     check_refused(
         &[("give_back_max_kw = 8.0", "give_back_max_kw = 8.0\ncolor = 1")],
         &expect![
-            "device[3] (line 78): unexpected keys in table: color, available keys: name, count, feeder, battery_kwh, charge_max_kw, give_back_max_kw, wear_per_kwh, least_percent, arrives, leaves, arrives_with_percent, leaves_with_percent"
+            "device[3].color (line 78): unknown field `color`, expected one of `name`, `count`, `feeder`, `battery_kwh`, `charge_max_kw`, `give_back_max_kw`, `wear_per_kwh`, `least_percent`, `arrives`, `leaves`, `arrives_with_percent`, `leaves_with_percent`"
         ],
     );
     check_refused(
