@@ -60,6 +60,11 @@ pub(crate) fn read_bounded(path: &Path, bytes_max: u64) -> Result<Vec<u8>, Input
     Ok(content)
 }
 
+/// Returns whether a text is TOML that has a key at its top, which says what kind of document it is.
+pub(crate) fn has_key(text: &str, key: &str) -> bool {
+    text.parse::<toml::Table>().is_ok_and(|table| table.contains_key(key))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

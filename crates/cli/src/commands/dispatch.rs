@@ -12,7 +12,7 @@ mod set_points;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, anyhow};
 use gridtally_schedule::Watch as _;
 use gridtally_schedule::fleet::dispatch::Record;
 use gridtally_schedule::fleet::{
@@ -150,6 +150,12 @@ fn read(path: &Path) -> Result<Problem, CommandError> {
     let text =
         str::from_utf8(&content).with_context(|| format!("{shown} is not UTF-8")).or_refused()?;
     let is_toml = path.extension().is_some_and(|extension| extension == "toml");
+    if is_toml && crate::input::has_key(text, "import_limit_kw") {
+        let what = "has a connection, so it is a household and no fleet or street";
+        return Err(CommandError::refused(anyhow!(
+            "{shown} {what}: plan it with gridtally schedule"
+        )));
+    }
     let problem = if !is_toml {
         Fleet::from_json(text).map(Box::new).map(Problem::Fleet)
     } else if NeighborhoodDocument::is_one(text) {

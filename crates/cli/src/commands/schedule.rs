@@ -132,6 +132,12 @@ fn read(path: &Path) -> Result<Household, CommandError> {
     let text =
         str::from_utf8(&content).with_context(|| format!("{shown} is not UTF-8")).or_refused()?;
     let is_toml = path.extension().is_some_and(|extension| extension == "toml");
+    if is_toml && crate::input::has_key(text, "transformer_limit_kw") {
+        let what = "has a transformer, so it is a fleet or a street and no household";
+        return Err(CommandError::refused(anyhow!(
+            "{shown} {what}: plan it with gridtally dispatch"
+        )));
+    }
     let household = if is_toml { Household::from_toml(text) } else { Household::from_json(text) };
     household.map_err(|refused| {
         CommandError::refused(anyhow::Error::new(refused).context(shown.to_string()))

@@ -523,3 +523,22 @@ fn a_scenario_of_a_plan_is_refused_with_its_place() {
         -- exit 2
     "#]]);
 }
+
+#[test]
+fn a_document_of_another_kind_is_sent_to_its_command() {
+    let example =
+        |name: &str| std::fs::read_to_string(fixture(&format!("examples/{name}"))).unwrap();
+    let terminal = Terminal::new()
+        .file("fleet.toml", example("fleet.toml"))
+        .file("household.toml", example("household.toml"));
+    terminal.check("schedule fleet.toml", &expect![[r#"
+        -- stderr
+        error: fleet.toml has a transformer, so it is a fleet or a street and no household: plan it with gridtally dispatch
+        -- exit 1
+    "#]]);
+    terminal.check("dispatch household.toml", &expect![[r#"
+        -- stderr
+        error: household.toml has a connection, so it is a household and no fleet or street: plan it with gridtally schedule
+        -- exit 1
+    "#]]);
+}

@@ -34,7 +34,7 @@ pub(super) struct AgainArguments {
     /// What is reported now: JSON of the schema gridtally-fleet-state-1; who is not named has followed
     #[arg(long, value_name = "FILE.json", requires = "now")]
     state: Option<PathBuf>,
-    /// Tell as few devices as possible something new as long as that costs no more than this part beyond a new plan of all
+    /// Tell few devices something new as long as that costs no more than this part beyond a new plan of all
     #[arg(long, value_name = "PART", requires = "now", default_value_t = ReplanOptions::default().keep_within, value_parser = crate::arguments::gap)]
     keep_within: f64,
 }
@@ -124,6 +124,7 @@ struct AgainReport {
 struct NewSetPoint {
     device: &'static str,
     number: usize,
+    name: String,
     from: usize,
     until: usize,
     power_kw: f64,
@@ -142,6 +143,7 @@ struct Replaced {
 struct Difference {
     device: &'static str,
     number: usize,
+    name: String,
     kw: f64,
 }
 
@@ -156,6 +158,7 @@ struct Exceeded {
 struct UnmetDevice {
     device: &'static str,
     number: usize,
+    name: String,
     missing_kwh: f64,
     late_steps: usize,
 }
@@ -169,9 +172,10 @@ impl AgainReport {
             .filter(|(_, set_point)| is_new && set_point.version == found.version);
         let set_points: Vec<NewSetPoint> = new
             .map(|(device, set_point)| {
+                let name = fleet.names.device(device);
                 let (device, number) = device.word();
                 let (from, until) = (set_point.from, set_point.until);
-                NewSetPoint { device, number, from, until, power_kw: set_point.power_kw }
+                NewSetPoint { device, number, name, from, until, power_kw: set_point.power_kw }
             })
             .collect();
         let told = set_points.chunk_by(|a, b| (a.device, a.number) == (b.device, b.number)).count();
@@ -183,7 +187,8 @@ impl AgainReport {
             let (device, number) = change.device.word();
             let kw = to_six_decimals(change.after_kw - change.before_kw);
             let side = if change.is_out { &mut at_step.out } else { &mut at_step.by };
-            side.push(Difference { device, number, kw });
+            let name = fleet.names.device(change.device);
+            side.push(Difference { device, number, name, kw });
         }
         let exceeded = found.exceeded.iter().map(|&(limit, step, kw)| Exceeded {
             limit: fleet.names.limit(limit),
@@ -193,7 +198,8 @@ impl AgainReport {
         let unmet = found.unmet.iter().map(|unmet| {
             let (device, number) = unmet.device.word();
             let missing_kwh = to_six_decimals(unmet.missing_kwh);
-            UnmetDevice { device, number, missing_kwh, late_steps: unmet.late_steps }
+            let name = fleet.names.device(unmet.device);
+            UnmetDevice { device, number, name, missing_kwh, late_steps: unmet.late_steps }
         });
         Self {
             id: fleet.id.clone(),
@@ -266,9 +272,8 @@ impl Report for AgainReport {
                 (Align::Right, "late, steps"),
             ]);
             for unmet in self.unmet.iter().take(SHOWN_MAX) {
-                let UnmetDevice { device, number, missing_kwh, late_steps } = unmet;
-                let device = format!("{device} {number}");
-                table.row([device, format!("{missing_kwh:.2}"), late_steps.to_string()]);
+                let UnmetDevice { name, missing_kwh, late_steps, .. } = unmet;
+                table.row([name.clone(), format!("{missing_kwh:.2}"), late_steps.to_string()]);
             }
             writeln!(out)?;
             table.write(out)?;
@@ -280,14 +285,20 @@ impl Report for AgainReport {
 
 /// How many devices of a step are named.
 const NAMED_MAX: usize = 3;
+/// Less than this is not shown, kW.
+const SHOWN_KW: f64 = 0.05;
 
 fn differences(differences: &[Difference]) -> String {
-    let mut named: Vec<String> = differences
+    // The most first.
+    let mut shown: Vec<&Difference> =
+        differences.iter().filter(|difference| difference.kw.abs() >= SHOWN_KW).collect();
+    shown.sort_by(|a, b| b.kw.abs().total_cmp(&a.kw.abs()));
+    let mut named: Vec<String> = shown
         .iter()
         .take(NAMED_MAX)
-        .map(|Difference { device, number, kw }| format!("{device} {number}: {kw:+.1}"))
+        .map(|Difference { name, kw, .. }| format!("{name}: {kw:+.1}"))
         .collect();
-    if let Some(rest) = differences.get(NAMED_MAX..).filter(|rest| !rest.is_empty()) {
+    if let Some(rest) = shown.get(NAMED_MAX..).filter(|rest| !rest.is_empty()) {
         let kw: f64 = rest.iter().map(|difference| difference.kw).sum();
         named.push(format!("{} more: {kw:+.1}", rest.len()));
     }

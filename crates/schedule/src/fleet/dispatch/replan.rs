@@ -20,7 +20,7 @@ use crate::refusal::ProblemRefused;
 pub struct ReplanOptions {
     /// How exactly.
     pub plan: FleetOptions,
-    /// As few devices as possible are told something new as long as that costs no more than this part of the cost beyond a new plan of all.
+    /// Few devices are told something new as long as that costs no more than this part of the cost beyond a new plan of all.
     pub keep_within: f64,
 }
 
@@ -80,7 +80,7 @@ pub enum ReplanError {
 /// Plans the rest of a fleet again, from the beginning of step `at` on.
 ///
 /// A device that is not reported has followed its set-points. One that does not follow does what is assumed of it, beside the plan. What is
-/// impossible whatever is planned is left out and named: needs of devices, limits by step and amount. As few devices as possible are
+/// impossible whatever is planned is left out and named: needs of devices, limits by step and amount. Few devices are
 /// told something new.
 ///
 /// # Errors
